@@ -1,0 +1,215 @@
+"""Raw input (path, bytes, Pillow image, array) to an upright RGB picture, or an `InputError`.
+
+Files are not trusted: only six formats are opened, the size is checked before anything is
+decoded, and whatever the decoder raises is the error of that one input.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image as Pillow
+from PIL import UnidentifiedImageError
+
+from zoo import InputError
+
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
+"""No others are opened: Pillow also reads formats that run programs or are barely kept."""
+
+MAX_PIXELS = 100_000_000
+"""Largest picture that is decoded, in pixels: 300 MB as RGB."""
+
+MAX_BYTES = 512 * 1024 * 1024
+"""Largest file that is read, in bytes; a photo of `MAX_PIXELS` fits, uncompressed too."""
+
+SIGNATURES = (b"BM", b"GIF8", b"\xff\xd8\xff", b"\x89PNG", b"II*\0", b"MM\0*", b"RIFF")
+"""How files of those formats begin: a broken photo is told from something else by them."""
+
+ORIENTATION = 0x0112
+UPRIGHT = {
+    2: Pillow.Transpose.FLIP_LEFT_RIGHT,
+    3: Pillow.Transpose.ROTATE_180,
+    4: Pillow.Transpose.FLIP_TOP_BOTTOM,
+    5: Pillow.Transpose.TRANSPOSE,
+    6: Pillow.Transpose.ROTATE_270,
+    7: Pillow.Transpose.TRANSVERSE,
+    8: Pillow.Transpose.ROTATE_90,
+}
+"""What makes a picture of that EXIF orientation upright."""
+
+_filters = threading.Lock()
+
+
+def read_rgb(raw: Any) -> Pillow.Image:
+    """Return the picture as people see it: upright, 8-bit RGB, transparent parts on white.
+
+    Parameters
+    ----------
+    raw
+        Path, bytes of a file, Pillow image, or uint8 array (height, width, 3). Not changed.
+        Of an animation the first frame counts.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read; ``kind`` is one of ``"not-found"``, ``"unreadable"``, ``"empty"``,
+        ``"not-an-image"``, ``"bad-image"``, ``"too-large"``, ``"wrong-type"``, ``"wrong-shape"``.
+    """
+    if isinstance(raw, np.ndarray):
+        return _from_array(raw)
+    if isinstance(raw, Pillow.Image):
+        return _converted(raw, "the Pillow image")
+    if isinstance(raw, bytes | bytearray | memoryview):
+        data = bytes(raw)
+        return _decoded(data, f"the input of {len(data):,} bytes")
+    if isinstance(raw, str | Path):
+        return _decoded(_file_bytes(raw), repr(str(raw)))
+    msg = f"expected a path, bytes, a Pillow image or an array, received {type(raw).__name__}"
+    raise InputError(kind="wrong-type", message=msg)
+
+
+def _from_array(array: np.ndarray[Any, Any]) -> Pillow.Image:
+    if array.dtype != np.uint8:
+        msg = f"expected an array of uint8 (pixels of 0 to 255), received {array.dtype}"
+        raise InputError(kind="wrong-type", message=msg)
+    if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
+        msg = f"expected an array of shape (height, width, 3), received {array.shape}"
+        raise InputError(kind="wrong-shape", message=msg)
+    _check_size(array.shape[1], array.shape[0], "the array")
+    return Pillow.fromarray(np.ascontiguousarray(array))
+
+
+def _file_bytes(path: str | Path) -> bytes:
+    """Return what is in a regular file; a pipe or a device could be read for ever."""
+    try:
+        with open(path, "rb", opener=_without_waiting) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                msg = f"{str(path)!r} is not a regular file, expected an image file"
+                raise InputError(kind="unreadable", message=msg)
+            if status.st_size > MAX_BYTES:
+                msg = f"{str(path)!r} has {status.st_size:,} bytes, at most {MAX_BYTES:,} are read"
+                raise InputError(kind="too-large", message=msg)
+            return file.read()
+    except FileNotFoundError:
+        msg = f"{str(path)!r} does not exist, expected an image file"
+        raise InputError(kind="not-found", message=msg) from None
+    except IsADirectoryError:
+        msg = f"{str(path)!r} is a folder, expected an image file"
+        raise InputError(kind="unreadable", message=msg) from None
+    except (OSError, ValueError) as error:  # ValueError: a path with a null character
+        reason = getattr(error, "strerror", None) or str(error)
+        msg = f"{str(path)!r} cannot be read: {reason[:1].lower()}{reason[1:]}"
+        raise InputError(kind="unreadable", message=msg) from None
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _decoded(data: bytes, what: str) -> Pillow.Image:
+    if not data:
+        msg = f"{what} is empty, expected an image"
+        raise InputError(kind="empty", message=msg)
+    try:
+        with _pillow_quiet():
+            image = Pillow.open(io.BytesIO(data), formats=FORMATS)
+    except Pillow.DecompressionBombError:
+        raise _too_large(what, "") from None
+    except Exception as error:
+        if isinstance(error, UnidentifiedImageError) and not data.startswith(SIGNATURES):
+            msg = f"{what} is not an image, expected one of {', '.join(FORMATS)}"
+            raise InputError(kind="not-an-image", message=msg) from None
+        raise _bad(what, error) from None
+    with image:
+        return _converted(image, what)
+
+
+def _converted(image: Pillow.Image, what: str) -> Pillow.Image:
+    """Decode a picture that has been opened, whose size is known but not yet its pixels."""
+    _check_size(*image.size, what)
+    try:
+        # Decoding takes most of the time and runs beside other threads; only the parts that may
+        # warn (TIFF tags, EXIF) wait for each other.
+        if image.format == "TIFF":
+            with _pillow_quiet():
+                image.load()
+        else:
+            image.load()
+        turn = UPRIGHT.get(_orientation(image))
+        rgb = _as_rgb(image, what)
+        return rgb.transpose(turn) if turn is not None else rgb
+    except InputError:
+        raise
+    except Exception as error:
+        raise _bad(what, error) from None
+
+
+def _orientation(image: Pillow.Image) -> int:
+    try:
+        with _pillow_quiet():
+            value = image.getexif().get(ORIENTATION, 1)
+    except Exception:  # broken EXIF beside sound pixels: the picture counts
+        return 1
+    return value if isinstance(value, int) else 1
+
+
+def _as_rgb(image: Pillow.Image, what: str) -> Pillow.Image:
+    if image.mode.startswith("I"):
+        image = _eight_bits(image, what)
+    if image.mode == "F":
+        msg = f"{what} has floating-point pixels, expected 8 or 16 bits a channel"
+        raise InputError(kind="bad-image", message=msg)
+    if image.has_transparency_data:
+        opaque = Pillow.new("RGBA", image.size, "white")
+        opaque.alpha_composite(image.convert("RGBA"))
+        image = opaque
+    # A copy in any case: the caller's image is not to change with what is done to this one.
+    return image.copy() if image.mode == "RGB" else image.convert("RGB")
+
+
+def _eight_bits(image: Pillow.Image, what: str) -> Pillow.Image:
+    """Return 16-bit greys as 8-bit ones; Pillow's own conversion would clip them at 255."""
+    greys = np.asarray(image)
+    if greys.min() < 0 or greys.max() > 65535:
+        msg = f"{what} has 32-bit pixels, expected 8 or 16 bits a channel"
+        raise InputError(kind="bad-image", message=msg)
+    return Pillow.fromarray(((greys.astype(np.uint32) + 128) // 257).astype(np.uint8))
+
+
+def _check_size(width: int, height: int, what: str) -> None:
+    if width * height > MAX_PIXELS:
+        raise _too_large(what, f"{width} x {height} pixels, ")
+
+
+def _too_large(what: str, received: str) -> InputError:
+    million = MAX_PIXELS // 1_000_000
+    return InputError("too-large", f"{what} has {received}more than {million} million pixels")
+
+
+def _bad(what: str, error: Exception) -> InputError:
+    lines = str(error).splitlines()
+    reason = lines[0].strip()[:200] if lines else type(error).__name__
+    if isinstance(error, UnidentifiedImageError):  # its message is the address of a buffer
+        reason = "its beginning is cut off or corrupt"
+    return InputError("bad-image", f"{what} is a damaged image: {reason}")
+
+
+@contextmanager
+def _pillow_quiet() -> Iterator[None]:
+    """Silence Pillow's warnings: what matters of them becomes the error of the input.
+
+    Python's warning filters belong to the process, so threads take turns.
+    """
+    with _filters, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -1,0 +1,111 @@
+"""The image preprocessor: what is cut out, how it is resized and scaled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from zoo import InputError
+from zoo_vision.image import Image
+from zoo_vision.scaling import SCALINGS
+
+
+def noise(height: int, width: int) -> np.ndarray[Any, Any]:
+    return np.random.default_rng(1).integers(0, 256, (height, width, 3)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("name", ["coffee.png", "chelsea.png", "rocket.jpg"])
+def test_the_golden_pixels(name: str, shared_data: Path) -> None:
+    golden = np.load(shared_data / "images" / "lite0_golden.npz")
+    pixels = Image(size=224).pixels(shared_data / "images" / name)
+    assert pixels.dtype == np.uint8
+    difference = pixels.astype(int) - golden[f"{name.partition('.')[0]}_input_u8"]
+    assert np.abs(difference).max() <= 1  # decoders may round differently
+
+
+def test_shape_and_type() -> None:
+    image = Image(size=[20, 30], mode="tf")
+    assert image.shape == (20, 30, 3)
+    assert image.kind == "image"
+    tensor = image.one(noise(50, 40))
+    assert tensor.shape == (20, 30, 3)
+    assert tensor.dtype == np.float32
+    assert tensor.flags.c_contiguous
+    assert image.state() == {}
+
+
+def test_middle_of_the_picture() -> None:
+    wide = np.zeros((40, 100, 3), np.uint8)
+    wide[:, 30:70] = 255  # the middle square
+    assert (Image(size=40, crop=1.0).pixels(wide) == 255).all()
+    assert (Image(size=40, crop=1.0).pixels(wide.swapaxes(0, 1)) == 255).all()
+    assert Image(size=40, resize="squash").pixels(wide).min() == 0
+
+
+def test_squash_is_what_keras_does() -> None:
+    array = noise(50, 70)
+    mine = Image(size=32, resize="squash", interpolation="nearest").pixels(array)
+    theirs = Pillow.fromarray(array).resize((32, 32), Pillow.Resampling.NEAREST)
+    assert (mine == np.asarray(theirs)).all()
+
+
+def test_a_fitting_picture_is_left_as_it_is() -> None:
+    array = noise(32, 32)
+    assert (Image(size=32, crop=1.0).pixels(array) == array).all()
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 500), (500, 1), (2, 3)])
+def test_tiny_and_narrow_pictures(height: int, width: int) -> None:
+    assert Image(size=[8, 16]).one(noise(height, width)).shape == (8, 16, 3)
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        ("raw", [0, 128, 255]),
+        ("unit", [0, 128 / 255, 1]),
+        ("tf", [-1, 128 / 127.5 - 1, 1]),
+        ("centred", [-1, 0, 255 / 128 - 1]),
+        ("lite", [-127 / 128, 1 / 128, 1]),
+        ("torch", [-0.485 / 0.229, (128 / 255 - 0.456) / 0.224, (1 - 0.406) / 0.225]),
+        ("caffe", [255 - 103.939, 128 - 116.779, 0 - 123.68]),
+    ],
+)
+def test_modes(mode: Any, expected: list[float]) -> None:
+    array = np.full((8, 8, 3), (0, 128, 255), np.uint8)
+    before = array.copy()
+    tensor = Image(size=8, mode=mode).one(array)
+    np.testing.assert_allclose(tensor[3, 3], expected, rtol=1e-5, atol=1e-5)
+    assert (array == before).all()
+
+
+def test_every_mode_is_tested() -> None:
+    assert set(SCALINGS) == {"raw", "unit", "tf", "centred", "lite", "torch", "caffe"}
+
+
+@pytest.mark.parametrize(
+    ("options", "received"),
+    [
+        ({"size": 0}, "0"),
+        ({"size": [1, 2, 3]}, "[1, 2, 3]"),
+        ({"size": []}, "[]"),
+        ({"crop": 0.0}, "0.0"),
+        ({"crop": 1.5}, "1.5"),
+        ({"crop": float("nan")}, "nan"),
+        ({"mode": "theano"}, "theano"),
+    ],
+)
+def test_options_out_of_range(options: dict[str, Any], received: str) -> None:
+    with pytest.raises(ValueError, match="received") as caught:
+        Image(**options)
+    assert received in str(caught.value)
+
+
+def test_a_bad_photo_costs_one_record() -> None:
+    tensors, errors = Image(size=8).many([noise(9, 9), b"no photo", noise(9, 9)])
+    assert tensors.shape == (2, 8, 8, 3)
+    assert [type(error) for error in errors] == [type(None), InputError, type(None)]

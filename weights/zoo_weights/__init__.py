@@ -1,0 +1,92 @@
+"""Weight files: fetch, verify, cache, read and write them; this room knows neither zoo nor Keras.
+
+``records`` says what a file is; ``store`` and ``fetch`` (on ``web``, ``partial`` and ``files``)
+bring it here; ``hdf5`` and ``heap`` open it safely; ``readers`` and ``legacy`` compare it with a
+model's ``layout`` before ``arrays`` reads; ``bundle`` writes. Names are imported on
+first use: ``import zoo_weights`` costs no h5py, numpy or requests.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .bundle import read_headers, write_bundle, write_weights
+    from .errors import (
+        FetchError,
+        HashMismatch,
+        LayoutMismatch,
+        OfflineError,
+        UnsafeFile,
+        WeightsError,
+    )
+    from .fetch import download, get_bytes
+    from .files import atomic_write, hash_file
+    from .hdf5 import open_checked
+    from .layout import Slot
+    from .readers import detect_format, read_weights
+    from .records import FileRecord, WeightsRecord
+    from .store import AddResult, Store, VerifyResult
+    from .text import printable
+
+__all__ = [
+    "AddResult",
+    "FetchError",
+    "FileRecord",
+    "HashMismatch",
+    "LayoutMismatch",
+    "OfflineError",
+    "Slot",
+    "Store",
+    "UnsafeFile",
+    "VerifyResult",
+    "WeightsError",
+    "WeightsRecord",
+    "atomic_write",
+    "detect_format",
+    "download",
+    "get_bytes",
+    "hash_file",
+    "open_checked",
+    "printable",
+    "read_headers",
+    "read_weights",
+    "write_bundle",
+    "write_weights",
+]
+
+_HOMES = {
+    "bundle": ("read_headers", "write_bundle", "write_weights"),
+    "errors": (
+        "FetchError",
+        "HashMismatch",
+        "LayoutMismatch",
+        "OfflineError",
+        "UnsafeFile",
+        "WeightsError",
+    ),
+    "fetch": ("download", "get_bytes"),
+    "files": ("atomic_write", "hash_file"),
+    "hdf5": ("open_checked",),
+    "layout": ("Slot",),
+    "readers": ("detect_format", "read_weights"),
+    "records": ("FileRecord", "WeightsRecord"),
+    "store": ("AddResult", "Store", "VerifyResult"),
+    "text": ("printable",),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    module = _HOME_OF.get(name)
+    if module is None:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    value = getattr(import_module(f".{module}", __name__), name)
+    globals()[name] = value  # the next access does not come here
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,145 @@
+"""One dataset into one fresh array, or the other way, with no whole copy in between."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Iterator
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from .hdf5 import is_bfloat16
+from .layout import Slot
+
+if TYPE_CHECKING:
+    import h5py
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+ALIGNMENT = 64  # bytes; an array that starts on such a boundary can be adopted by JAX as it is
+_PIECE = 1 << 20  # bytes cast or compressed at a time
+
+
+def read_array(dataset: h5py.Dataset, slot: Slot) -> Array:
+    """Return a checked dataset as an array of the slot's dtype; to be called within `damage`."""
+    import numpy as np
+
+    out = aligned_empty(slot.shape, slot.dtype)
+    opaque = is_bfloat16(dataset)
+    if not out.size:
+        return out
+    if dataset.chunks:
+        pieces = _read_chunks(dataset)
+    elif dataset.dtype == out.dtype:
+        dataset.read_direct(out)
+        return out
+    else:
+        # NumPy casts; HDF5 does so bit by bit, which takes seconds for a hundred million float16.
+        step = _piece_shape(slot.shape, dataset.dtype.itemsize)
+        pieces = ((place, dataset[place]) for place in _places(slot.shape, step))
+    for place, raw in pieces:
+        if not opaque:
+            out[place] = raw
+        elif slot.dtype == "bfloat16":
+            out[place] = np.asarray(raw).view(out.dtype)
+        else:
+            out[place] = _widened(np.asarray(raw))
+    return out
+
+
+def aligned_empty(shape: tuple[int, ...], dtype: str) -> Array:
+    """Return an uninitialised C-contiguous array whose first byte is on a 64-byte boundary."""
+    import numpy as np
+
+    kind = numpy_dtype(dtype)
+    size = math.prod(shape) * kind.itemsize
+    room = np.empty(size + ALIGNMENT, np.uint8)
+    start = -room.ctypes.data % ALIGNMENT
+    return room[start : start + size].view(kind).reshape(shape)
+
+
+def numpy_dtype(name: str) -> np.dtype[Any]:
+    """Return the dtype of that name; NumPy itself does not know bfloat16."""
+    import numpy as np
+
+    if name == "bfloat16":
+        import ml_dtypes  # comes with Keras
+
+        kind: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+        return kind
+    return np.dtype(name)
+
+
+def write_array(group: h5py.Group, path: str, array: Array, *, compress: bool = False) -> None:
+    """Store an array as Keras does: bfloat16 as opaque bytes with a note of what they are."""
+    chunks = _piece_shape(array.shape, array.dtype.itemsize) if compress and array.size else ()
+    settings = {"chunks": chunks, "compression": "gzip", "shuffle": True} if chunks else {}
+    opaque = array.dtype.name == "bfloat16"
+    dataset = group.create_dataset(path, data=array.view("V2") if opaque else array, **settings)
+    if opaque:
+        dataset.attrs["dtype"] = "bfloat16"
+
+
+def _piece_shape(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """Return whole trailing axes as far as they fit into one piece."""
+    piece, room = [1] * len(shape), max(_PIECE // itemsize, 1)
+    for axis in reversed(range(len(shape))):
+        piece[axis] = min(shape[axis], room)
+        room //= shape[axis]
+        if not room:
+            break
+    return tuple(piece)
+
+
+def _places(shape: tuple[int, ...], step: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
+    """Yield the places of all pieces of an array."""
+    axes = zip(shape, step, strict=True)
+    return product(*([slice(i, min(i + n, end)) for i in range(0, end, n)] for end, n in axes))
+
+
+def _widened(raw: Array) -> Array:
+    """Return bfloat16 bits as float32: they are the upper half of its bits."""
+    import numpy as np
+
+    return (raw.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+
+
+def _read_chunks(dataset: h5py.Dataset) -> Iterator[tuple[tuple[slice, ...], Array]]:
+    """Yield a chunked dataset piece by piece, each inflated to its own size and not a byte more.
+
+    HDF5's own gzip filter inflates whatever it finds, however large that becomes.
+    """
+    import numpy as np
+
+    settings = dataset.id.get_create_plist()
+    filters = [settings.get_filter(i)[0] for i in range(settings.get_nfilters())]
+    size = math.prod(dataset.chunks) * dataset.dtype.itemsize
+    for place in _places(dataset.shape, dataset.chunks):
+        corner = tuple(axis.start for axis in place)
+        if dataset.id.get_chunk_info_by_coord(corner).size > 2 * size + 1024:
+            message = "a piece is stored in more bytes than deflate ever makes of it"
+            raise ValueError(message)
+        mask, data = dataset.id.read_direct_chunk(corner)
+        for position, number in reversed(list(enumerate(filters))):
+            if mask >> position & 1:
+                continue  # left out for this piece
+            data = _inflated(data, size) if number == 1 else _unshuffled(data, dataset.dtype)
+        piece = np.frombuffer(data, dataset.dtype).reshape(dataset.chunks)
+        yield place, piece[tuple(slice(axis.stop - axis.start) for axis in place)]
+
+
+def _inflated(data: bytes, size: int) -> bytes:
+    inflater = zlib.decompressobj()
+    inflated = inflater.decompress(data, size + 1)
+    if not inflater.eof:
+        message = "a piece inflates to more than its size, or ends early"
+        raise ValueError(message)
+    return inflated
+
+
+def _unshuffled(data: bytes, dtype: np.dtype[Any]) -> bytes:
+    """Undo HDF5's shuffle, which puts first bytes of all numbers first, then all second ones."""
+    import numpy as np
+
+    return np.frombuffer(data, np.uint8).reshape(dtype.itemsize, -1).T.tobytes()

@@ -1,0 +1,135 @@
+"""Writing weights: a Keras 3 weights file, or a bundle, which is a trained model as data alone.
+
+A bundle is one HDF5 file: the root attribute ``zoo_bundle`` (format version), UTF-8 JSON texts as
+bytes in ``header/<name>``, and below ``weights`` exactly what a Keras 3 ``.weights.h5`` holds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .arrays import read_array, write_array
+from .errors import UnsafeFile, WeightsError
+from .files import atomic_write
+from .hdf5 import damage, open_checked
+from .layout import Slot
+from .readers import BUNDLE_VERSION, check_version
+from .text import printable
+
+if TYPE_CHECKING:
+    import h5py
+    import numpy as np
+
+MAX_HEADER_BYTES = 256 << 20
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+def write_weights(
+    path: Path, weights: Iterable[tuple[Slot, np.ndarray[Any, Any]]], *, compress: bool = False
+) -> None:
+    """Write a weights file that `keras.Model.load_weights` reads.
+
+    Parameters
+    ----------
+    path
+        Final name; ends in ``.weights.h5`` if Keras itself is to read it.
+    weights
+        Slots with their arrays, stored in the dtype the array has.
+    compress
+        Use gzip: slower, and gains little on trained floats.
+
+    Raises
+    ------
+    WeightsError
+        An array has another shape than its slot.
+    """
+    import h5py
+
+    with atomic_write(path) as temp, h5py.File(temp, "w") as opened:
+        _write(opened, weights, compress)
+
+
+def write_bundle(
+    path: Path,
+    headers: Mapping[str, str],
+    weights: Iterable[tuple[Slot, np.ndarray[Any, Any]]],
+    *,
+    compress: bool = False,
+) -> None:
+    """Write a bundle; the same content gives the same bytes.
+
+    Parameters
+    ----------
+    path
+        Final name.
+    headers
+        JSON texts by name (lower-case letters, digits, ``-``, ``_``).
+    weights
+        Slots with their arrays, stored in the dtype the array has.
+    compress
+        Use gzip for weights.
+
+    Raises
+    ------
+    WeightsError
+        A header's name cannot be used, or an array has another shape than its slot.
+    """
+    import h5py
+    import numpy as np
+
+    for name in headers:
+        if not _NAME.fullmatch(name):
+            message = f"header {printable(name)!r} has a bad name; use letters a-z, digits, - or _"
+            raise WeightsError(message)
+    with atomic_write(path) as temp, h5py.File(temp, "w") as opened:
+        opened.attrs["zoo_bundle"] = BUNDLE_VERSION
+        for name, text in headers.items():
+            opened[f"header/{name}"] = np.frombuffer(text.encode(), np.uint8)
+        _write(opened.create_group("weights"), weights, compress)
+
+
+def read_headers(path: Path) -> dict[str, str]:
+    """Return the JSON texts of a bundle by name; its weights are not read.
+
+    Raises
+    ------
+    UnsafeFile
+        The file is refused, or a header is too large or no text.
+    WeightsError
+        It is no bundle, or of a version this zoo does not know.
+    """
+    headers: dict[str, str] = {}
+    with open_checked(Path(path)) as opened, damage(Path(path)):
+        check_version(opened, Path(path))
+        total = 0
+        for name, item in opened["header"].items() if "header" in opened else ():
+            shown = f"header {printable(name)!r} of {printable(str(path))!r}"
+            shape = getattr(item, "shape", None)  # a group has none
+            if shape is None or len(shape) != 1 or item.dtype != "uint8":
+                message = f"{shown} is refused: it is not a plain row of bytes"
+                raise UnsafeFile(message)
+            total += shape[0]
+            if total > MAX_HEADER_BYTES:
+                message = f"{shown} is refused: headers of more than {MAX_HEADER_BYTES} bytes"
+                raise UnsafeFile(message)
+            slot = Slot("header", 0, name, shape, "uint8", name)
+            try:
+                headers[name] = read_array(item, slot).tobytes().decode("utf-8")
+            except UnicodeDecodeError as error:
+                message = f"{shown} is refused: it is not UTF-8 text"
+                raise UnsafeFile(message) from error
+    return headers
+
+
+def _write(
+    group: h5py.Group, weights: Iterable[tuple[Slot, np.ndarray[Any, Any]]], compress: bool
+) -> None:
+    group.require_group("layers")  # so that a model without weights still has the Keras 3 layout
+    for slot, array in weights:
+        if array.shape != slot.shape:
+            message = f"{slot.path} has shape {array.shape}; its place in the model is {slot.shape}"
+            raise WeightsError(message)
+        write_array(group, slot.path, array, compress=compress)

@@ -1,0 +1,318 @@
+"""The cache: every file under the hash of its content, so no name can stand for two contents.
+
+``root/<sha256>/<name>`` or, where the publisher gives only an MD5, ``root/md5-<md5>/<name>``.
+Beside the file lies a pin: what was seen when it was last hashed. While size and time of change
+are those of the pin the file is not hashed again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from .errors import FetchError, HashMismatch, UnsafeFile, WeightsError
+from .fetch import Progress, download
+from .files import atomic_write, copy_hashed, hash_file
+from .records import FileRecord
+from .text import printable
+
+
+class Pin(msgspec.Struct, frozen=True):
+    """What a stored file was when it was last hashed."""
+
+    sha256: str
+    size: int
+    mtime_ns: int
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AddResult:
+    """Outcome of `Store.add`; `expected` and `got` are digests of the same algorithm."""
+
+    path: Path
+    sha256: str
+    matches: bool
+    expected: str
+    got: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyResult:
+    """Outcome of `Store.verify`; `got` is empty where the file is not `present`."""
+
+    ok: bool
+    present: bool
+    expected: str
+    got: str
+
+
+class Store:
+    """Files of records, brought here once and checked.
+
+    Parameters
+    ----------
+    root
+        Folder of the cache; made on first need, for this user alone.
+    mirrors
+        Folders or http(s) addresses tried before every url, as ``<mirror>/<host>/<path>``.
+    offline
+        Never use the network.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        mirrors: Sequence[str | os.PathLike[str]] = (),
+        offline: bool = False,
+    ) -> None:
+        self.root = Path(root)
+        self.mirrors = tuple(mirrors)
+        self.offline = offline
+
+    def path(self, record: FileRecord, *, base: Path | None = None) -> Path:
+        """Return where the file is, or would be.
+
+        Parameters
+        ----------
+        record
+            What file.
+        base
+            Folder of the spec that declares it; a file shipped there is preferred to the cache.
+
+        Raises
+        ------
+        UnsafeFile
+            The shipped file lies outside `base`.
+        WeightsError
+            The record has no hash to store it under.
+        """
+        return _shipped(record, base) or self._place(record)
+
+    def has(self, record: FileRecord, *, base: Path | None = None) -> bool:
+        """Say whether the file is here, without hashing it."""
+        shipped = _shipped(record, base)
+        if shipped is None and not (record.sha256 or record.md5):
+            return False
+        return (shipped or self._place(record)).is_file()
+
+    def fetch(
+        self, record: FileRecord, *, base: Path | None = None, progress: Progress | None = None
+    ) -> Path:
+        """Return the path of the right file, downloading it if need be.
+
+        Parameters
+        ----------
+        record
+            What file.
+        base
+            Folder of the spec that declares it, for ``record.file``.
+        progress
+            Called with bytes done and bytes in all (None where unknown).
+
+        Returns
+        -------
+        pathlib.Path
+            A file with the content the record names.
+
+        Raises
+        ------
+        HashMismatch
+            The file here, or what came, has another content.
+        OfflineError, FetchError
+            It is not here and could not be brought.
+        """
+        shipped = _shipped(record, base)
+        if shipped is not None:
+            _require(record, hash_file(shipped, *_names(record)), shipped, None)
+            return shipped
+        path = self._place(record)
+        if path.is_file():
+            self._recheck(record, path)
+            return path
+        if not record.urls:
+            origin = f" (source: {printable(record.source)})" if record.source else ""
+            message = (
+                f"file {path.name!r} is not at {str(path)!r} and its record has no address to "
+                f"download it from{origin}; add it with `zoo weights add` (a data set with "
+                "`zoo data add`)"
+            )
+            raise FetchError(message)
+        self._make_folder(path)
+        sha256 = download(
+            record.urls,
+            path,
+            sha256=record.sha256,
+            md5=record.md5,
+            size=record.bytes,
+            mirrors=self.mirrors,
+            offline=self.offline,
+            progress=progress,
+        )
+        self._pin(path, sha256, record.urls[0])
+        return path
+
+    def add(self, record: FileRecord, file: Path) -> AddResult:
+        """Store a copy of a file that the user has; a wrong one is reported and not stored.
+
+        Parameters
+        ----------
+        record
+            What file it should be.
+        file
+            The user's copy, which stays where it is.
+
+        Raises
+        ------
+        WeightsError
+            There is no such file, or the record has no hash.
+        """
+        path = self._place(record)
+        if not file.is_file():
+            message = f"cannot add {str(file)!r}: no such file"
+            raise WeightsError(message)
+        pin = self._read_pin(path)
+        digests = hash_file(file, *_names(record))
+        expected, got = _judged(record, digests, pin)
+        if expected == got:
+            self._make_folder(path)
+            with atomic_write(path) as temp:
+                digests = copy_hashed(file, temp, *_names(record))
+                expected, got = _judged(record, digests, pin)
+                if expected != got:
+                    message = f"{str(file)!r} changed while it was being copied; nothing was stored"
+                    raise HashMismatch(message)
+            self._pin(path, digests["sha256"], str(file))
+        return AddResult(path, digests["sha256"], expected == got, expected, got)
+
+    def verify(self, record: FileRecord, *, base: Path | None = None) -> VerifyResult:
+        """Hash the whole file and compare it with the record, and with what was first seen."""
+        path = self.path(record, base=base)
+        pin = self._read_pin(path)
+        if not path.is_file():
+            expected = record.sha256 or (pin.sha256 if pin else record.md5) or ""
+            return VerifyResult(ok=False, present=False, expected=expected, got="")
+        expected, got = _judged(record, hash_file(path, *_names(record)), pin)
+        return VerifyResult(ok=expected == got, present=True, expected=expected, got=got)
+
+    def remove(self, record: FileRecord) -> bool:
+        """Remove the cached file with all that belongs to it; say whether there was one.
+
+        A file shipped in a package is not touched.
+        """
+        from filelock import FileLock
+
+        path = self._place(record)
+        if not path.parent.is_dir():
+            return False
+        lock = path.with_name(f".{path.name}.lock")
+        with FileLock(lock):
+            present = path.is_file()
+            for leftover in (path, _pin_path(path), *path.parent.glob(f".{path.name}.part*")):
+                leftover.unlink(missing_ok=True)
+        lock.unlink(missing_ok=True)
+        if not any(path.parent.iterdir()):
+            path.parent.rmdir()
+        return present
+
+    def _place(self, record: FileRecord) -> Path:
+        if not (record.sha256 or record.md5):
+            what = record.urls[0] if record.urls else record.file or record.source
+            message = (
+                f"the record of {printable(what)!r} has neither sha256 nor md5; without a hash a "
+                "file cannot be recognised"
+            )
+            raise WeightsError(message)
+        key = record.sha256 or f"md5-{record.md5}"
+        return self.root / key / _basename(record)
+
+    def _make_folder(self, path: Path) -> None:
+        try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            message = f"cannot make the folder {str(path.parent)!r}: {error.strerror or error}"
+            raise WeightsError(message) from error
+
+    def _recheck(self, record: FileRecord, path: Path) -> None:
+        """Trust what is pinned; hash anything else, and pin it if it is right."""
+        pin, now = self._read_pin(path), path.stat()
+        known = pin is not None and pin.sha256 == (record.sha256 or pin.sha256)
+        if pin and known and (pin.size, pin.mtime_ns) == (now.st_size, now.st_mtime_ns):
+            return
+        digests = hash_file(path, *_names(record))
+        _require(record, digests, path, pin)
+        self._pin(path, digests["sha256"], pin.source if pin else "")
+
+    def _pin(self, path: Path, sha256: str, source: str) -> None:
+        now = path.stat()
+        pin = Pin(sha256, now.st_size, now.st_mtime_ns, source)
+        with atomic_write(_pin_path(path)) as temp:
+            temp.write_bytes(msgspec.json.encode(pin))
+
+    def _read_pin(self, path: Path) -> Pin | None:
+        try:
+            return msgspec.json.decode(_pin_path(path).read_bytes(), type=Pin)
+        except (OSError, msgspec.MsgspecError):
+            return None
+
+
+def _shipped(record: FileRecord, base: Path | None) -> Path | None:
+    """Return the file inside the package, if the record names one that is there."""
+    if record.file is None or base is None:
+        return None
+    folder = base.resolve()
+    path = (folder / record.file).resolve()
+    if not path.is_relative_to(folder):
+        message = (
+            f"file {printable(record.file)!r} leads out of {str(folder)!r}; a spec may only name "
+            "files inside its own folder"
+        )
+        raise UnsafeFile(message)
+    if path.is_file():
+        return path
+    if record.urls or record.sha256 or record.md5:
+        return None  # it may still be downloaded or have been added by hand
+    message = f"file {printable(record.file)!r} is not in {str(folder)!r}; reinstall the package"
+    raise FetchError(message)
+
+
+def _names(record: FileRecord) -> tuple[str, ...]:
+    return ("sha256", "md5") if record.md5 else ("sha256",)
+
+
+def _judged(record: FileRecord, digests: dict[str, str], pin: Pin | None) -> tuple[str, str]:
+    """Return the first wanted digest that differs, else the strongest: (expected, got)."""
+    if record.md5 and record.md5 != digests["md5"]:
+        return record.md5, digests["md5"]
+    # An MD5 can be forged: what came first under it is the only content accepted afterwards.
+    want = record.sha256 or (pin.sha256 if pin and record.md5 else digests["sha256"])
+    return want, digests["sha256"]
+
+
+def _require(record: FileRecord, digests: dict[str, str], path: Path, pin: Pin | None) -> None:
+    expected, got = _judged(record, digests, pin)
+    if expected != got:
+        message = (
+            f"file {str(path)!r} is not what its record names: expected {expected}, got {got}; it "
+            "was not used. It was changed after it was stored: remove it and fetch it again"
+        )
+        raise HashMismatch(message)
+
+
+def _pin_path(path: Path) -> Path:
+    return path.with_name(f".{path.name}.pin.json")
+
+
+def _basename(record: FileRecord) -> str:
+    """Return a name for people, safe on any file system; the hash is what finds the file."""
+    where = urlsplit(record.urls[0]).path if record.urls else record.file or ""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "_", unquote(where).rsplit("/", 1)[-1]).lstrip(".")
+    return name[-100:].lstrip(".") or "file"

@@ -1,0 +1,84 @@
+"""zoo: Keras models by name, declared once as data.
+
+``import zoo`` is fast: everything below is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from zoo_weights import WeightsRecord
+    from zoo_weights.records import FileRecord
+
+    from zoo.api import get_model, get_spec, list_models, load, train
+    from zoo.components import Classifier, Decoder, Preprocessor, Regressor
+    from zoo.data.table import Table
+    from zoo.errors import InputError, ZooError
+    from zoo.model import Model
+    from zoo.registry.hooks import hookimpl
+    from zoo.results import Classification, Prediction, RowResult
+    from zoo.spec.component import Component
+    from zoo.spec.model import Dataset, Figure, ModelSpec, Training
+    from zoo.training.run import Run
+
+__all__ = [
+    "Classification",
+    "Classifier",
+    "Component",
+    "Dataset",
+    "Decoder",
+    "Figure",
+    "FileRecord",
+    "InputError",
+    "Model",
+    "ModelSpec",
+    "Prediction",
+    "Preprocessor",
+    "Regressor",
+    "RowResult",
+    "Run",
+    "Table",
+    "Training",
+    "WeightsRecord",
+    "ZooError",
+    "get_model",
+    "get_spec",
+    "hookimpl",
+    "list_models",
+    "load",
+    "train",
+]
+
+_HOME = {
+    "zoo.api": ("get_model", "get_spec", "list_models", "load", "train"),
+    "zoo.components": ("Classifier", "Decoder", "Preprocessor", "Regressor"),
+    "zoo.data.table": ("Table",),
+    "zoo.errors": ("InputError", "ZooError"),
+    "zoo.model": ("Model",),
+    "zoo.registry.hooks": ("hookimpl",),
+    "zoo.results": ("Classification", "Prediction", "RowResult"),
+    "zoo.spec.component": ("Component",),
+    "zoo.spec.model": ("Dataset", "Figure", "ModelSpec", "Training"),
+    "zoo.training.run": ("Run",),
+    "zoo_weights.records": ("FileRecord", "WeightsRecord"),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("keras-zoo")
+    if name not in _MODULE_OF:
+        msg = f"module 'zoo' has no attribute {name!r}"
+        raise AttributeError(msg)
+    value = getattr(import_module(_MODULE_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,113 @@
+"""Where zoo keeps things and what its user configured: environment first, then ``config.toml``."""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from zoo.errors import UsageError
+
+if TYPE_CHECKING:
+    from zoo_weights import Store
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What ``config.toml`` in the configuration folder may hold.
+
+    Attributes
+    ----------
+    backend
+        Keras backend to use where neither a flag nor ``KERAS_BACKEND`` says.
+    classify_model
+        Model of ``zoo classify`` without ``-m``.
+    mirror
+        Folder or URL tried first for every download.
+    offline
+        Whether downloads are refused.
+    """
+
+    backend: str | None = None
+    classify_model: str = "efficientnet-lite0"
+    mirror: str | None = None
+    offline: bool = False
+
+
+def home(kind: str) -> Path:
+    """Return the folder for ``"config"`` or ``"cache"``; ``ZOO_HOME`` moves both."""
+    moved = os.environ.get("ZOO_HOME")
+    if moved:
+        return Path(moved).expanduser().absolute() / kind
+    import platformdirs
+
+    if kind == "config":
+        return Path(platformdirs.user_config_dir("zoo", appauthor=False))
+    return Path(platformdirs.user_cache_dir("zoo", appauthor=False))
+
+
+@functools.cache
+def settings() -> Settings:
+    """Read ``config.toml``; a missing file means defaults.
+
+    Raises
+    ------
+    UsageError
+        If the file is no TOML or holds an unknown or mistyped field.
+    """
+    path = home("config") / "config.toml"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError:
+        return Settings()
+    try:
+        return msgspec.toml.decode(text, type=Settings)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        msg = f"{path}: {error}"
+        raise UsageError(msg) from None
+
+
+def offline() -> bool:
+    """Whether downloads are refused: ``--offline``, ``ZOO_OFFLINE``, or the configuration."""
+    flag = os.environ.get("ZOO_OFFLINE")
+    return settings().offline if flag is None else flag not in ("", "0")
+
+
+def store(kind: str = "weights") -> Store:
+    """Return the store of downloaded files of one kind, ``"weights"`` or ``"data"``."""
+    from zoo_weights import Store
+
+    mirror = os.environ.get("ZOO_MIRROR") or settings().mirror
+    return Store(home("cache") / kind, mirrors=(mirror,) if mirror else (), offline=offline())
+
+
+def private_folder(name: str) -> Path | None:
+    """Return a cache folder that only this user can write, or None where that cannot be had.
+
+    Compiled programs are native code: they are read back only from a folder of mode 0700 that
+    belongs to the user who runs them.
+    """
+    path = home("cache") / name
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if hasattr(os, "getuid"):
+            if path.stat().st_uid != os.getuid():
+                return None
+            path.chmod(0o700)
+    except OSError:
+        return None
+    return path
+
+
+def as_dict() -> dict[str, Any]:
+    """Return folders and settings, for ``zoo doctor``."""
+    return {
+        "config": str(home("config") / "config.toml"),
+        "cache": str(home("cache")),
+        "offline": offline(),
+        "mirror": os.environ.get("ZOO_MIRROR") or settings().mirror,
+        "backend": settings().backend,
+        "classify_model": settings().classify_model,
+    }

@@ -1,0 +1,193 @@
+"""The decoders most models need: classes, two classes behind one unit, numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from zoo.components import Classifier, Regressor
+from zoo.errors import InputError
+from zoo.results import Prediction
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Classes(Classifier):
+    """One probability for each class, as a softmax gives them.
+
+    Parameters
+    ----------
+    labels
+        Names of the classes, in the order of the outputs; learnt from the data if not given.
+    values
+        What stands for each class in the data; the labels themselves if not given.
+    ids
+        The label set's own identifiers, where it has them.
+    """
+
+    def __init__(
+        self,
+        labels: list[str] | None = None,
+        values: list[str | int] | None = None,
+        ids: list[str] | None = None,
+    ) -> None:
+        for name, other in (("values", values), ("ids", ids)):
+            if other is not None and len(other) != len(labels or ()):
+                msg = f"{name} and labels must have the same length, received {len(other)} and "
+                msg += str(len(labels or ()))
+                raise ValueError(msg)
+        self.labels = list(labels) if labels else None
+        self.values = [str(value) for value in values] if values else None
+        self.ids = ids
+
+    @property
+    def units(self) -> int | None:
+        """One output for each class."""
+        return len(self.labels) if self.labels else None
+
+    def fit(self, labels: Sequence[Any]) -> None:
+        """Learn the classes, in sorted order (numbers as numbers), unless the spec names them."""
+        if self.labels is None:
+            found = sorted({_cell(label) for label in labels}, key=_as_number)
+            self.labels = [label for label in found if label]
+
+    def encode(self, labels: Sequence[Any]) -> tuple[NDArray[Any], list[InputError | None]]:
+        """Return the index of each known label (int32), and an error for each unknown one."""
+        import numpy as np
+
+        names = self.labels or []
+        known = {label: index for index, label in enumerate(names)}
+        known.update({value: index for index, value in enumerate(self.values or ())})
+        indices: list[int] = []
+        errors: list[InputError | None] = []
+        for label in labels:
+            index = known.get(_cell(label))
+            if index is None:
+                shown = ", ".join(self.values or names[:20])
+                text = f"unknown class {_cell(label)!r}, expected one of {shown}"
+                errors.append(InputError("unknown-class", text))
+            else:
+                indices.append(index)
+                errors.append(None)
+        return np.array(indices, np.int32), errors
+
+    def decode(
+        self, outputs: NDArray[np.floating[Any]], top: int | None = None
+    ) -> list[tuple[Prediction, ...]]:
+        """Return the `top` classes of each row of `outputs` (rows, classes), best first."""
+        import numpy as np
+
+        labels = self.labels or [str(index) for index in range(outputs.shape[-1])]
+        # A stable sort, so that ties come in the order of the classes on every backend.
+        order = np.argsort(-outputs, axis=-1, kind="stable")[:, :top]
+        return [
+            tuple(
+                Prediction(
+                    index=int(index),
+                    label=labels[index],
+                    score=float(row[index]),
+                    id=self.ids[index] if self.ids else None,
+                )
+                for index in best
+            )
+            for row, best in zip(outputs, order, strict=True)
+        ]
+
+    def state(self) -> dict[str, Any]:
+        """Return the labels."""
+        return {"labels": self.labels}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take back the labels."""
+        self.labels = state["labels"]
+
+
+class Binary(Classes):
+    """Two classes behind one sigmoid unit: its output is the probability of the second."""
+
+    @property
+    def units(self) -> int:
+        """One output."""
+        return 1
+
+    def fit(self, labels: Sequence[Any]) -> None:
+        """Learn the two classes, unless the spec names them."""
+        super().fit(labels)
+        if self.labels is None or len(self.labels) != 2:
+            found = ", ".join((self.labels or [])[:5])
+            msg = f"the target must hold two classes, found {len(self.labels or ())}: {found}"
+            raise InputError("wrong-classes", msg)
+
+    def encode(self, labels: Sequence[Any]) -> tuple[NDArray[Any], list[InputError | None]]:
+        """Return 0.0 or 1.0 for each label, shape (rows, 1)."""
+        indices, errors = super().encode(labels)
+        return indices.astype("float32")[:, None], errors
+
+    def decode(
+        self, outputs: NDArray[np.floating[Any]], top: int | None = None
+    ) -> list[tuple[Prediction, ...]]:
+        """Return both classes of each row of `outputs` (rows, 1), the likelier first."""
+        import numpy as np
+
+        return super().decode(np.concatenate([1 - outputs, outputs], axis=-1), top)
+
+
+class Value(Regressor):
+    """Numbers as they are.
+
+    Parameters
+    ----------
+    unit
+        Unit of the number, for people.
+    width
+        How many numbers; ``None`` leaves it to the architecture (features).
+    """
+
+    def __init__(self, unit: str = "", width: int | None = 1) -> None:
+        self.unit = unit
+        self.width = width
+
+    @property
+    def units(self) -> int | None:
+        """One output for each number."""
+        return self.width
+
+    def encode(self, labels: Sequence[Any]) -> tuple[NDArray[Any], list[InputError | None]]:
+        """Return the numbers, float32 of shape (rows, 1), and an error for each other cell."""
+        import numpy as np
+
+        values: list[float] = []
+        errors: list[InputError | None] = []
+        for label in labels:
+            number = _as_number(label)[1]
+            if np.isfinite(number):
+                values.append(number)
+                errors.append(None)
+            else:
+                text = f"the target is {_cell(label)!r}, expected a number"
+                errors.append(InputError("not-a-number", text))
+        return np.array(values, np.float32)[:, None], errors
+
+    def decode(self, outputs: NDArray[np.floating[Any]]) -> list[float | list[float]]:
+        """Return a number for each row, or a list where the network has several outputs."""
+        if outputs.ndim == 2 and outputs.shape[1] == 1:
+            return [float(value) for value in outputs[:, 0]]
+        return [row.tolist() for row in outputs]
+
+
+def _cell(label: Any) -> str:
+    """Return a label as a CSV cell would hold it: 1 and 1.0 and "1" are the same class."""
+    if isinstance(label, str):
+        return label.strip()
+    number = float(label) if not isinstance(label, bool) else float(int(label))
+    return str(int(number)) if number.is_integer() else str(number)
+
+
+def _as_number(label: Any) -> tuple[bool, float, str]:
+    """Sort key: numbers by value, then texts by name; the number is NaN for a text."""
+    try:
+        return (False, float(label), "")
+    except (TypeError, ValueError):
+        return (True, float("nan"), str(label))

@@ -1,0 +1,69 @@
+"""Errors a user may meet: one sentence with what, the value received, what would be right.
+
+``exit_status`` is what the command line ends with: 2 for wrong usage, 1 for work that failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class ZooError(Exception):
+    """Base of every error that zoo raises on purpose."""
+
+    exit_status = 1
+
+
+class UsageError(ZooError):
+    """The request itself is wrong: an unknown name, a bad value, an unreadable spec."""
+
+    exit_status = 2
+
+
+class SpecError(UsageError):
+    """A model spec that cannot be read; the message names file, path and value."""
+
+
+class UnknownName(UsageError):
+    """A name that nothing has, or that more than one plugin owns."""
+
+
+class PluginError(ZooError):
+    """A plugin that breaks the rules; raised only under ``ZOO_STRICT=1``."""
+
+
+class BackendError(UsageError):
+    """No usable backend or device, or one that conflicts with the Keras already imported."""
+
+
+class WeightsMissing(UsageError):
+    """The model is known but has no weights to work with."""
+
+
+class InputError(ZooError):
+    """One input that cannot be used; becomes the error of its record, never the end of the job.
+
+    Parameters
+    ----------
+    kind
+        Short machine-readable reason, such as ``"not-found"`` or ``"bad-image"``.
+    message
+        The sentence for people.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+
+
+class TrainingError(ZooError):
+    """Training could not start or could not go on."""
+
+
+def did_you_mean(name: str, candidates: Iterable[str]) -> str:
+    """Return ``" Did you mean 'x'?"`` for the closest candidate, or an empty string."""
+    import difflib  # only on failure: it costs as much as click
+
+    close = difflib.get_close_matches(name, sorted(set(candidates)), n=1, cutoff=0.6)
+    return f" Did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,338 @@
+"""``Model``: a spec with its weights, ready to be asked."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from zoo.components import Classifier, Decoder, Preprocessor, Regressor
+from zoo.construct import construct
+from zoo.data.inputs import Input, fetch_url, is_url
+from zoo.data.table import Table, stream_csv, take
+from zoo.errors import InputError, UsageError, WeightsMissing
+from zoo.registry.registry import registry
+from zoo.results import Classification, Failure, RowResult
+from zoo.spec.model import ModelSpec
+from zoo.spec.toml import spec_from
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from zoo.runtime.runner import Runner
+
+BATCH = 16
+"""Inputs computed at once where the caller does not say."""
+
+
+class Model:
+    """A spec with weights; the network is built and loaded on first use.
+
+    Parameters
+    ----------
+    spec
+        The declaration.
+    weights
+        Tag of a weights record, path of a weights file or bundle, ``"default"`` for the first
+        record, or None for random weights.
+    base
+        Folder that relative paths in the spec start from.
+    state
+        Fitted state of preprocessor and decoder, where the model was trained.
+    """
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        *,
+        weights: str | PathLike[str] | None = "default",
+        base: Path | None = None,
+        state: dict[str, Any] | None = None,
+    ) -> None:
+        self.spec = spec
+        self._weights = weights
+        self._base = base
+        self._state = state or {}
+
+    @classmethod
+    def from_bundle(cls, path: Path) -> Model:
+        """Return the model of a bundle or a run folder."""
+        from zoo_weights import read_headers
+
+        file = path / "model.zoo" if path.is_dir() else path
+        if not file.is_file():
+            what = "no bundle (model.zoo)" if path.is_dir() else "no such file"
+            msg = f"{path}: {what}; expected a bundle or a run folder that `zoo train` wrote"
+            raise UsageError(msg)
+        headers = read_headers(file)
+        missing = {"spec", "state"} - headers.keys()
+        if missing:
+            msg = f"{file}: is not a whole bundle, it has no {' and no '.join(sorted(missing))}"
+            raise UsageError(msg)
+        spec = spec_from(json.loads(headers["spec"]), where=str(file))
+        return cls(spec, weights=file, state=json.loads(headers["state"]))
+
+    def __repr__(self) -> str:
+        return f"Model({self.spec.name!r}, weights={self.weights_name!r})"
+
+    @property
+    def weights_name(self) -> str | None:
+        """What the weights are called: a record's tag, or a file's path; None if random."""
+        if self._weights is None or self._weights == "none":
+            return None
+        if self._weights == "default":
+            record = self.spec.record()
+            return record.tag if record else None
+        return str(self._weights)
+
+    # Parts
+
+    @functools.cached_property
+    def preprocessor(self) -> Preprocessor:
+        """What turns raw input into the network's input."""
+        part = cast("Preprocessor", self._part("preprocessors", "input"))
+        if "input" in self._state:
+            part.restore(self._state["input"])
+        return part
+
+    @functools.cached_property
+    def decoder(self) -> Decoder:
+        """What turns the network's output into labels and numbers."""
+        part = cast("Decoder", self._part("decoders", "output"))
+        if "output" in self._state:
+            part.restore(self._state["output"])
+        return part
+
+    def _part(self, kind: str, field: str) -> Any:
+        component = getattr(self.spec, field)
+        return construct(registry().resolve(kind, component), component, what=field)
+
+    def architecture(self) -> Callable[[], Any]:
+        """Return the function of no arguments that builds the network."""
+        component = self.spec.architecture
+        function = registry().resolve("architectures", component)
+        offered = {"input_shape": self.preprocessor.shape, "units": self.decoder.units}
+        return lambda: construct(function, component, what="architecture", offered=offered)
+
+    @functools.cached_property
+    def keras(self) -> Any:
+        """The network, a ``keras.Model``, with its weights.
+
+        It takes preprocessed float32 (batch first, channels last) and gives probabilities or
+        numbers.
+        """
+        from zoo.runtime.network import build
+
+        if self.weights_name is None and self._weights == "default":
+            msg = f"{self.spec.name}: no trained weights; run `zoo train {self.spec.name}`"
+            raise WeightsMissing(msg)
+        network = build(self.architecture(), initialise=self.weights_name is None)
+        if self.weights_name is not None:
+            self.load_weights(network)
+        return network
+
+    def load_weights(self, network: Any) -> None:
+        """Fill a network of this model from the weights that were asked for."""
+        from zoo.config import store
+        from zoo.runtime.network import load
+
+        tags = [record.tag for record in self.spec.weights]
+        if self._weights in ("default", *tags):
+            record = self.spec.record(None if self._weights == "default" else str(self._weights))
+            assert record is not None
+            file = store().fetch(record, base=self._base, progress=_download_progress(record.name))
+            lacks, ignore = record.lacks, record.ignore
+            load(network, file, format=record.format, ignore=ignore, lacks=lacks)
+            return
+        path = Path(cast("str", self._weights))
+        if not path.exists():
+            from zoo.errors import did_you_mean
+
+            msg = f"{self.spec.name}: no weights {str(path)!r}; it has the tags "
+            msg += f"{', '.join(tags) or '(none)'}, or give a file."
+            raise WeightsMissing(msg + did_you_mean(str(path), tags))
+        load(network, path / "model.zoo" if path.is_dir() else path)
+
+    @functools.cached_property
+    def runner(self) -> Runner:
+        """The network, compiled."""
+        from zoo.runtime.runner import Runner
+
+        return Runner(self.keras)
+
+    # Asking
+
+    def outputs(self, inputs: NDArray[np.float32], *, batch_size: int = 32) -> NDArray[Any]:
+        """Return the network's outputs for preprocessed inputs, NumPy in and NumPy out."""
+        return self.runner(inputs, batch_size=batch_size)
+
+    def classify(
+        self, inputs: Any, *, top: int = 5, batch_size: int = BATCH
+    ) -> list[Classification]:
+        """Classify pictures.
+
+        Parameters
+        ----------
+        inputs
+            Path, URL, bytes, Pillow image or uint8 array of shape (height, width, 3), or a list of
+            them.
+        top
+            How many classes to name for each.
+        batch_size
+            Pictures computed at once, at most.
+
+        Returns
+        -------
+        list of Classification
+            One for each input, in order; a bad input has an error and no predictions.
+        """
+        single = isinstance(inputs, str | bytes | PathLike) or not isinstance(inputs, Iterable)
+        single = single or getattr(inputs, "ndim", 0) == 3
+        items = [inputs] if single else list(inputs)
+        return list(self.stream(items, top=top, batch_size=min(batch_size, max(1, len(items)))))
+
+    def stream(
+        self, inputs: Iterable[Any], *, top: int | None = 5, batch_size: int = BATCH
+    ) -> Iterator[Classification]:
+        """Yield a result for each picture, in order, holding only a batch of them in memory."""
+        decoder = self._classifier()
+        for batch in _batched(inputs, batch_size):
+            names = [_name_of(item) for item in batch]
+            tensors, errors = self._tensors([_raw_of(item) for item in batch])
+            decoded = iter(decoder.decode(self.runner(tensors, batch_size=batch_size), top))
+            for name, error in zip(names, errors, strict=True):
+                yield Classification(
+                    input=name,
+                    model=self.spec.name,
+                    weights=self.weights_name,
+                    predictions=() if error else next(decoded),
+                    error=Failure(error.kind, error.message) if error else None,
+                )
+
+    def predict(self, inputs: Any, *, batch_size: int = 1024) -> list[RowResult]:
+        """Predict rows of a table.
+
+        Parameters
+        ----------
+        inputs
+            Path of a CSV file, a pandas or polars frame, a list of dicts, or a list (or 2-D
+            array) of rows in the order of the model's columns.
+
+        Returns
+        -------
+        list of RowResult
+            One for each row, in order; a bad row has an error.
+        """
+        return list(self.stream_rows(inputs, batch_size=batch_size))
+
+    def stream_rows(self, inputs: Any, *, batch_size: int = 1024) -> Iterator[RowResult]:
+        """Yield a result for each row, in order, holding only a batch of them in memory."""
+        start = 0
+        for chunk in self._chunks(inputs, batch_size):
+            tensors, errors = self._tensors(chunk)
+            decoded = iter(self._rows(self.runner(tensors, batch_size=batch_size)))
+            for row, error in enumerate(errors, start):
+                if error:
+                    yield RowResult(row=row, error=Failure(error.kind, error.message))
+                else:
+                    yield RowResult(row=row, **next(decoded))
+            start += len(errors)
+
+    def _rows(self, outputs: NDArray[Any]) -> Iterator[dict[str, Any]]:
+        if isinstance(self.decoder, Regressor):
+            for value in self.decoder.decode(outputs):
+                yield {"value": value}
+            return
+        for predictions in self._classifier().decode(outputs):
+            best = predictions[0]
+            by_index = sorted(predictions, key=lambda prediction: prediction.index)
+            yield {
+                "prediction": best.label,
+                "score": best.score,
+                "probabilities": {p.label: p.score for p in by_index},
+            }
+
+    def _chunks(self, inputs: Any, size: int) -> Iterator[Any]:
+        if self.preprocessor.kind == "table":
+            if isinstance(inputs, str | PathLike):
+                yield from stream_csv(Path(inputs), size)
+                return
+            if hasattr(inputs, "readline"):
+                yield from stream_csv(inputs, size)
+                return
+            inputs = Table.of(inputs, getattr(self.preprocessor, "columns", None) or ())
+        elif isinstance(inputs, str | bytes | PathLike):
+            inputs = [inputs]
+        for start in range(0, len(inputs), size):
+            chunk = inputs[start : start + size]
+            yield chunk if isinstance(chunk, Table) else [_raw_of(item) for item in chunk]
+
+    def _tensors(self, raws: Sequence[Any]) -> tuple[NDArray[np.float32], list[InputError | None]]:
+        """Preprocess what was fetched; what could not be is already an error."""
+        failed = {i: raw for i, raw in enumerate(raws) if isinstance(raw, InputError)}
+        if not failed:
+            return self.preprocessor.many(raws)
+        good = [i for i in range(len(raws)) if i not in failed]
+        tensors, errors = self.preprocessor.many(take(raws, good))
+        merged: list[InputError | None] = [failed.get(i) for i in range(len(raws))]
+        for i, error in zip(good, errors, strict=True):
+            merged[i] = error
+        return tensors, merged
+
+    def _classifier(self) -> Classifier:
+        if not isinstance(self.decoder, Classifier):
+            msg = f"{self.spec.name} does not classify (its task is {self.spec.task}); use predict"
+            raise UsageError(msg)
+        return self.decoder
+
+    def evaluate(self, data: Any = None, *, target: str | None = None) -> dict[str, float]:
+        """Return the loss and metrics of the recipe over labelled data.
+
+        Parameters
+        ----------
+        data
+            CSV file or folder as for training; the spec's dataset if not given.
+        target
+            Column that holds the truth, for tables.
+        """
+        from zoo.training.recipe import evaluate
+
+        return evaluate(self, data, target)
+
+
+def _batched(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    iterator = iter(items)
+    while batch := list(itertools.islice(iterator, size)):
+        yield batch
+
+
+def _name_of(item: Any) -> str:
+    if isinstance(item, Input):
+        return item.name
+    return str(item) if isinstance(item, str | PathLike) else f"<{type(item).__name__}>"
+
+
+def _raw_of(item: Any) -> Any:
+    """Return what the preprocessor takes; a URL is fetched; a failure is the raw input itself."""
+    try:
+        if isinstance(item, Input):
+            return item.fetch()
+        return fetch_url(item) if isinstance(item, str) and is_url(item) else item
+    except InputError as error:
+        return error
+
+
+def _download_progress(name: str) -> Callable[[int, int | None], None] | None:
+    """Return a progress bar on a terminal, nothing elsewhere."""
+    import sys
+
+    if not sys.stderr.isatty():
+        return None
+    from zoo.progress import download_bar
+
+    return download_bar(name)

@@ -1,0 +1,93 @@
+"""The hooks a plugin may implement; the docstrings here are the reference that the docs print."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from zoo.training.run import Run
+
+API_VERSION = 1
+"""Version of this hook interface; a plugin written for a newer one says so in ``zoo_api``."""
+
+hookspec = pluggy.HookspecMarker("zoo")
+hookimpl = pluggy.HookimplMarker("zoo")
+"""Decorator that marks a function of a plugin module as the implementation of a hook."""
+
+Register = Callable[..., None]
+
+
+@hookspec
+def register_models(register: Register) -> None:
+    """Declare models: ``register(spec)`` for each `ModelSpec`, or ``register("file.toml")``.
+
+    A TOML path is relative to the plugin module's folder.
+    """
+
+
+@hookspec
+def register_architectures(register: Register) -> None:
+    """Name functions that build networks: ``register("mlp", "package.module:function")``.
+
+    The function takes the options of the spec's ``architecture`` and, if it has parameters of
+    these names, ``input_shape`` (shape of one sample) and ``units`` (width of the output, or
+    None), and returns an uncompiled ``keras.Model`` with float32 input, batch first, channels
+    last, and probabilities (or numbers) out.
+    """
+
+
+@hookspec
+def register_preprocessors(register: Register) -> None:
+    """Name `Preprocessor` classes: ``register("image", "package.module:Class")``."""
+
+
+@hookspec
+def register_decoders(register: Register) -> None:
+    """Name `Decoder` classes: ``register("classes", "package.module:Class")``."""
+
+
+@hookspec
+def register_datasets(register: Register) -> None:
+    """Declare datasets: ``register(dataset)`` for each `Dataset` record."""
+
+
+@hookspec
+def register_commands(register: Register) -> None:
+    """Add commands to the command line: ``register("name", "package.module:command")``.
+
+    The command is a click command, imported when it is used.
+    """
+
+
+@hookspec
+def training_started(run: Run) -> None:
+    """Called when a training is about to begin its first epoch."""
+
+
+@hookspec
+def epoch_ended(run: Run, epoch: int, logs: dict[str, float]) -> None:
+    """Called after each epoch (counted from 0) with Keras's logs of that epoch."""
+
+
+@hookspec
+def training_finished(run: Run) -> None:
+    """Called when the run folder is complete."""
+
+
+def hook_names() -> list[str]:
+    """Return the names of all hooks."""
+    return sorted(name for name, value in globals().items() if hasattr(value, "zoo_spec"))
+
+
+def hook_manager() -> pluggy.PluginManager:
+    """Return a manager that knows zoo's hooks and no plugin yet."""
+    import sys
+
+    manager = pluggy.PluginManager("zoo")
+    manager.add_hookspecs(sys.modules[__name__])
+    return manager
+
+

@@ -1,0 +1,100 @@
+"""What comes out of a model: one record per input, in input order, with an error or a result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One class and its probability.
+
+    Attributes
+    ----------
+    index
+        Position of the class in the network's output.
+    label
+        Name for people; not unique in every set of labels.
+    score
+        Probability, 0 to 1.
+    id
+        The label set's own identifier (a WordNet id for ImageNet), where it has one.
+    """
+
+    index: int
+    label: str
+    score: float
+    id: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record that ``--format json`` prints."""
+        return {"index": self.index, "id": self.id, "label": self.label, "score": self.score}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why one input has no result: a short machine-readable kind and a sentence."""
+
+    kind: str
+    message: str
+
+    def to_dict(self) -> dict[str, str]:
+        """Return the record that ``--format json`` prints."""
+        return {"kind": self.kind, "message": self.message}
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """The classes found for one input file."""
+
+    input: str
+    model: str
+    weights: str | None
+    predictions: tuple[Prediction, ...] = ()
+    error: Failure | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record that ``--format json`` prints."""
+        return {
+            "input": self.input,
+            "model": self.model,
+            "weights": self.weights,
+            "predictions": [prediction.to_dict() for prediction in self.predictions],
+            "error": self.error.to_dict() if self.error else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RowResult:
+    """The result for one row of a table (or one line of text).
+
+    Attributes
+    ----------
+    row
+        Position of the row in the input, from 0.
+    prediction, score, probabilities
+        Best class, its probability, and the probability of every class (classification).
+    value
+        The predicted number, or numbers (regression and features).
+    error
+        Why there is no result.
+    """
+
+    row: int
+    prediction: str | None = None
+    score: float | None = None
+    probabilities: dict[str, float] | None = None
+    value: float | list[float] | None = None
+    error: Failure | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record that ``--format jsonl`` prints: only the fields that apply."""
+        record: dict[str, Any] = {"row": self.row}
+        for name in ("prediction", "score", "probabilities", "value"):
+            value = getattr(self, name)
+            if value is not None:
+                record[name] = value
+        if self.error:
+            record["error"] = self.error.to_dict()
+        return record

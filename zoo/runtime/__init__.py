@@ -1,0 +1,1 @@
+"""Running networks: choosing backend and device, building, loading weights, computing."""

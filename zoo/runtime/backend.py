@@ -1,0 +1,204 @@
+"""The Keras backend and device of this process, settled before Keras is imported.
+
+One process has one backend: flag, then ``KERAS_BACKEND``, then configuration, then what is
+installed. If Keras is already imported, its backend stands.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import sys
+from typing import Any
+
+from zoo.config import home, private_folder, settings
+from zoo.errors import BackendError
+
+BACKENDS = ("jax", "tensorflow", "torch")
+"""Usable backends, in the order in which an installed one is preferred."""
+
+DEVICE = re.compile(r"^(cpu|gpu)(?::(\d+))?$")
+
+
+class _Request:
+    """What flags asked for before Keras was imported; settled by `keras`."""
+
+    backend: str | None = None
+    device: str | None = None
+
+
+def installed_backends() -> list[str]:
+    """Return the backends whose packages are installed, without importing them."""
+    return [name for name in BACKENDS if importlib.util.find_spec(name) is not None]
+
+
+def request(backend: str | None = None, device: str | None = None) -> None:
+    """Ask for a backend and a device, before anything is built.
+
+    Parameters
+    ----------
+    backend
+        ``"jax"``, ``"tensorflow"`` or ``"torch"``.
+    device
+        ``"cpu"``, ``"gpu"`` or ``"gpu:N"``.
+
+    Raises
+    ------
+    BackendError
+        If the name is wrong, or Keras is already imported with another backend.
+    """
+    if backend is not None:
+        _check_name(backend, "--backend")
+        current = _imported_backend()
+        if current is not None and current != backend:
+            msg = f"backend {backend!r} was asked for, but Keras is already imported with {current!r}"
+            raise BackendError(msg)
+        _Request.backend = backend
+    if device is not None:
+        if not DEVICE.match(device) or device.startswith("cpu:"):
+            msg = f"device must be cpu, gpu or gpu:N, received {device!r}"
+            raise BackendError(msg)
+        _Request.device = device
+
+
+def _check_name(name: str, source: str) -> None:
+    if name not in BACKENDS:
+        msg = f"{source} must be one of {', '.join(BACKENDS)}, received {name!r}"
+        raise BackendError(msg)
+
+
+def _imported_backend() -> str | None:
+    """Return the backend of the Keras that is already imported, if it is."""
+    module = sys.modules.get("keras")
+    if module is None:
+        return None
+    name: str = module.config.backend()
+    return name
+
+
+def chosen_backend() -> str:
+    """Return the backend this process uses or will use, without importing it.
+
+    Raises
+    ------
+    BackendError
+        If none is installed or the one asked for is not.
+    """
+    imported = _imported_backend()
+    if imported is not None:
+        return imported
+    installed = installed_backends()
+    for name, source in (
+        (_Request.backend, "--backend"),
+        (os.environ.get("KERAS_BACKEND"), "KERAS_BACKEND"),
+        (settings().backend, "backend in config.toml"),
+    ):
+        if name:
+            _check_name(name, source)
+            if name not in installed:
+                msg = f"backend {name!r} is not installed; run: pip install 'keras-zoo[{name}]'"
+                raise BackendError(msg)
+            return name
+    if not installed:
+        msg = "no Keras backend is installed; run: pip install 'keras-zoo[jax]'"
+        raise BackendError(msg)
+    return installed[0]
+
+
+def keras() -> Any:
+    """Import Keras with the chosen backend and device, and return the module."""
+    imported = sys.modules.get("keras")
+    if imported is not None and hasattr(imported, "config"):
+        return imported
+    backend = chosen_backend()
+    _narrow_devices(_Request.device)
+    os.environ["KERAS_BACKEND"] = backend
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    before = os.environ.get("KERAS_HOME")
+    # The first import of Keras writes keras.json into its home; that is zoo's, not the user's.
+    os.environ["KERAS_HOME"] = str(home("cache") / "keras")
+    try:
+        import keras
+    finally:
+        if before is None:
+            del os.environ["KERAS_HOME"]
+        else:
+            os.environ["KERAS_HOME"] = before
+    if backend == "jax":
+        _cache_compiled_jax()
+    _check_device(backend, _Request.device)
+    return keras
+
+
+def _narrow_devices(device: str | None) -> None:
+    """Show the backend only the device asked for; all three obey these variables."""
+    if device is None:
+        return
+    kind, _, number = device.partition(":")
+    if kind == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        os.environ["JAX_PLATFORMS"] = "cpu"
+        os.environ["KERAS_TORCH_DEVICE"] = "cpu"
+    elif number:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        numbers = visible.split(",") if visible else None
+        if numbers is not None and int(number) >= len(numbers):
+            msg = f"device {device!r} was asked for, but CUDA_VISIBLE_DEVICES shows {len(numbers)}"
+            raise BackendError(msg)
+        os.environ["CUDA_VISIBLE_DEVICES"] = numbers[int(number)] if numbers else number
+
+
+def _check_device(backend: str, device: str | None) -> None:
+    if device is None or device == "cpu":
+        return
+    if not any(name != "cpu" for name in devices()):
+        extra = {"jax": "'jax[cuda13]'", "tensorflow": "'tensorflow[and-cuda]'", "torch": "torch"}
+        msg = (
+            f"device {device!r} was asked for, but {backend} sees no GPU; check `nvidia-smi` and "
+            f"run: pip install {extra[backend]}"
+        )
+        raise BackendError(msg)
+
+
+def _cache_compiled_jax() -> None:
+    """Keep XLA's compiled programs between processes, unless the user's own cache is set."""
+    import jax
+
+    if jax.config.jax_compilation_cache_dir is not None:
+        return
+    folder = private_folder("jax")
+    if folder is not None:
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def devices() -> list[str]:
+    """Return the kinds of the devices that the imported backend sees: ``cpu``, ``gpu``, ...
+
+    A GPU comes with its number and name where the backend tells.
+    """
+    backend = _imported_backend()
+    if backend == "jax":
+        import jax
+
+        return [
+            "cpu" if device.platform == "cpu" else f"gpu:{device.id} ({device.device_kind})"
+            for device in jax.devices()
+        ]
+    if backend == "tensorflow":
+        import tensorflow
+
+        gpus = tensorflow.config.list_physical_devices("GPU")
+        return [*(f"gpu:{number}" for number in range(len(gpus))), "cpu"]
+    if backend == "torch":
+        import torch
+
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        return [
+            *(f"gpu:{n} ({torch.cuda.get_device_name(n)})" for n in range(count)),
+            *(["mps"] if torch.backends.mps.is_available() else []),
+            "cpu",
+        ]
+    return []

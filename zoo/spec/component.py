@@ -1,0 +1,82 @@
+"""A component: the name of a part and its options, written as one flat table.
+
+``{uses = "tabular/mlp", hidden = [12, 8]}`` in TOML is ``Component("tabular/mlp", hidden=[12, 8])``
+in Python; a bare string is a component without options. Architectures, preprocessors, decoders,
+optimizers, losses, metrics and callbacks are all declared this way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class Component:
+    """The name of a part and its options; immutable.
+
+    Parameters
+    ----------
+    uses
+        What builds the part: a registered ``plugin/name``, a bare registered name, a Keras name
+        (for losses and the like), or, in a spec that an installed plugin registers,
+        ``"package.module:attribute"``.
+    **config
+        Keyword options handed to it.
+    """
+
+    __slots__ = ("config", "uses")
+
+    uses: str
+    config: Mapping[str, Any]
+
+    def __init__(self, uses: str, /, **config: Any) -> None:
+        if not isinstance(uses, str) or not uses:
+            msg = f"a component needs a name under 'uses', received {uses!r}"
+            raise ValueError(msg)
+        object.__setattr__(self, "uses", uses)
+        object.__setattr__(self, "config", config)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        msg = f"a component cannot be changed; use .with_options({name}=...)"
+        raise AttributeError(msg)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Component):
+            return NotImplemented
+        return self.uses == other.uses and self.config == other.config
+
+    __hash__ = None  # type: ignore[assignment]  # options may be lists
+
+    def __repr__(self) -> str:
+        options = "".join(f", {key}={value!r}" for key, value in self.config.items())
+        return f"Component({self.uses!r}{options})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return component_from, (component_to(self),)
+
+    def with_options(self, **config: Any) -> Component:
+        """Return the same component with some options replaced."""
+        return Component(self.uses, **{**self.config, **config})
+
+    def renamed(self, uses: str) -> Component:
+        """Return the same options under another name."""
+        return Component(uses, **self.config)
+
+
+def component_from(value: object) -> Component:
+    """Read a component from the plain data of TOML or JSON."""
+    if isinstance(value, Component):
+        return value
+    if isinstance(value, str):
+        return Component(value)
+    if isinstance(value, Mapping) and isinstance(value.get("uses"), str):
+        return Component(value["uses"], **{k: v for k, v in value.items() if k != "uses"})
+    msg = f"expected a name or a table with 'uses', received {value!r}"
+    raise ValueError(msg)
+
+
+def component_to(component: Component) -> str | dict[str, Any]:
+    """Return the plain data of a component: a string where it has no options."""
+    if not component.config:
+        return component.uses
+    return {"uses": component.uses, **component.config}

@@ -1,0 +1,183 @@
+"""``ModelSpec``, the whole declaration of a model, and its parts."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct, field
+from zoo_weights.records import FileRecord, WeightsRecord
+
+from zoo.spec.component import Component
+
+NAME = r"^[a-z0-9]+(?:-[a-z0-9]+)*$"
+"""Names of models, datasets and plugins: lower-case words joined by hyphens."""
+
+Name = Annotated[str, Meta(pattern=NAME, max_length=64)]
+Task = Annotated[str, Meta(pattern=NAME, max_length=64)]
+Fraction = Annotated[float, Meta(gt=0.0, lt=1.0)]
+Positive = Annotated[int, Meta(ge=1)]
+Seed = Annotated[int, Meta(ge=0, lt=2**32)]
+
+
+class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Base of the spec's parts: immutable, strict about unknown fields, defaults not written."""
+
+
+class Figure(Record):
+    """A published or promised figure, and what a reproduction must reach.
+
+    Attributes
+    ----------
+    metric
+        Keras's name of the metric, for instance ``"accuracy"``.
+    on
+        The part of the data it is measured on.
+    published
+        The figure as its source printed it; absent where the source printed none.
+    at_least, at_most
+        One-sided bound; a better figure passes.
+    source
+        Where it was published.
+    """
+
+    metric: str
+    on: Literal["train", "validation", "test"] = "train"
+    published: float | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+    source: str = ""
+
+
+class Training(Record):
+    """The training recipe.
+
+    Attributes
+    ----------
+    dataset
+        Name of the registered dataset that is used unless other data are given.
+    target
+        Column to learn, for tables; the dataset's own unless named here.
+    loss, optimizer, metrics
+        Keras names with their options.
+    epochs, batch_size
+        Passes over the data; samples a step.
+    shuffle
+        Whether the rows are put into a new order each epoch.
+    validation
+        Fraction of the training rows held out (drawn with the run's seed), or nothing.
+    weights
+        Tag of the weights that training starts from; ``"none"`` starts from random ones.
+    freeze
+        Layers that are not trained: names (with ``*``), or the number of first layers.
+    seeds
+        Seeds known to be alive, for each backend; the first is the default one.
+    """
+
+    loss: Component
+    dataset: str | None = None
+    target: str | None = None
+    optimizer: Component = field(default_factory=lambda: Component("adam"))
+    metrics: tuple[Component, ...] = ()
+    epochs: Positive = 1
+    batch_size: Positive = 32
+    shuffle: bool = True
+    validation: Fraction | None = None
+    weights: str = "none"
+    freeze: tuple[str, ...] | Annotated[int, Meta(ge=0)] = ()
+    seeds: dict[str, tuple[Seed, ...]] = {}
+
+
+class ModelSpec(Record):
+    """The whole declaration of a model, as data; costs nothing to read.
+
+    Attributes
+    ----------
+    name
+        What people call it; lower-case words joined by hyphens.
+    task
+        What it does, for instance ``"image-classification"``.
+    architecture
+        Function that builds the uncompiled ``keras.Model``, and its options.
+    input
+        Preprocessor: raw input (file, row, text) to tensor.
+    output
+        Decoder: output tensor to labels and numbers.
+    weights
+        Weights files known for it; the first is the default.
+    training
+        The recipe, where the model can be trained.
+    figures
+        Published figures and the bounds of their reproduction.
+    parameters
+        Number of weights of the network as declared.
+    aliases
+        Former names; they still work, with a warning.
+    """
+
+    name: Name
+    task: Task
+    architecture: Component
+    input: Component
+    output: Component
+    summary: str = ""
+    weights: tuple[WeightsRecord, ...] = ()
+    training: Training | None = None
+    figures: tuple[Figure, ...] = ()
+    parameters: Positive | None = None
+    licence: str = ""
+    sources: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    aliases: tuple[Name, ...] = ()
+
+    def __post_init__(self) -> None:
+        # Struct annotations are checked when data are decoded, not when Python code constructs;
+        # a plugin's slip must show at registration with a sentence, not later as a TypeError.
+        for part in ("architecture", "input", "output"):
+            value = getattr(self, part)
+            if isinstance(value, str):
+                msgspec.structs.force_setattr(self, part, Component(value))
+        if not isinstance(self.name, str) or not re.match(NAME, self.name):
+            msg = f"name must be lower-case words joined by hyphens, received {self.name!r}"
+            raise ValueError(msg)
+        tags = [record.tag for record in self.weights]
+        if len(set(tags)) != len(tags):
+            msg = f"weights tags must differ from each other, received {tags}"
+            raise ValueError(msg)
+
+    def record(self, tag: str | None = None) -> WeightsRecord | None:
+        """Return the weights record called `tag`, or the default one; ``None`` if there is none."""
+        for record in self.weights:
+            if tag is None or record.tag == tag:
+                return record
+        return None
+
+
+class Dataset(Record):
+    """A named source of training rows.
+
+    Attributes
+    ----------
+    file
+        Where its bytes are and what they hash to.
+    kind
+        ``"table"``: a CSV file with a header.
+    target
+        Column to learn.
+    columns
+        Names of the feature columns, in the order of the file.
+    """
+
+    name: Name
+    file: FileRecord
+    kind: Literal["table"] = "table"
+    summary: str = ""
+    target: str | None = None
+    columns: tuple[str, ...] = ()
+    licence: str = ""
+    citation: str = ""
+    sources: tuple[str, ...] = ()
+
+
+__all__ = ["Component", "Dataset", "Figure", "ModelSpec", "Training", "WeightsRecord"]

@@ -1,0 +1,127 @@
+"""``--set KEY=VALUE``: changing any field of a spec, checked like the spec itself."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from zoo.errors import SpecError, UsageError, did_you_mean
+from zoo.spec.component import Component
+from zoo.spec.model import ModelSpec, Training
+from zoo.spec.toml import spec_from, spec_to
+
+OptionsOf = Callable[[str, Component], Iterable[str]]
+"""Returns the options of the component at a path of the spec (``"training.optimizer"``)."""
+
+COMPONENTS = ("architecture", "input", "output", "training.optimizer", "training.loss")
+
+
+def override(spec: ModelSpec, assignments: Sequence[str], options_of: OptionsOf) -> ModelSpec:
+    """Return the spec with fields replaced.
+
+    Parameters
+    ----------
+    spec
+        The spec to start from.
+    assignments
+        ``KEY=VALUE`` strings. A key is a dotted path; its last part suffices where it is unique.
+        A value is a TOML value, or plain text where that is no TOML; commas make a list where the
+        field is one.
+    options_of
+        Tells which options a component takes.
+
+    Raises
+    ------
+    UsageError
+        If there is no ``=``, or the key is unknown or not unique.
+    SpecError
+        If the value does not fit the field.
+    """
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals or not key.strip():
+            msg = f"--set takes KEY=VALUE, for instance epochs=50; received {assignment!r}"
+            raise UsageError(msg)
+        path = _resolve(key.strip(), spec, options_of)
+        spec = _assign(spec, path, _parse(text.strip()), assignment)
+    return spec
+
+
+def _component_at(spec: ModelSpec, path: str) -> Component | None:
+    value: Any = spec
+    for part in path.split("."):
+        value = getattr(value, part, None)
+    return value if isinstance(value, Component) else None
+
+
+def _resolve(key: str, spec: ModelSpec, options_of: OptionsOf) -> str:
+    paths = [name for name in ModelSpec.__struct_fields__ if name not in ("weights", "figures")]
+    paths += [f"training.{name}" for name in Training.__struct_fields__]
+    for path in COMPONENTS:
+        component = _component_at(spec, path)
+        if component is not None:
+            paths += [f"{path}.{name}" for name in (*component.config, *options_of(path, component))]
+    paths = list(dict.fromkeys(paths))
+    if key in paths or (key.startswith(("training.seeds.",)) and spec.training is not None):
+        return key
+    matches = [path for path in paths if path.endswith(f".{key}")]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        msg = f"--set {key}: several fields end so; say {' or '.join(matches)}"
+        raise UsageError(msg)
+    leaves = [path.rpartition(".")[2] for path in paths]
+    msg = f"--set {key}: {spec.name!r} has no such field.{did_you_mean(key, [*paths, *leaves])}"
+    raise UsageError(msg)
+
+
+def _parse(text: str) -> Any:
+    import tomllib
+
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _assign(spec: ModelSpec, path: str, value: Any, assignment: str) -> ModelSpec:
+    if path.startswith("training.") and spec.training is None:
+        msg = f"--set {assignment}: {spec.name!r} has no training recipe"
+        raise UsageError(msg)
+    data = spec_to(spec)
+    failure: SpecError | None = None
+    for candidate in _readings(value, _at(spec, path)):
+        changed = copy.deepcopy(data)
+        _put(changed, path.split("."), candidate)
+        try:
+            return spec_from(changed, where=f"--set {assignment}")
+        except SpecError as error:
+            failure = failure or error
+    assert failure is not None
+    raise failure
+
+
+def _readings(value: Any, current: Any) -> list[Any]:
+    """Return how a value may be meant, likeliest first: as it is, or as a list by its commas."""
+    if isinstance(value, str) and "," in value:
+        split = [_parse(part.strip()) for part in value.split(",")]
+        return [split] if isinstance(current, list | tuple) else [value, split]
+    if isinstance(current, list | tuple) and not isinstance(value, list | Mapping):
+        return [[value], value]
+    return [value, [value]] if isinstance(value, str) else [value]
+
+
+def _at(spec: ModelSpec, path: str) -> Any:
+    value: Any = spec
+    for part in path.split("."):
+        value = value.config.get(part) if isinstance(value, Component) else getattr(value, part, None)
+    return value
+
+
+def _put(data: dict[str, Any], path: list[str], value: Any) -> None:
+    for part in path[:-1]:
+        inner = data.get(part, {})
+        data[part] = inner = {"uses": inner} if isinstance(inner, str) else inner
+        data = inner
+    data[path[-1]] = value
