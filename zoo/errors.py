@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 
 
@@ -67,3 +68,11 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
 
     close = difflib.get_close_matches(name, sorted(set(candidates)), n=1, cutoff=0.6)
     return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def is_expected(error: BaseException) -> bool:
+    """Whether an error is a sentence for people: zoo's own, or the weights room's."""
+    weights = sys.modules.get("zoo_weights.errors")
+    return isinstance(error, ZooError) or (
+        weights is not None and isinstance(error, weights.WeightsError)
+    )

@@ -145,7 +145,7 @@ class Model:
         if self._weights in ("default", *tags):
             record = self.spec.record(None if self._weights == "default" else str(self._weights))
             assert record is not None
-            file = store().fetch(record, base=self._base, progress=_download_progress(record.name))
+            file = store().fetch(record, base=self._base, progress=download_progress(record.name))
             lacks, ignore = record.lacks, record.ignore
             load(network, file, format=record.format, ignore=ignore, lacks=lacks)
             return
@@ -327,7 +327,7 @@ def _raw_of(item: Any) -> Any:
         return error
 
 
-def _download_progress(name: str) -> Callable[[int, int | None], None] | None:
+def download_progress(name: str) -> Callable[[int, int | None], None] | None:
     """Return a progress bar on a terminal, nothing elsewhere."""
     import sys
 

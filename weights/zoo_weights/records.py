@@ -48,6 +48,11 @@ class FileRecord(
     licence: str = ""
     source: str = ""
 
+    @property
+    def name(self) -> str:
+        """Base name of the file, for people; empty where the record names no file."""
+        return (self.file or (urlsplit(self.urls[0]).path if self.urls else "")).rpartition("/")[2]
+
     def __post_init__(self) -> None:
         for url in self.urls:
             _check_url(url)
@@ -72,6 +77,9 @@ class WeightsRecord(FileRecord, frozen=True, kw_only=True):
         ``"bundle"`` a trained model written by zoo.
     ignore
         Layers of the file that the model does not have, by name. Nothing else is ever skipped.
+    lacks
+        Layers of the model that the file is declared not to hold (names, ``*`` allowed), such as a
+        new head; they keep fresh initial values.
     golden
         Path of an example with its expected output, relative to the spec's folder.
     summary
@@ -81,6 +89,7 @@ class WeightsRecord(FileRecord, frozen=True, kw_only=True):
     tag: str
     format: Literal["keras", "keras-legacy", "bundle"] = "keras"
     ignore: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
     golden: str | None = None
     summary: str = ""
 

@@ -1,0 +1,44 @@
+"""``zoo doctor``: what this installation can do and what it lacks."""
+
+from __future__ import annotations
+
+import click
+
+from zoo_cli.options import common_options
+from zoo_cli.output import columns, print_json
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@common_options
+def command(as_json: bool) -> None:
+    """Show backends, versions, devices, folders and plugins, and what is missing."""
+    from zoo.runtime.doctor import examine
+
+    report = examine()
+    if as_json:
+        print_json(report)
+        return
+    rows = [("keras", report["keras"], "")]
+    for backend in report["backends"]:
+        state = backend["version"] or "not installed"
+        extra = ", ".join(backend["devices"]) or backend["hint"]
+        rows.append((("* " if backend["chosen"] else "  ") + backend["name"], state, extra))
+    click.echo("Backends (* is the one zoo uses)")
+    for line in columns([(f"  {a}", b, c) for a, b, c in rows]):
+        click.echo(line)
+    click.echo("Folders and settings")
+    for line in columns([(f"  {key}", str(value)) for key, value in report["settings"].items()]):
+        click.echo(line)
+    click.echo("Plugins")
+    plugins = [
+        (f"  {p['plugin']}", f"{p['package']} {p['version']}", f"{p['models']} models")
+        for p in report["plugins"]
+    ]
+    for line in columns(plugins):
+        click.echo(line)
+    for problem in report["problems"]:
+        click.echo(f"  ! {problem['plugin']} ({problem['package']} {problem['version']}): "
+                   f"{problem['reason']} [{problem['file']}]")  # fmt: skip
+    for hint in report["hints"]:
+        click.echo(f"Hint: {hint}")

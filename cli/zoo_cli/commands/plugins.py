@@ -1,0 +1,55 @@
+"""``zoo plugins``: who brought what, and who was left out."""
+
+from __future__ import annotations
+
+import click
+
+from zoo.registry.registry import registry
+from zoo_cli.options import common_options
+from zoo_cli.output import columns, print_json
+
+
+@click.group(name="plugins")
+def command() -> None:
+    """Show the plugins and what is wrong with them."""
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@common_options
+def list_plugins(as_json: bool) -> None:
+    """List the plugins in use."""
+    from zoo.runtime.doctor import plugin_records
+
+    records = plugin_records()
+    if as_json:
+        print_json(records)
+        return
+    rows = [
+        (r["plugin"], f"{r['package']} {r['version']}", f"{r['models']} models") for r in records
+    ]
+    for line in columns(rows):
+        click.echo(line)
+
+
+@command.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@common_options
+def doctor(as_json: bool) -> int:
+    """Tell the whole story of every plugin that has a problem; exit 1 if one has."""
+    problems = registry().problems
+    if as_json:
+        print_json([problem.to_dict() for problem in problems])
+        return 1 if problems else 0
+    for problem in problems:
+        plugin = problem.plugin
+        click.echo(f"{plugin.name}: {problem.reason}")
+        click.echo(f"  package  {plugin.distribution or '(unknown)'} {plugin.version}")
+        click.echo(f"  module   {plugin.module}")
+        click.echo(f"  file     {problem.file or '(unknown)'}")
+        click.echo(f"  state    {'left out' if problem.quarantined else 'in use'}")
+        for line in problem.detail.rstrip().splitlines():
+            click.echo(f"  | {line}")
+    if not problems:
+        click.echo(f"{len(registry().plugins)} plugins, no problem")
+    return 1 if problems else 0

@@ -1,0 +1,44 @@
+"""``zoo show``: a model's declaration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+import zoo
+from zoo_cli.options import common_options, complete_model
+from zoo_cli.output import columns, print_json
+
+
+@click.command()
+@click.argument("model", shell_complete=complete_model)
+@click.option("--json", "form", flag_value="json", help="Print JSON.")
+@click.option("--toml", "form", flag_value="toml", help="Print TOML, as `zoo train` accepts it.")
+@common_options
+def command(model: str, form: str | None) -> None:
+    """Show what MODEL is: task, network, preprocessing, weights, recipe and figures."""
+    from zoo.spec.toml import spec_to, write_spec
+
+    spec = zoo.get_spec(model)
+    if form == "toml":
+        click.echo(write_spec(spec), nl=False)
+        return
+    data = spec_to(spec)
+    if form == "json":
+        print_json(data)
+        return
+    for line in columns(list(_flat(data, ""))):
+        click.echo(line)
+
+
+def _flat(value: Any, path: str) -> Any:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _flat(inner, f"{path}.{key}" if path else key)
+    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        for number, inner in enumerate(value):
+            yield from _flat(inner, f"{path}.{number}")
+    else:
+        text = ", ".join(str(item) for item in value) if isinstance(value, list) else str(value)
+        yield path, text

@@ -1,0 +1,159 @@
+"""``zoo weights``: the files that models compute with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+from zoo_weights import WeightsRecord
+
+from zoo.config import store
+from zoo.errors import UsageError
+from zoo.registry.registry import registry
+from zoo.registry.table import Entry
+from zoo.spec.model import ModelSpec
+from zoo_cli.options import common_options, complete_model
+from zoo_cli.output import columns, print_json
+
+
+@click.group(name="weights")
+def command() -> None:
+    """Fetch, add, verify and remove weights files."""
+
+
+Found = tuple[Entry[ModelSpec], WeightsRecord]
+
+
+def _records(names: tuple[str, ...]) -> Iterator[Found]:
+    """Yield the records of the models that names or patterns mean; ``model.tag`` means one."""
+    reg = registry()
+    for name in names:
+        if any(character in name for character in "*?["):
+            for entry in reg.match_models(name):
+                yield from ((entry, record) for record in entry.value.weights)
+            continue
+        entry, tag = reg.find_model(name)
+        if not entry.value.weights:
+            msg = f"{name} has no published weights; it is trained with `zoo train {name}`"
+            raise UsageError(msg)
+        for record in entry.value.weights:
+            if tag in (None, record.tag):
+                yield entry, record
+
+
+@command.command("list")
+@click.argument("patterns", metavar="[PATTERN]...", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@common_options
+def list_weights(patterns: tuple[str, ...], as_json: bool) -> None:
+    """List the known weights files and which of them are here."""
+    files = store()
+    records = [
+        {
+            "model": entry.name,
+            "tag": record.tag,
+            "here": files.has(record, base=entry.base),
+            "bytes": record.bytes,
+            "licence": record.licence,
+            "sha256": record.sha256,
+            "md5": record.md5,
+            "urls": list(record.urls),
+        }
+        for entry, record in _records(patterns or ("*",))
+    ]
+    if as_json:
+        print_json(records)
+        return
+    rows = [
+        (
+            f"{r['model']}.{r['tag']}",
+            "here" if r["here"] else "-",
+            f"{r['bytes'] / 1e6:,.1f} MB" if r["bytes"] else "",
+            str(r["licence"]),
+        )
+        for r in records
+    ]
+    for line in columns(rows):
+        click.echo(line)
+
+
+@command.command()
+@click.argument("models", metavar="MODEL[.TAG]...", nargs=-1, required=True,
+                shell_complete=complete_model)  # fmt: skip
+@common_options
+def pull(models: tuple[str, ...]) -> None:
+    """Download weights now instead of on first use."""
+    from zoo.model import download_progress
+
+    for entry, record in _records(models):
+        path = store().fetch(record, base=entry.base, progress=download_progress(record.name))
+        click.echo(f"{entry.name}.{record.tag}: {path}")
+
+
+@command.command()
+@click.argument("model", metavar="MODEL[.TAG]", shell_complete=complete_model)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@common_options
+def add(model: str, file: Path) -> int:
+    """Take a weights FILE that came by another way, if its hash is the record's."""
+    found = list(_records((model,)))
+    if len(found) > 1:
+        tags = ", ".join(record.tag for _, record in found)
+        msg = f"{model} has several weights; say which as {model}.TAG with a tag of {tags}"
+        raise UsageError(msg)
+    entry, record = found[0]
+    result = store().add(record, file)
+    if result.matches:
+        click.echo(f"{file} is {entry.name}.{record.tag} (its hash is the record's): {result.path}")
+        return 0
+    click.echo(
+        f"zoo: {file} is not {entry.name}.{record.tag}: expected hash {result.expected}, "
+        f"received {result.got}; nothing was stored, use the file itself with --weights {file}",
+        err=True,
+    )
+    return 1
+
+
+@command.command()
+@click.argument("models", metavar="[MODEL[.TAG]]...", nargs=-1, shell_complete=complete_model)
+@common_options
+def verify(models: tuple[str, ...]) -> int:
+    """Hash the files that are here and compare them with their records."""
+    bad = 0
+    for entry, record in _records(models or ("*",)):
+        result = store().verify(record, base=entry.base)
+        name = f"{entry.name}.{record.tag}"
+        if not result.present:
+            if models:
+                click.echo(f"{name}: not here")
+                bad += 1
+        elif result.ok:
+            click.echo(f"{name}: ok")
+        else:
+            click.echo(f"{name}: WRONG, expected {result.expected}, found {result.got}")
+            bad += 1
+    return 1 if bad else 0
+
+
+@command.command()
+@click.argument("models", metavar="MODEL[.TAG]...", nargs=-1, required=True,
+                shell_complete=complete_model)  # fmt: skip
+@common_options
+def remove(models: tuple[str, ...]) -> None:
+    """Delete downloaded files; they can be fetched again."""
+    for entry, record in _records(models):
+        removed = store().remove(record)
+        click.echo(f"{entry.name}.{record.tag}: {'removed' if removed else 'was not here'}")
+
+
+@command.command()
+@click.argument("model", metavar="[MODEL[.TAG]]", required=False, shell_complete=complete_model)
+@common_options
+def where(model: str | None) -> None:
+    """Print the folder of weights files, or the place of a model's."""
+    if model is None:
+        click.echo(store().root)
+        return
+    for entry, record in _records((model,)):
+        click.echo(store().path(record, base=entry.base))

@@ -1,0 +1,65 @@
+"""Options that every command takes, before or after its name."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import click
+
+FORMATS = ("text", "json", "jsonl", "csv")
+
+
+class State:
+    """What the common options said, for the whole process."""
+
+    verbosity: ClassVar[int] = 0
+    quiet: ClassVar[bool] = False
+
+
+def note(text: str) -> None:
+    """Print a line for people on stderr, unless ``-q``."""
+    if not State.quiet:
+        click.echo(f"zoo: {text}", err=True)
+
+
+def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--backend``, ``--device``, ``--offline``, ``-q`` and ``-v`` to a command."""
+
+    @click.option("--backend", metavar="NAME", help="Keras backend: jax, tensorflow or torch.")
+    @click.option("--device", metavar="D", help="cpu, gpu or gpu:N.")
+    @click.option("--offline", is_flag=True, help="Download nothing.")
+    @click.option("-q", "--quiet", is_flag=True, help="Print results and errors only.")
+    @click.option("-v", "--verbose", count=True, help="Say more; -vv shows tracebacks.")
+    @functools.wraps(function)
+    def wrapped(
+        *args: Any,
+        backend: str | None,
+        device: str | None,
+        offline: bool,
+        quiet: bool,
+        verbose: int,
+        **kwargs: Any,
+    ) -> Any:
+        State.verbosity = max(State.verbosity, verbose)
+        State.quiet = State.quiet or quiet
+        if State.quiet:
+            os.environ["ZOO_QUIET"] = "1"
+        if offline:
+            os.environ["ZOO_OFFLINE"] = "1"
+        if backend or device:
+            from zoo.runtime.backend import request
+
+            request(backend, device)
+        return function(*args, **kwargs)
+
+    return wrapped
+
+
+def complete_model(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the name of a model in the shell."""
+    import zoo
+
+    return [name for name in zoo.list_models() if name.startswith(incomplete)]

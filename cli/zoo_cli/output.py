@@ -1,0 +1,91 @@
+"""Writing results: text, JSON, JSON lines or CSV, to standard output or to a file, as they come."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+Lines = Callable[[dict[str, Any]], Iterable[str]]
+Rows = Callable[[dict[str, Any]], Iterable[dict[str, Any]]]
+
+
+@contextmanager
+def opened(path: str | None) -> Iterator[TextIO]:
+    """Yield the file to write to: `path`, whole or not at all, or standard output."""
+    if path is None or path == "-":
+        yield sys.stdout
+        return
+    from zoo_weights import atomic_write
+
+    with atomic_write(Path(path)) as temporary, temporary.open("w", encoding="utf-8") as file:
+        yield file
+
+
+def write_records(
+    records: Iterable[dict[str, Any]], file: TextIO, form: str, *, lines: Lines, rows: Rows
+) -> None:
+    """Write records as they come.
+
+    Parameters
+    ----------
+    records
+        What to write, in order.
+    file
+        Where to.
+    form
+        ``"text"``, ``"json"``, ``"jsonl"`` or ``"csv"``.
+    lines
+        Returns the lines of text of a record.
+    rows
+        Returns the CSV rows of a record; all with the same columns.
+    """
+    if form == "jsonl":
+        for record in records:
+            print(json.dumps(record, ensure_ascii=False), file=file, flush=True)
+    elif form == "json":
+        print("[", end="", file=file)
+        for number, record in enumerate(records):
+            separator = ",\n " if number else "\n "
+            print(separator + json.dumps(record, ensure_ascii=False), end="", file=file)
+        print("\n]", file=file)
+    elif form == "csv":
+        writer = None
+        for record in records:
+            for row in rows(record):
+                if writer is None:
+                    writer = csv.DictWriter(file, list(row), lineterminator="\n")
+                    writer.writeheader()
+                writer.writerow(row)
+    else:
+        for record in records:
+            for line in lines(record):
+                print(line, file=file, flush=True)
+
+
+def columns(rows: list[tuple[str, ...]]) -> list[str]:
+    """Return rows as aligned lines, cut to the terminal's width where there is one."""
+    if not rows:
+        return []
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    if sys.stdout.isatty():
+        import shutil
+
+        width = shutil.get_terminal_size().columns
+        lines = [line if len(line) <= width else line[: width - 1] + "…" for line in lines]
+    return lines
+
+
+def print_json(value: Any) -> None:
+    """Print a value as indented JSON."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
