@@ -36,3 +36,27 @@ def download_bar(name: str) -> Callable[[int, int | None], None]:
             bar.stop()
 
     return update
+
+
+class TrainingBar:
+    """Epochs done, time left, and the latest loss and metrics."""
+
+    def __init__(self, epochs: int) -> None:
+        self._bar = Progress(
+            TextColumn("epoch {task.completed}/{task.total}"),
+            BarColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[logs]}"),
+            console=Console(stderr=True),
+        )
+        self._task = self._bar.add_task("", total=epochs, logs="")
+        self._bar.start()
+
+    def update(self, done: int, logs: dict[str, float]) -> None:
+        """Show that `done` epochs are over, with Keras's logs of the last one."""
+        text = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
+        self._bar.update(self._task, completed=done, logs=text)
+
+    def close(self) -> None:
+        """Stop drawing; the last state stays on the screen."""
+        self._bar.stop()

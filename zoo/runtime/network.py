@@ -33,10 +33,15 @@ def build(make: Callable[[], Any], *, initialise: bool) -> Any:
         `initialise_rest`, before it can compute.
     """
     module = keras()
+    from keras.src.backend.common.global_state import get_global_attribute, set_global_attribute
+
     # Variables made inside a stateless scope have a shape and no value yet: what comes from a
     # file is not first drawn at random, and a size can be refused before it fills the memory.
+    # Keras keeps a list of them and would initialise them when some later scope ends; they are ours.
+    pending = list(get_global_attribute("uninitialized_variables", []))
     with module.StatelessScope(initialize_variables=False):
         network = make()
+    set_global_attribute("uninitialized_variables", pending)
     if not isinstance(network, module.Model):
         msg = f"an architecture must return a keras.Model, received {type(network).__name__}"
         raise SpecError(msg)

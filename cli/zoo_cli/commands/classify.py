@@ -40,12 +40,29 @@ def command(
 ) -> int:
     """Say what is on pictures: files, folders, globs, URLs, or - for standard input."""
     chosen = _model(model or settings().classify_model, weights)
+    return run(
+        chosen, inputs,
+        top=top, form=form, output=output, batch_size=batch_size, fail_fast=fail_fast,
+    )  # fmt: skip
+
+
+def run(
+    model: zoo.Model,
+    inputs: tuple[str, ...],
+    *,
+    top: int,
+    form: str,
+    output: str | None,
+    batch_size: int | None = None,
+    fail_fast: bool = False,
+) -> int:
+    """Classify the inputs, write the results as they come, and return the exit status."""
     items = list(expand(inputs))
     if not items:
         msg = f"{', '.join(inputs)}: no picture there"
         raise UsageError(msg)
     size = batch_size or min(16, len(items))
-    tally = _Tally(chosen.stream(items, top=top, batch_size=size), fail_fast=fail_fast)
+    tally = _Tally(model.stream(items, top=top, batch_size=size), fail_fast=fail_fast)
     many = len(items) > 1
     with opened(output) as file:
         write_records(

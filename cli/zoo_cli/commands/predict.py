@@ -1,0 +1,79 @@
+"""``zoo predict``: rows of tables, or pictures."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from zoo.errors import UsageError
+from zoo_cli.commands import classify
+from zoo_cli.models import model_or_bundle
+from zoo_cli.options import FORMATS, common_options, complete_model, note
+from zoo_cli.output import opened, write_records
+
+
+@click.command()
+@click.argument("model", metavar="MODEL|BUNDLE", shell_complete=complete_model)
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.option("--weights", metavar="TAG|FILE", help="Weights to use.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="Output format.")
+@click.option("-o", "--output", metavar="FILE", help="Write to FILE.")
+@common_options
+def command(
+    model: str, inputs: tuple[str, ...], weights: str | None, form: str, output: str | None
+) -> int:
+    """Predict each INPUT with MODEL, or with a trained BUNDLE or run folder.
+
+    An INPUT is a CSV file (- for standard input) for table models, a picture for image models.
+    """
+    chosen = model_or_bundle(model, weights)
+    if chosen.preprocessor.kind == "image":
+        return classify.run(chosen, inputs, top=1, form=form, output=output)
+    for name in inputs:
+        if name != "-" and not Path(name).is_file():
+            msg = f"{name}: no such file; expected a CSV file, or - for standard input"
+            raise UsageError(msg)
+    failed = 0
+
+    def records() -> Iterator[dict[str, Any]]:
+        nonlocal failed
+        row = 0
+        for name in inputs:
+            source = sys.stdin if name == "-" else Path(name)
+            for result in chosen.stream_rows(source):
+                record = {**result.to_dict(), "row": row}
+                row += 1
+                if result.error:
+                    failed += 1
+                    note(f"{name}: row {result.row}: {result.error.message}")
+                yield record
+
+    with opened(output) as file:
+        write_records(records(), file, form, lines=_lines, rows=_rows)
+    return 1 if failed else 0
+
+
+def _lines(record: dict[str, Any]) -> list[str]:
+    if "error" in record:
+        return [f"{record['row']}: error"]
+    if "value" in record:
+        return [f"{record['row']}: {record['value']:.6g}"]
+    return [f"{record['row']}: {record['prediction']} ({record['score']:.1%})"]
+
+
+def _rows(record: dict[str, Any]) -> list[dict[str, Any]]:
+    error = record.get("error", {}).get("message", "")
+    if "value" in record:
+        return [{"row": record["row"], "value": record["value"], "error": error}]
+    return [
+        {
+            "row": record["row"],
+            "prediction": record.get("prediction", ""),
+            "score": record.get("score", ""),
+            "error": error,
+        }
+    ]

@@ -1,0 +1,48 @@
+"""``zoo train``: a model by its recipe."""
+
+from __future__ import annotations
+
+import click
+
+import zoo
+from zoo_cli.options import common_options, complete_model, note
+
+
+@click.command()
+@click.argument("model", metavar="MODEL|SPEC.toml", shell_complete=complete_model)
+@click.option("--data", metavar="FILE|FOLDER", help="CSV file, or one subfolder per class.")
+@click.option("--target", metavar="COLUMN", help="Column to learn.")
+@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True,
+              help="Change any field of the spec; may be repeated.")  # fmt: skip
+@click.option("--epochs", type=click.IntRange(1), help="Passes over the data.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Makes the run repeatable.")
+@click.option("--weights", metavar="TAG|FILE|none", help="Where training starts.")
+@click.option("-o", "--output", metavar="DIR", help="The run folder.")
+@common_options
+def command(
+    model: str,
+    data: str | None,
+    target: str | None,
+    settings: tuple[str, ...],
+    epochs: int | None,
+    seed: int | None,
+    weights: str | None,
+    output: str | None,
+) -> int:
+    """Train MODEL, or the model that SPEC.toml declares, and write a run folder."""
+    run = zoo.train(
+        model,
+        data,
+        target=target,
+        epochs=epochs,
+        seed=seed,
+        weights=weights or "default",
+        settings=settings,
+        output=output,
+    )
+    for text in run.notes:
+        note(text)
+    for part, values in run.metrics.items():
+        click.echo(f"{part}: " + ", ".join(f"{name} {value:.4f}" for name, value in values.items()))
+    click.echo(f"run: {run.path}")
+    return 130 if run.environment.get("interrupted") else 0

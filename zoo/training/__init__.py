@@ -1,0 +1,1 @@
+"""Training: data and recipe in, a run folder out."""

@@ -1,0 +1,112 @@
+"""A recipe's names made into Keras objects; evaluation with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from zoo.construct import construct, options_of
+from zoo.errors import SpecError, UsageError, did_you_mean
+from zoo.runtime.backend import keras
+from zoo.spec.component import Component
+from zoo.spec.model import ModelSpec, Training
+from zoo.training.data import labelled, tensors
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from zoo.model import Model
+
+
+def compile_network(network: Any, training: Training) -> None:
+    """Compile a network with the recipe's loss, optimizer and metrics."""
+    network.compile(
+        optimizer=keras_part("optimizers", training.optimizer, "training.optimizer"),
+        loss=keras_part("losses", training.loss, "training.loss"),
+        # A bare name lets Keras choose the variant that fits the loss and the output's shape.
+        metrics=[
+            metric.uses if not metric.config and metric.uses in ("accuracy", "acc", "crossentropy")
+            else keras_part("metrics", metric, "training.metrics")
+            for metric in training.metrics
+        ],
+    )  # fmt: skip
+
+
+def keras_class(module: str, component: Component, what: str) -> type[Any]:
+    """Return the Keras class that a component names: ``"adam"`` and ``"Adam"`` are the same.
+
+    Raises
+    ------
+    SpecError
+        If Keras has no such class.
+    """
+    home = getattr(keras(), module)
+    classes = {
+        _plain(name): value
+        for name, value in vars(home).items()
+        if isinstance(value, type) and not name.startswith("_")
+    }
+    short = {"mse": "meansquarederror", "mae": "meanabsoluteerror",
+             "mape": "meanabsolutepercentageerror", "msle": "meansquaredlogarithmicerror"}  # fmt: skip
+    name = _plain(component.uses)
+    found = classes.get(short.get(name, name))
+    if found is None:
+        hint = did_you_mean(name, classes)
+        msg = f"{what}: Keras has no {module[:-1]} {component.uses!r}.{hint}"
+        raise SpecError(msg)
+    return found
+
+
+def keras_part(module: str, component: Component, what: str) -> Any:
+    """Return the Keras object that a component describes."""
+    return construct(keras_class(module, component, what), component, what=what)
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").replace("-", "").lower()
+
+
+def options_at(spec: ModelSpec) -> Any:
+    """Return the function that tells `zoo.spec.override` which options a component takes."""
+    from zoo.registry.registry import registry
+
+    tables = {"architecture": "architectures", "input": "preprocessors", "output": "decoders"}
+
+    def options(path: str, component: Component) -> list[str]:
+        if path in tables:
+            function = registry().resolve(tables[path], component)
+            return [name for name in options_of(function) if name not in ("input_shape", "units")]
+        module = {"training.optimizer": "optimizers", "training.loss": "losses"}[path]
+        known = options_of(keras_class(module, component, path))
+        return [name for name in known if name not in ("kwargs", "name", "dtype")]
+
+    return options
+
+
+def targets_for(training: Training, targets: NDArray[Any], units: int | None) -> NDArray[Any]:
+    """Return targets as the loss wants them: one-hot for ``categorical_crossentropy``."""
+    if _plain(training.loss.uses) == "categoricalcrossentropy" and targets.ndim == 1:
+        import numpy as np
+
+        one_hot: NDArray[np.float32] = np.eye(units or int(targets.max()) + 1, dtype=np.float32)
+        return one_hot[targets]
+    return targets
+
+
+def measure(network: Any, inputs: NDArray[Any], targets: NDArray[Any]) -> dict[str, float]:
+    """Return Keras's own evaluation of the network's present weights: loss and metrics."""
+    result = network.evaluate(inputs, targets, batch_size=256, verbose=0, return_dict=True)
+    return {name: float(value) for name, value in result.items()}
+
+
+def evaluate(model: Model, data: Any, target: str | None) -> dict[str, float]:
+    """Return loss and metrics of a model over labelled data; see `zoo.Model.evaluate`."""
+    training = model.spec.training
+    if training is None:
+        msg = f"{model.spec.name} has no recipe, so no loss or metrics to evaluate"
+        raise UsageError(msg)
+    rows = labelled(model.preprocessor.kind, training, data, target)
+    inputs, targets = tensors(rows, model.preprocessor, model.decoder)
+    network = model.keras
+    compile_network(network, training)
+    return measure(network, inputs, targets_for(training, targets, model.decoder.units))
