@@ -9,9 +9,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from zoo_weights import WeightsRecord
-    from zoo_weights.records import FileRecord
-
     from zoo.api import get_model, get_spec, list_models, load, train
     from zoo.components import Classifier, Decoder, Preprocessor, Regressor
     from zoo.data.table import Table
@@ -22,6 +19,8 @@ if TYPE_CHECKING:
     from zoo.spec.component import Component
     from zoo.spec.model import Dataset, Figure, ModelSpec, Training
     from zoo.training.run import Run
+    from zoo_weights import WeightsRecord
+    from zoo_weights.records import FileRecord
 
 __all__ = [
     "Classification",

@@ -66,9 +66,7 @@ class ZooGroup(click.Group):
         from zoo.registry.registry import registry
 
         return {
-            entry.name: entry.value
-            for entry in registry().commands
-            if entry.name not in COMMANDS
+            entry.name: entry.value for entry in registry().commands if entry.name not in COMMANDS
         }
 
 

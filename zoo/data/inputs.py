@@ -10,7 +10,7 @@ from pathlib import Path
 
 from zoo.errors import InputError
 
-PICTURES = frozenset(".jpg .jpeg .jpe .png .webp .gif .bmp .dib .tif .tiff".split())
+PICTURES = frozenset([".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"])
 """File names that are taken for pictures when a folder is named."""
 
 URL_BYTES = 50_000_000
@@ -52,9 +52,8 @@ def is_url(text: str) -> bool:
 
 def fetch_url(url: str) -> bytes:
     """Return what an http(s) URL holds, within bounds of size and time, as an input."""
-    from zoo_weights import FetchError, get_bytes
-
     from zoo.config import offline
+    from zoo_weights import FetchError, get_bytes
 
     try:
         return get_bytes(url, max_bytes=URL_BYTES, seconds=URL_SECONDS, offline=offline())

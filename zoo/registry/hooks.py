@@ -89,5 +89,3 @@ def hook_manager() -> pluggy.PluginManager:
     manager = pluggy.PluginManager("zoo")
     manager.add_hookspecs(sys.modules[__name__])
     return manager
-
-

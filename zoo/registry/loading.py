@@ -29,8 +29,7 @@ from zoo.registry.hooks import API_VERSION, hook_names
 GROUP = "zoo.plugins"
 
 HEAVY = frozenset(
-    "PIL h5py jax jaxlib keras matplotlib numpy openvino pandas polars ray scipy sklearn "
-    "tensorflow torch transformers".split()
+    ["PIL", "h5py", "jax", "jaxlib", "keras", "matplotlib", "numpy", "openvino", "pandas", "polars", "ray", "scipy", "sklearn", "tensorflow", "torch", "transformers"]
 )
 """Modules that a plugin module must not import at its top level: listing models reads it."""
 
@@ -167,7 +166,9 @@ def import_plugin(plugin: Plugin) -> ModuleType:
     with _guarded() as guard:
         module = importlib.import_module(plugin.module)
     if guard.refused:  # swallowed by the plugin's own `except ImportError`
-        msg = f"imports {guard.refused[0]} at top level; import it inside the function that needs it"
+        msg = (
+            f"imports {guard.refused[0]} at top level; import it inside the function that needs it"
+        )
         raise PluginError(msg)
     api = getattr(module, "zoo_api", API_VERSION)
     if not isinstance(api, int) or api > API_VERSION:

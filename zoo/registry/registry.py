@@ -295,4 +295,3 @@ def registry() -> Registry:
     for problem in loaded.problems:
         print(problem.line(), file=sys.stderr)
     return loaded
-

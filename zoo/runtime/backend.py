@@ -52,7 +52,9 @@ def request(backend: str | None = None, device: str | None = None) -> None:
         _check_name(backend, "--backend")
         current = _imported_backend()
         if current is not None and current != backend:
-            msg = f"backend {backend!r} was asked for, but Keras is already imported with {current!r}"
+            msg = (
+                f"backend {backend!r} was asked for, but Keras is already imported with {current!r}"
+            )
             raise BackendError(msg)
         _Request.backend = backend
     if device is not None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
+
     from zoo_weights import Slot
 
 MAX_PARAMETERS = 4_000_000_000
@@ -46,10 +47,14 @@ def build(make: Callable[[], Any], *, initialise: bool) -> Any:
         msg = f"an architecture must return a keras.Model, received {type(network).__name__}"
         raise SpecError(msg)
     if not network.built:
-        msg = f"an architecture must return a built model (give it an Input), {network.name!r} is not"
+        msg = (
+            f"an architecture must return a built model (give it an Input), {network.name!r} is not"
+        )
         raise SpecError(msg)
     if network.count_params() > MAX_PARAMETERS:
-        msg = f"the network would have {network.count_params():,} parameters, over {MAX_PARAMETERS:,}"
+        msg = (
+            f"the network would have {network.count_params():,} parameters, over {MAX_PARAMETERS:,}"
+        )
         raise SpecError(msg)
     if initialise:
         initialise_rest(network)

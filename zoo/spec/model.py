@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct, field
-from zoo_weights.records import FileRecord, WeightsRecord
 
 from zoo.spec.component import Component
+from zoo_weights.records import FileRecord, WeightsRecord
 
 NAME = r"^[a-z0-9]+(?:-[a-z0-9]+)*$"
 """Names of models, datasets and plugins: lower-case words joined by hyphens."""

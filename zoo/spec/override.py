@@ -61,7 +61,9 @@ def _resolve(key: str, spec: ModelSpec, options_of: OptionsOf) -> str:
     for path in COMPONENTS:
         component = _component_at(spec, path)
         if component is not None:
-            paths += [f"{path}.{name}" for name in (*component.config, *options_of(path, component))]
+            paths += [
+                f"{path}.{name}" for name in (*component.config, *options_of(path, component))
+            ]
     paths = list(dict.fromkeys(paths))
     if key in paths or (key.startswith(("training.seeds.",)) and spec.training is not None):
         return key
@@ -115,7 +117,9 @@ def _readings(value: Any, current: Any) -> list[Any]:
 def _at(spec: ModelSpec, path: str) -> Any:
     value: Any = spec
     for part in path.split("."):
-        value = value.config.get(part) if isinstance(value, Component) else getattr(value, part, None)
+        value = (
+            value.config.get(part) if isinstance(value, Component) else getattr(value, part, None)
+        )
     return value
 
 

@@ -68,7 +68,9 @@ def read_spec(path: Path) -> ModelSpec:
 
     try:
         if path.stat().st_size > MAX_BYTES:
-            msg = f"{path}: {path.stat().st_size} bytes are too many for a spec, at most {MAX_BYTES}"
+            msg = (
+                f"{path}: {path.stat().st_size} bytes are too many for a spec, at most {MAX_BYTES}"
+            )
             raise SpecError(msg)
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

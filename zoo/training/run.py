@@ -71,9 +71,8 @@ class Run:
         state
             Fitted state of preprocessor and decoder.
         """
-        from zoo_weights import write_bundle
-
         from zoo.runtime.network import values
+        from zoo_weights import write_bundle
 
         headers = {
             "spec": json.dumps(spec_to(self.spec)),

@@ -11,7 +11,9 @@ from zoo_cli.output import print_json
 
 @click.command()
 @click.argument("model", metavar="MODEL|BUNDLE", shell_complete=complete_model)
-@click.option("--data", metavar="FILE|FOLDER", help="Labelled data; the spec's dataset if not given.")
+@click.option(
+    "--data", metavar="FILE|FOLDER", help="Labelled data; the spec's dataset if not given."
+)
 @click.option("--target", metavar="COLUMN", help="Column that holds the truth.")
 @click.option("--weights", metavar="TAG|FILE", help="Weights to use.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-from zoo_weights import WeightsRecord
 
 from zoo.config import store
 from zoo.errors import UsageError
@@ -15,6 +14,7 @@ from zoo.registry.table import Entry
 from zoo.spec.model import ModelSpec
 from zoo_cli.options import common_options, complete_model
 from zoo_cli.output import columns, print_json
+from zoo_weights import WeightsRecord
 
 
 @click.group(name="weights")
