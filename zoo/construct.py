@@ -21,7 +21,7 @@ def options_of(function: Callable[..., Any]) -> dict[str, Any]:
 
     An annotation that cannot be resolved counts as ``Any``.
     """
-    target = function.__init__ if inspect.isclass(function) else function  # type: ignore[misc]
+    target = function.__init__ if inspect.isclass(function) else function
     try:
         hints = typing.get_type_hints(target, include_extras=True)
     except (NameError, TypeError):

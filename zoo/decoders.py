@@ -67,7 +67,7 @@ class Classes(Classifier):
             if index is None:
                 shown = ", ".join(self.values or names[:20])
                 text = f"unknown class {_cell(label)!r}, expected one of {shown}"
-                errors.append(InputError("unknown-class", text))
+                errors.append(InputError(text, kind="unknown-class"))
             else:
                 indices.append(index)
                 errors.append(None)
@@ -118,7 +118,7 @@ class Binary(Classes):
         if self.labels is None or len(self.labels) != 2:
             found = ", ".join((self.labels or [])[:5])
             msg = f"the target must hold two classes, found {len(self.labels or ())}: {found}"
-            raise InputError("wrong-classes", msg)
+            raise InputError(msg, kind="wrong-classes")
 
     def encode(self, labels: Sequence[Any]) -> tuple[NDArray[Any], list[InputError | None]]:
         """Return 0.0 or 1.0 for each label, shape (rows, 1)."""
@@ -167,7 +167,7 @@ class Value(Regressor):
                 errors.append(None)
             else:
                 text = f"the target is {_cell(label)!r}, expected a number"
-                errors.append(InputError("not-a-number", text))
+                errors.append(InputError(text, kind="not-a-number"))
         return np.array(values, np.float32)[:, None], errors
 
     def decode(self, outputs: NDArray[np.floating[Any]]) -> list[float | list[float]]:

@@ -46,13 +46,13 @@ class InputError(ZooError):
 
     Parameters
     ----------
-    kind
-        Short machine-readable reason, such as ``"not-found"`` or ``"bad-image"``.
     message
         The sentence for people.
+    kind
+        Short machine-readable reason, such as ``"not-found"`` or ``"bad-image"``.
     """
 
-    def __init__(self, kind: str, message: str) -> None:
+    def __init__(self, message: str, *, kind: str) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message

@@ -34,7 +34,7 @@ class Columns(Preprocessor):
         """(features,)"""
         if self.columns is None:
             msg = "the columns are learnt from training data; nothing was fitted yet"
-            raise InputError("not-fitted", msg)
+            raise InputError(msg, kind="not-fitted")
         return (len(self.columns),)
 
     def fit(self, raws: Sequence[Any]) -> None:
@@ -47,7 +47,8 @@ class Columns(Preprocessor):
         tensors, errors = self.many(Table.of([raw]))
         if errors[0]:
             raise errors[0]
-        return tensors[0]
+        row: NDArray[np.float32] = tensors[0]
+        return row
 
     def many(self, raws: Sequence[Any]) -> tuple[NDArray[np.float32], list[InputError | None]]:
         """Return the usable rows as float32 of shape (rows, features), and an error or None each.
@@ -69,10 +70,10 @@ class Columns(Preprocessor):
             except (TypeError, ValueError):  # some cell is no number: look at each
                 matrix[:, position] = [_number(cell) for cell in cells]
             bad = ~np.isfinite(matrix[:, position].astype(np.float32))
-            for row in np.flatnonzero(bad):
-                reasons.setdefault(int(row), _reason(name, cells[row]))
+            for row in np.flatnonzero(bad).tolist():
+                reasons.setdefault(row, _reason(name, cells[row]))
         errors = [
-            InputError("bad-row", reasons[row]) if row in reasons else None
+            InputError(reasons[row], kind="bad-row") if row in reasons else None
             for row in range(len(table))
         ]
         good = [row for row in range(len(table)) if row not in reasons]

@@ -74,16 +74,16 @@ def read_rgb(raw: Any) -> Pillow.Image:
     if isinstance(raw, str | Path):
         return _decoded(_file_bytes(raw), repr(str(raw)))
     msg = f"expected a path, bytes, a Pillow image or an array, received {type(raw).__name__}"
-    raise InputError(kind="wrong-type", message=msg)
+    raise InputError(msg, kind="wrong-type")
 
 
 def _from_array(array: np.ndarray[Any, Any]) -> Pillow.Image:
     if array.dtype != np.uint8:
         msg = f"expected an array of uint8 (pixels of 0 to 255), received {array.dtype}"
-        raise InputError(kind="wrong-type", message=msg)
+        raise InputError(msg, kind="wrong-type")
     if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
         msg = f"expected an array of shape (height, width, 3), received {array.shape}"
-        raise InputError(kind="wrong-shape", message=msg)
+        raise InputError(msg, kind="wrong-shape")
     _check_size(array.shape[1], array.shape[0], "the array")
     return Pillow.fromarray(np.ascontiguousarray(array))
 
@@ -95,21 +95,21 @@ def _file_bytes(path: str | Path) -> bytes:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 msg = f"{str(path)!r} is not a regular file, expected an image file"
-                raise InputError(kind="unreadable", message=msg)
+                raise InputError(msg, kind="unreadable")
             if status.st_size > MAX_BYTES:
                 msg = f"{str(path)!r} has {status.st_size:,} bytes, at most {MAX_BYTES:,} are read"
-                raise InputError(kind="too-large", message=msg)
+                raise InputError(msg, kind="too-large")
             return file.read()
     except FileNotFoundError:
         msg = f"{str(path)!r} does not exist, expected an image file"
-        raise InputError(kind="not-found", message=msg) from None
+        raise InputError(msg, kind="not-found") from None
     except IsADirectoryError:
         msg = f"{str(path)!r} is a folder, expected an image file"
-        raise InputError(kind="unreadable", message=msg) from None
+        raise InputError(msg, kind="unreadable") from None
     except (OSError, ValueError) as error:  # ValueError: a path with a null character
         reason = getattr(error, "strerror", None) or str(error)
         msg = f"{str(path)!r} cannot be read: {reason[:1].lower()}{reason[1:]}"
-        raise InputError(kind="unreadable", message=msg) from None
+        raise InputError(msg, kind="unreadable") from None
 
 
 def _without_waiting(path: str, flags: int) -> int:
@@ -119,7 +119,7 @@ def _without_waiting(path: str, flags: int) -> int:
 def _decoded(data: bytes, what: str) -> Pillow.Image:
     if not data:
         msg = f"{what} is empty, expected an image"
-        raise InputError(kind="empty", message=msg)
+        raise InputError(msg, kind="empty")
     try:
         with _pillow_quiet():
             image = Pillow.open(io.BytesIO(data), formats=FORMATS)
@@ -128,7 +128,7 @@ def _decoded(data: bytes, what: str) -> Pillow.Image:
     except Exception as error:
         if isinstance(error, UnidentifiedImageError) and not data.startswith(SIGNATURES):
             msg = f"{what} is not an image, expected one of {', '.join(FORMATS)}"
-            raise InputError(kind="not-an-image", message=msg) from None
+            raise InputError(msg, kind="not-an-image") from None
         raise _bad(what, error) from None
     with image:
         return _converted(image, what)
@@ -168,7 +168,7 @@ def _as_rgb(image: Pillow.Image, what: str) -> Pillow.Image:
         image = _eight_bits(image, what)
     if image.mode == "F":
         msg = f"{what} has floating-point pixels, expected 8 or 16 bits a channel"
-        raise InputError(kind="bad-image", message=msg)
+        raise InputError(msg, kind="bad-image")
     if image.has_transparency_data:
         opaque = Pillow.new("RGBA", image.size, "white")
         opaque.alpha_composite(image.convert("RGBA"))
@@ -182,7 +182,7 @@ def _eight_bits(image: Pillow.Image, what: str) -> Pillow.Image:
     greys = np.asarray(image)
     if greys.min() < 0 or greys.max() > 65535:
         msg = f"{what} has 32-bit pixels, expected 8 or 16 bits a channel"
-        raise InputError(kind="bad-image", message=msg)
+        raise InputError(msg, kind="bad-image")
     return Pillow.fromarray(((greys.astype(np.uint32) + 128) // 257).astype(np.uint8))
 
 
@@ -193,7 +193,7 @@ def _check_size(width: int, height: int, what: str) -> None:
 
 def _too_large(what: str, received: str) -> InputError:
     million = MAX_PIXELS // 1_000_000
-    return InputError("too-large", f"{what} has {received}more than {million} million pixels")
+    return InputError(f"{what} has {received}more than {million} million pixels", kind="too-large")
 
 
 def _bad(what: str, error: Exception) -> InputError:
@@ -201,7 +201,7 @@ def _bad(what: str, error: Exception) -> InputError:
     reason = lines[0].strip()[:200] if lines else type(error).__name__
     if isinstance(error, UnidentifiedImageError):  # its message is the address of a buffer
         reason = "its beginning is cut off or corrupt"
-    return InputError("bad-image", f"{what} is a damaged image: {reason}")
+    return InputError(f"{what} is a damaged image: {reason}", kind="bad-image")
 
 
 @contextmanager

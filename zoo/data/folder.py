@@ -18,7 +18,7 @@ def read_folder(folder: Path) -> tuple[list[Path], list[str]]:
     """
     if not folder.is_dir():
         msg = f"{folder}: expected a folder with one subfolder of pictures per class"
-        raise InputError("not-a-folder", msg)
+        raise InputError(msg, kind="not-a-folder")
     files: list[Path] = []
     labels: list[str] = []
     for child in sorted(folder.iterdir()):
@@ -27,11 +27,11 @@ def read_folder(folder: Path) -> tuple[list[Path], list[str]]:
         found = sorted(f for f in child.rglob("*") if f.suffix.lower() in PICTURES and f.is_file())
         if not found:
             msg = f"{child}: holds no picture; every subfolder is a class and needs some"
-            raise InputError("empty-class", msg)
+            raise InputError(msg, kind="empty-class")
         files += found
         labels += [child.name] * len(found)
     if len(set(labels)) < 2:
         names = ", ".join(sorted(set(labels))) or "none"
         msg = f"{folder}: needs at least two subfolders with pictures, one per class, found {names}"
-        raise InputError("too-few-classes", msg)
+        raise InputError(msg, kind="too-few-classes")
     return files, labels

@@ -10,7 +10,11 @@ from pathlib import Path
 
 from zoo.errors import InputError
 
-PICTURES = frozenset([".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"])
+PICTURES = frozenset(
+    {
+        ".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff",
+    }
+)  # fmt: skip
 """File names that are taken for pictures when a folder is named."""
 
 URL_BYTES = 50_000_000
@@ -58,7 +62,7 @@ def fetch_url(url: str) -> bytes:
     try:
         return get_bytes(url, max_bytes=URL_BYTES, seconds=URL_SECONDS, offline=offline())
     except FetchError as error:
-        raise InputError("not-fetched", str(error)) from None
+        raise InputError(str(error), kind="not-fetched") from None
 
 
 def expand(names: Iterable[str]) -> Iterator[Input]:

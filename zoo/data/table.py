@@ -32,7 +32,7 @@ class Table(Sequence[Mapping[str, Any]]):
         lengths = {len(cells) for cells in columns.values()}
         if len(lengths) > 1:
             msg = f"the columns of a table have one length, received lengths {sorted(lengths)}"
-            raise InputError("bad-table", msg)
+            raise InputError(msg, kind="bad-table")
         self.columns = dict(columns)
         self.problems = dict(problems or {})
         self._length = lengths.pop() if lengths else 0
@@ -69,7 +69,7 @@ class Table(Sequence[Mapping[str, Any]]):
 
             shown = ", ".join(self.columns)
             msg = f"column {name!r} is missing; the table has {shown}."
-            raise InputError("missing-column", msg + did_you_mean(name, self.columns))
+            raise InputError(msg + did_you_mean(name, self.columns), kind="missing-column")
         return self.columns[name]
 
     @classmethod
@@ -100,11 +100,11 @@ class Table(Sequence[Mapping[str, Any]]):
             return cls({key: [row.get(key) for row in rows] for key in keys})
         if any(isinstance(row, str) or not hasattr(row, "__len__") for row in rows):
             msg = f"expected rows of cells, received {rows[0]!r}"
-            raise InputError("bad-table", msg)
+            raise InputError(msg, kind="bad-table")
         for row in rows:
             if len(row) != len(names):
                 msg = f"a row has {len(row)} cells, expected {len(names)}: {', '.join(names)}"
-                raise InputError("bad-table", msg)
+                raise InputError(msg, kind="bad-table")
         return cls({name: [row[i] for row in rows] for i, name in enumerate(names)})
 
 
@@ -140,10 +140,10 @@ def stream_csv(source: Path | io.TextIOBase, rows: int = CHUNK) -> Iterator[Tabl
         except OSError as error:
             kind = "not-found" if isinstance(error, FileNotFoundError) else "unreadable"
             msg = f"{source}: cannot be read, {error.strerror or error}"
-            raise InputError(kind, msg) from None
+            raise InputError(msg, kind=kind) from None
         except UnicodeDecodeError as error:
             msg = f"{source}: is not UTF-8 text, byte {error.object[error.start]:#04x} is no text"
-            raise InputError("not-text", msg) from None
+            raise InputError(msg, kind="not-text") from None
     else:
         yield from _stream(source, "standard input", rows)
 
@@ -154,14 +154,14 @@ def _stream(file: Any, name: str, rows: int) -> Iterator[Table]:
         first = file.readline()
     if not first:
         msg = f"{name}: is empty, expected a header line and rows"
-        raise InputError("empty", msg)
+        raise InputError(msg, kind="empty")
     separator = max(SEPARATORS, key=first.count)
     try:
         header = [cell.strip() for cell in next(csv.reader([first], delimiter=separator))]
         repeated = sorted({cell for cell in header if header.count(cell) > 1})
         if repeated:
             msg = f"{name}: the header names {repeated[0]!r} more than once"
-            raise InputError("bad-header", msg)
+            raise InputError(msg, kind="bad-header")
         columns: list[list[str | None]] = [[] for _ in header]
         problems: dict[int, str] = {}
         yielded = False
@@ -182,7 +182,7 @@ def _stream(file: Any, name: str, rows: int) -> Iterator[Table]:
             yield Table(dict(zip(header, columns, strict=True)), problems)
     except csv.Error as error:
         msg = f"{name}: is not CSV, {error}"
-        raise InputError("not-csv", msg) from None
+        raise InputError(msg, kind="not-csv") from None
 
 
 def take(raws: Any, rows: Sequence[int]) -> Any:

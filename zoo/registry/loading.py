@@ -29,8 +29,11 @@ from zoo.registry.hooks import API_VERSION, hook_names
 GROUP = "zoo.plugins"
 
 HEAVY = frozenset(
-    ["PIL", "h5py", "jax", "jaxlib", "keras", "matplotlib", "numpy", "openvino", "pandas", "polars", "ray", "scipy", "sklearn", "tensorflow", "torch", "transformers"]
-)
+    {
+        "PIL", "h5py", "jax", "jaxlib", "keras", "matplotlib", "numpy", "openvino", "pandas",
+        "polars", "ray", "scipy", "sklearn", "tensorflow", "torch", "transformers",
+    }
+)  # fmt: skip
 """Modules that a plugin module must not import at its top level: listing models reads it."""
 
 
@@ -172,7 +175,7 @@ def import_plugin(plugin: Plugin) -> ModuleType:
         raise PluginError(msg)
     api = getattr(module, "zoo_api", API_VERSION)
     if not isinstance(api, int) or api > API_VERSION:
-        msg = f"is written for plugin interface {api!r}, this zoo has {API_VERSION}; upgrade keras-zoo"
+        msg = f"needs plugin interface {api!r}, this zoo has {API_VERSION}; upgrade keras-zoo"
         raise PluginError(msg)
     implemented = [name for name in dir(module) if hasattr(getattr(module, name), "zoo_impl")]
     known = hook_names()

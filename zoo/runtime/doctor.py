@@ -24,7 +24,7 @@ print(json.dumps(backend.devices()))
 
 
 def examine() -> dict[str, Any]:
-    """Return the report that ``zoo doctor`` prints; backends are asked in processes of their own."""
+    """Return what ``zoo doctor`` prints; each backend is asked in a process of its own."""
     hints: list[str] = []
     try:
         chosen = chosen_backend()

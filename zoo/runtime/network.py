@@ -47,9 +47,7 @@ def build(make: Callable[[], Any], *, initialise: bool) -> Any:
         msg = f"an architecture must return a keras.Model, received {type(network).__name__}"
         raise SpecError(msg)
     if not network.built:
-        msg = (
-            f"an architecture must return a built model (give it an Input), {network.name!r} is not"
-        )
+        msg = f"an architecture must return a built model, {network.name!r} has no Input"
         raise SpecError(msg)
     if network.count_params() > MAX_PARAMETERS:
         msg = (

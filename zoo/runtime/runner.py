@@ -74,7 +74,7 @@ class Runner:
         array = np.asarray(inputs)
         if array.dtype.kind not in "fiub":
             msg = f"the network takes numbers, received an array of {array.dtype}"
-            raise InputError("bad-dtype", msg)
+            raise InputError(msg, kind="bad-dtype")
         fits = array.ndim == len(self.shape) + 1 and all(
             want is None or want == got
             for want, got in zip(self.shape, array.shape[1:], strict=True)
@@ -82,7 +82,7 @@ class Runner:
         if not fits:
             want = "(samples, " + ", ".join(str(side or "any") for side in self.shape) + ")"
             msg = f"the network takes an array of shape {want}, received {array.shape}"
-            raise InputError("bad-shape", msg)
+            raise InputError(msg, kind="bad-shape")
         return np.ascontiguousarray(array, np.float32)
 
 
@@ -94,7 +94,7 @@ def _compiled(network: Any) -> Callable[[NDArray[Any]], NDArray[Any]]:
     if backend == "jax":
         import jax
 
-        @jax.jit
+        @jax.jit  # type: ignore[untyped-decorator]  # jax is typed only where it is installed
         def forward(trainable: Any, rest: Any, batch: Any) -> Any:
             return network.stateless_call(trainable, rest, batch, training=False)[0]
 

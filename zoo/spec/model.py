@@ -25,7 +25,7 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
     """Base of the spec's parts: immutable, strict about unknown fields, defaults not written."""
 
 
-class Figure(Record):
+class Figure(Record, frozen=True, kw_only=True):
     """A published or promised figure, and what a reproduction must reach.
 
     Attributes
@@ -50,7 +50,7 @@ class Figure(Record):
     source: str = ""
 
 
-class Training(Record):
+class Training(Record, frozen=True, kw_only=True):
     """The training recipe.
 
     Attributes
@@ -89,7 +89,7 @@ class Training(Record):
     seeds: dict[str, tuple[Seed, ...]] = {}
 
 
-class ModelSpec(Record):
+class ModelSpec(Record, frozen=True, kw_only=True):
     """The whole declaration of a model, as data; costs nothing to read.
 
     Attributes
@@ -154,7 +154,7 @@ class ModelSpec(Record):
         return None
 
 
-class Dataset(Record):
+class Dataset(Record, frozen=True, kw_only=True):
     """A named source of training rows.
 
     Attributes

@@ -47,7 +47,8 @@ def spec_from(data: Any, *, where: str = "spec") -> ModelSpec:
     try:
         return msgspec.convert(data, ModelSpec, dec_hook=_decode_custom)
     except msgspec.ValidationError as error:
-        raise SpecError(f"{where}: {_explain(str(error), data)}") from None
+        msg = f"{where}: {_explain(str(error), data)}"
+        raise SpecError(msg) from None
 
 
 def spec_to(spec: ModelSpec) -> dict[str, Any]:

@@ -84,8 +84,7 @@ def labelled(kind: str, training: Training | None, data: Any, target: str | None
         msg = f"the recipe names no dataset; give one with --data ({expected})"
         raise UsageError(msg)
     if kind == "image":
-        files, labels = read_folder(Path(data))
-        return Labelled(files, labels, str(data))
+        return Labelled(*read_folder(Path(data)), source=str(data))
     if kind != "table":
         msg = f"data of kind {kind!r} cannot be read yet; expected a table or pictures"
         raise UsageError(msg)
@@ -95,11 +94,11 @@ def labelled(kind: str, training: Training | None, data: Any, target: str | None
         raise UsageError(msg)
     is_file = isinstance(data, str | PathLike)
     table = read_csv(Path(data)) if is_file else Table.of(data)
-    labels = table.column(target)
+    labels: Sequence[Any] = table.column(target)
     rest = {name: cells for name, cells in table.columns.items() if name != target}
     if not len(table):
         msg = f"{data if is_file else 'the table'}: has no rows below the header"
-        raise InputError("no-rows", msg)
+        raise InputError(msg, kind="no-rows")
     return Labelled(Table(rest, table.problems), labels, str(data) if is_file else "table", target)
 
 

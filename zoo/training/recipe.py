@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from zoo.model import Model
 
 
+_SHORT = {
+    "mse": "meansquarederror",
+    "mae": "meanabsoluteerror",
+    "mape": "meanabsolutepercentageerror",
+    "msle": "meansquaredlogarithmicerror",
+}
+
+
 def compile_network(network: Any, training: Training) -> None:
     """Compile a network with the recipe's loss, optimizer and metrics."""
     network.compile(
@@ -46,10 +54,8 @@ def keras_class(module: str, component: Component, what: str) -> type[Any]:
         for name, value in vars(home).items()
         if isinstance(value, type) and not name.startswith("_")
     }
-    short = {"mse": "meansquarederror", "mae": "meanabsoluteerror",
-             "mape": "meanabsolutepercentageerror", "msle": "meansquaredlogarithmicerror"}  # fmt: skip
     name = _plain(component.uses)
-    found = classes.get(short.get(name, name))
+    found = classes.get(_SHORT.get(name, name))
     if found is None:
         hint = did_you_mean(name, classes)
         msg = f"{what}: Keras has no {module[:-1]} {component.uses!r}.{hint}"
@@ -89,7 +95,8 @@ def targets_for(training: Training, targets: NDArray[Any], units: int | None) ->
         import numpy as np
 
         one_hot: NDArray[np.float32] = np.eye(units or int(targets.max()) + 1, dtype=np.float32)
-        return one_hot[targets]
+        encoded: NDArray[np.float32] = one_hot[targets]
+        return encoded
     return targets
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 import zoo
@@ -29,7 +31,7 @@ def command(
     """List the models whose names match a PATTERN (a glob), or all of them."""
     names = zoo.list_models(*patterns, task=task, tag=tag, plugin=plugin, licence=licence)
     reg = registry()
-    records = []
+    records: list[dict[str, Any]] = []
     for name in names:
         entry, _ = reg.find_model(name)
         records.append(

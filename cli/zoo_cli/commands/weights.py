@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -49,7 +50,7 @@ def _records(names: tuple[str, ...]) -> Iterator[Found]:
 def list_weights(patterns: tuple[str, ...], as_json: bool) -> None:
     """List the known weights files and which of them are here."""
     files = store()
-    records = [
+    records: list[dict[str, Any]] = [
         {
             "model": entry.name,
             "tag": record.tag,
