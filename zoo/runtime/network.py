@@ -38,7 +38,7 @@ def build(make: Callable[[], Any], *, initialise: bool) -> Any:
 
     # Variables made inside a stateless scope have a shape and no value yet: what comes from a
     # file is not first drawn at random, and a size can be refused before it fills the memory.
-    # Keras keeps a list of them and would initialise them when some later scope ends; they are ours.
+    # Keras lists them, to initialise them when some later scope ends; these are ours.
     pending = list(get_global_attribute("uninitialized_variables", []))
     with module.StatelessScope(initialize_variables=False):
         network = make()
