@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from http_server import Server
 
 ROOT = Path(__file__).parents[1]
 
@@ -60,3 +61,44 @@ def zoo_command(tmp_path: Path) -> Zoo:
         )
 
     return run
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    running = Server()
+    yield running
+    running.http.shutdown()
+    running.http.server_close()
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No proxy of this machine between a test and its server."""
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NO_PROXY", "*")
+
+
+@pytest.fixture(scope="session")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few dozen pictures in two classes, one folder each: discs and stripes."""
+    import random
+
+    from PIL import Image, ImageDraw
+
+    folder = tmp_path_factory.mktemp("shapes")
+    rng = random.Random(0)
+    for label in ("discs", "stripes"):
+        (folder / label).mkdir()
+        for number in range(16):
+            picture = Image.new("RGB", (48, 40), tuple(rng.randrange(60) for _ in "rgb"))
+            draw = ImageDraw.Draw(picture)
+            colour = tuple(rng.randrange(150, 256) for _ in "rgb")
+            x, y = rng.randrange(8), rng.randrange(8)
+            if label == "discs":
+                draw.ellipse((x + 4, y, x + 34, y + 30), fill=colour)
+            else:
+                for left in range(x % 4, 48, 6):
+                    draw.rectangle((left, 0, left + 2, 40), fill=colour)
+            picture.save(folder / label / f"{number}.png")
+    return folder

@@ -8,8 +8,6 @@ import pytest
 
 from zoo_weights import LayoutMismatch, Slot, read_weights, write_weights
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 
 @pytest.fixture(scope="module", autouse=True)
 def backend():

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.plots.curves import draw_later
 from zoo.spec.model import ModelSpec
 from zoo.spec.toml import spec_to, write_spec
 
@@ -86,6 +87,7 @@ class Run:
         _write(self.path / "history.csv", _history_csv(self.history))
         _write(self.path / "metrics.json", json.dumps(self.metrics, indent=2) + "\n")
         _write(self.path / "environment.json", json.dumps(self.environment, indent=2) + "\n")
+        draw_later(self.path)
 
 
 def environment(backend: str, device: list[str], seed: int) -> dict[str, Any]:

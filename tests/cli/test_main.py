@@ -1,0 +1,124 @@
+"""What every command has in common: statuses, sentences, common options."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from zoo_cli.main import COMMANDS
+
+
+def test_every_command_explains_itself(cli):
+    for name in COMMANDS:
+        done = cli(name, "-h")
+        assert done.status == 0, name
+        assert done.out.startswith("Usage: zoo "), name
+        assert "--backend" in done.out or "Commands:" in done.out, name
+
+
+def test_version(cli):
+    from importlib.metadata import version
+
+    assert cli("--version").out == f"zoo, version {version('keras-zoo')}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["clasify", "x.png"], "No such command 'clasify'. Did you mean 'classify'?"),
+        (["show", "vgg-16"], "no model is called 'vgg-16'. Did you mean 'vgg16'?"),
+        (["show"], "Missing argument 'MODEL'"),
+        (["list", "--jsonn"], "No such option"),
+        (["weights", "pul"], "No such command"),
+    ],
+)
+def test_wrong_usage(cli, arguments, text):
+    done = cli(*arguments)
+    assert done.status == 2
+    assert text in done.err
+    assert "Traceback" not in done.err
+    assert done.out == ""
+
+
+def test_common_options_work_on_both_sides_of_the_command(cli):
+    assert cli("--offline", "-q", "list", "vgg16").out == cli("list", "vgg16", "--offline").out
+
+
+def test_list_filters_and_says_when_nothing_matches(cli):
+    names = [line.split()[0] for line in cli("list", "vgg*").out.splitlines()]
+    assert names == ["vgg16", "vgg16-features", "vgg19", "vgg19-features"]
+    assert {line.split()[0] for line in cli("list", "--plugin", "tabular").out.splitlines()} == {
+        "mlp-pima"
+    }
+    nothing = cli("list", "nosuch*")
+    assert (nothing.status, nothing.out) == (0, "")
+    assert "no model matches" in nothing.err
+
+
+def test_unforeseen_errors_show_their_place_only_on_request(cli, monkeypatch):
+    def fail(*_, **__):
+        msg = "a bug\nof ours"
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr("zoo.list_models", fail, raising=False)
+    done = cli("list")
+    assert done.status == 1
+    assert done.err == "zoo: RuntimeError: a bug of ours (-vv shows where)\n"
+    with pytest.raises(RuntimeError):
+        cli("list", "-vv")
+
+
+def test_a_reader_that_goes_away_is_no_error(zoo_command):
+    done = subprocess.run(
+        f"{sys.executable} -c 'from zoo_cli.main import main; main()' show vgg16 | head -1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert done.stdout
+
+
+def test_summary_needs_no_weights(cli):
+    out = cli("summary", "mlp-pima").out
+    assert "hidden_1" in out
+    assert "221" in out
+    assert "predictions" in cli("summary", "vgg16").out
+
+
+def test_doctor_says_what_is_there_and_what_is_missing(zoo_command):
+    import json
+
+    done = zoo_command("doctor", "--json", env={"KERAS_BACKEND": "jax"})
+    report = json.loads(done.stdout)
+    jax = next(b for b in report["backends"] if b["name"] == "jax")
+    assert jax["chosen"]
+    assert jax["version"]
+    assert any(device.startswith(("cpu", "gpu")) for device in jax["devices"])
+    for backend in report["backends"]:
+        if backend["version"] is None:
+            assert backend["hint"] == (
+                f"install with: pip install 'keras-zoo[{backend['name']}]'"
+            )
+    assert {"vision", "tabular"} <= {plugin["plugin"] for plugin in report["plugins"]}
+    assert report["settings"]["cache"]
+
+
+def test_interrupting_a_long_command_ends_with_130(tmp_path):
+    code = (
+        "import os, signal, sys\n"
+        "from zoo_cli import main\n"
+        "import zoo\n"
+        "zoo.list_models = lambda *a, **k: os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.argv = ['zoo', 'list']\n"
+        "main.main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 130
+    assert done.stderr.endswith("zoo: interrupted\n")

@@ -1,0 +1,1 @@
+"""Pictures of what was trained, drawn with matplotlib (the ``plot`` extra)."""
