@@ -26,9 +26,7 @@ Cli = Callable[..., Result]
 
 
 @pytest.fixture
-def cli(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Cli:
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
     """Run `zoo ARGUMENTS` in an empty folder; `stdin` is bytes."""
     from zoo_cli.main import run
     from zoo_cli.options import State

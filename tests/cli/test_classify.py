@@ -31,7 +31,8 @@ def test_one_picture_is_one_line(cli):
     assert (done.status, done.err) == (0, "")
     label, percent = done.out.strip().split(" ")
     assert label == "coffee_mug"
-    assert percent.startswith("(76.") and percent.endswith("%)")
+    assert percent.startswith("(76.")
+    assert percent.endswith("%)")
 
 
 def test_top_is_that_many_lines_best_first(cli):
@@ -141,7 +142,7 @@ def test_batches_do_not_change_the_result(cli, photos, shared_data):
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["-m", "vgg61", MUG], "no model is called 'vgg61'. Did you mean 'vgg16'?"),
+        (["-m", "vgg166", MUG], "no model is called 'vgg166'. Did you mean 'vgg16'?"),
         (["-m", "mlp-pima", MUG], "does not classify pictures"),
         (["--top", "0", MUG], "0 is not in the range"),
         (["--format", "xml", MUG], "'xml' is not one of"),

@@ -101,9 +101,7 @@ def test_doctor_says_what_is_there_and_what_is_missing(zoo_command):
     assert any(device.startswith(("cpu", "gpu")) for device in jax["devices"])
     for backend in report["backends"]:
         if backend["version"] is None:
-            assert backend["hint"] == (
-                f"install with: pip install 'keras-zoo[{backend['name']}]'"
-            )
+            assert backend["hint"] == (f"install with: pip install 'keras-zoo[{backend['name']}]'")
     assert {"vision", "tabular"} <= {plugin["plugin"] for plugin in report["plugins"]}
     assert report["settings"]["cache"]
 

@@ -43,7 +43,7 @@ def test_the_run_folder_tells_everything(run):
         "model.zoo", "spec.toml", "history.csv", "metrics.json", "environment.json",
     } <= names  # fmt: skip
     assert not any("tmp" in name for name in names)
-    rows = list(csv.DictReader((run / "history.csv").open()))
+    rows = list(csv.DictReader(io.StringIO((run / "history.csv").read_text())))
     assert [int(row["epoch"]) for row in rows] == list(range(1, 21))
     assert {"loss", "accuracy", "val_loss", "val_accuracy"} <= set(rows[0])
     metrics = json.loads((run / "metrics.json").read_text())
@@ -156,7 +156,7 @@ def test_a_written_spec_trains_as_the_named_one_does(cli, tmp_path):
     assert (tmp_path / "a/history.csv").read_text() == (tmp_path / "b/history.csv").read_text()
     assert (tmp_path / "a/spec.toml").read_text() == (tmp_path / "b/spec.toml").read_text()
     # The resolved spec of a run is a spec too.
-    done = cli("train", "a/spec.toml", "-o", "c")
+    cli("train", "a/spec.toml", "-o", "c")
     assert (tmp_path / "c/history.csv").read_text() == (tmp_path / "a/history.csv").read_text()
 
 
@@ -180,7 +180,7 @@ def test_set_reaches_the_training(cli, tmp_path):
         (["--set", "epoch=5"], "Did you mean 'epochs'?"),
         (["--set", "epochs=many"], "expected `int`"),
         (["--set", "epochs"], "takes KEY=VALUE"),
-        (["--set", "optimizer=adma"], "Did you mean 'adam'?"),
+        (["--set", "optimizer=adm"], "Did you mean 'adam'?"),
         (["--set", "loss=nosuch"], "Keras has no loss"),
         (["--set", "learning_rte=1"], "Did you mean 'learning_rate'?"),
         (["--set", "hidden=wide"], "hidden"),
@@ -222,8 +222,8 @@ def test_dead_units_are_told_with_what_to_try(cli):
 
 
 def test_training_on_ones_own_table(cli, tmp_path):
-    lines = ["height;weight;kind"] + [f"{h};{h / 2};{'tall' if h > 5 else 'short'}" for h in range(10)]
-    (tmp_path / "people.csv").write_text("\n".join(lines))
+    rows = [f"{h};{h / 2};{'tall' if h > 5 else 'short'}" for h in range(10)]
+    (tmp_path / "people.csv").write_text("\n".join(["height;weight;kind", *rows]))
     arguments = ["--set", "columns=height,weight", "--set", "values=short,tall"]
     arguments += ["--set", "labels=short,tall", "--epochs", "2", "-o", "run"]
     done = cli("train", "mlp-pima", "--data", "people.csv", "--target", "kind", *arguments)

@@ -1,4 +1,4 @@
-"""How zoo's pictures look: labelled, colour-blind safe (Okabe and Ito's palette), readable small."""
+"""How zoo's pictures look: labelled, colour-blind safe (Okabe and Ito), readable when small."""
 
 from __future__ import annotations
 

@@ -1,9 +1,12 @@
-"""What zoo does while Keras trains: progress on a terminal, history, and events for plugins."""
+"""What zoo does while Keras trains: progress, history, events for plugins, Ctrl-C."""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
+from types import FrameType
 from typing import Any
 
 from zoo.registry.registry import registry
@@ -32,8 +35,10 @@ class Progress:
 
         return Move()
 
-    def close(self) -> None:
-        """Leave the terminal as it was."""
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.close()
 
@@ -49,3 +54,39 @@ def events(keras: Any, run: Run) -> Any:
             registry().hooks.hook.epoch_ended(run=run, epoch=epoch, logs=values)
 
     return Events()
+
+
+class Interruption:
+    """Turns Ctrl-C into an orderly end after the present batch; a second one ends at once.
+
+    An exception in the middle of a step could meet the weights while the backend holds them.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._before: Any = None
+
+    def __enter__(self) -> Interruption:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+    def callback(self, keras: Any) -> Any:
+        """Return the Keras callback that stops the training when asked to."""
+        interruption = self
+
+        class Stop(keras.callbacks.Callback):  # type: ignore[misc]
+            def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+                if interruption.asked:
+                    self.model.stop_training = True
+
+        return Stop()

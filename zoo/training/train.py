@@ -18,7 +18,7 @@ from zoo.registry.registry import registry
 from zoo.runtime.backend import chosen_backend, devices, keras
 from zoo.spec.model import ModelSpec, Training
 from zoo.spec.override import override
-from zoo.training.callbacks import Progress, events
+from zoo.training.callbacks import Interruption, Progress, events
 from zoo.training.data import labelled, split, tensors
 from zoo.training.recipe import compile_network, measure, options_at, targets_for
 from zoo.training.run import Run, environment
@@ -83,7 +83,7 @@ def train_spec(
         compile_network(network, training)
         registry().hooks.hook.training_started(run=run)
         progress = Progress(training.epochs)
-        try:
+        with progress, Interruption() as interruption:
             network.fit(
                 *arrays["train"],
                 epochs=training.epochs,
@@ -91,17 +91,19 @@ def train_spec(
                 shuffle=training.shuffle,
                 validation_data=arrays.get("validation"),
                 verbose=0,
-                callbacks=[progress.callback(module), events(module, run)],
+                callbacks=[
+                    progress.callback(module),
+                    events(module, run),
+                    interruption.callback(module),
+                ],
             )
-        except KeyboardInterrupt:
+        if interruption.asked:
             done = len(run.history.get("loss", ()))
+            run.environment["interrupted"] = True
             run.notes.append(
-                f"interrupted in epoch {done + 1} of {training.epochs}; "
+                f"interrupted in epoch {done} of {training.epochs}; "
                 "what was trained so far is saved"
             )
-            run.environment["interrupted"] = True
-        finally:
-            progress.close()
         run.metrics = {part: measure(network, *pair) for part, pair in arrays.items()}
     if not all(map(_finite, run.metrics["train"].values())):
         run.notes.append("the loss is not finite; try a lower learning rate")

@@ -92,9 +92,9 @@ def test_a_backend_that_is_not_installed_comes_with_the_line_that_installs_it() 
         "except b.BackendError as error:\n    print(error)"
     )
     done = python(code, KERAS_BACKEND="UNSET")
-    assert done.stdout == (
-        "no Keras backend is installed; run: pip install 'keras-zoo[jax]'\n"
-    ), done.stderr
+    assert done.stdout == ("no Keras backend is installed; run: pip install 'keras-zoo[jax]'\n"), (
+        done.stderr
+    )
     done = python(code, KERAS_BACKEND="torch")
     assert "backend 'torch' is not installed; run: pip install 'keras-zoo[torch]'" in done.stdout
 

@@ -64,9 +64,8 @@ def test_every_kind_of_file_gives_the_same_numbers(file: str, tmp_path: Path) ->
     if file == "bundle.zoo":
         write_bundle(path, {}, values(source))
     elif file == "legacy.h5":
-        from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
-
         import h5py
+        from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
 
         with h5py.File(path, "w") as handle:
             save_weights_to_hdf5_group(handle, source)

@@ -1,0 +1,82 @@
+"""Guests: plugins of other people, installed for real in a folder of the test."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from zoo.registry.registry import Registry, registry
+
+SPEC = """
+def spec(name, **fields):
+    parts = {"task": "tabular-classification", "architecture": "mlp", "input": "columns",
+             "output": "binary"}
+    return zoo.ModelSpec(name=name, **{**parts, **fields})
+"""
+"""What every fake plugin starts with, after its own first lines."""
+
+
+@dataclass
+class Guests:
+    """A folder that holds installed distributions, as ``site-packages`` does."""
+
+    site: Path
+    modules: list[str] = field(default_factory=list)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment in which a process finds them."""
+        return {"PYTHONPATH": str(self.site)}
+
+    def install(
+        self,
+        code: str = "",
+        *,
+        name: str = "zoo-guest",
+        version: str = "1.2",
+        entry: str = "guest = guest",
+        files: Mapping[str, str] | None = None,
+    ) -> None:
+        """Install a distribution: metadata, an entry point, and its modules.
+
+        `code` is the package's ``__init__.py``; `files` are further files or replace it.
+        """
+        package = entry.partition("=")[2].strip().partition(".")[0]
+        self.modules.append(package)
+        info = self.site / f"{name.replace('-', '_')}-{version}.dist-info"
+        content = {
+            f"{info.name}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+            f"{info.name}/entry_points.txt": f"[zoo.plugins]\n{entry}\n",
+        }
+        if code:
+            content[f"{package}/__init__.py"] = f"import zoo\n{dedent(code)}\n{SPEC}"
+        for path, text in {**content, **(files or {})}.items():
+            target = self.site / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(dedent(text), encoding="utf-8")
+
+
+@pytest.fixture
+def guests(tmp_path: Path) -> Guests:
+    """Where a test installs the plugins it invents."""
+    return Guests(tmp_path / "site")
+
+
+@pytest.fixture
+def loaded(guests: Guests, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Registry]]:
+    """Load the guests into the registry of this process, and forget them afterwards."""
+
+    def load() -> Registry:
+        monkeypatch.syspath_prepend(guests.site)
+        registry.cache_clear()
+        return registry()
+
+    yield load
+    registry.cache_clear()
+    for name in [m for m in sys.modules if m.partition(".")[0] in guests.modules]:
+        del sys.modules[name]
