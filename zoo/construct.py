@@ -11,6 +11,7 @@ import msgspec
 
 from zoo.errors import SpecError, did_you_mean
 from zoo.spec.component import Component
+from zoo_weights import printable
 
 MAX_SIDE = 1_000_000
 """Bound of every integer option: no file can ask for a layer that fills the memory."""
@@ -62,7 +63,7 @@ def construct(
     known = options_of(function)
     arguments = {name: value for name, value in offered.items() if name in known}
     for name, value in component.config.items():
-        path = f"{what}.{name}"
+        path = printable(f"{what}.{name}")
         if name not in known:
             msg = f"{path}: {component.uses!r} has no option {name!r}."
             raise SpecError(msg + (did_you_mean(name, known) or f" It takes {', '.join(known)}."))
@@ -88,7 +89,8 @@ def converted(path: str, value: Any, annotation: Any) -> Any:
         return msgspec.convert(value, annotation)
     except msgspec.ValidationError as error:
         text = str(error).partition(" - at `$")[0]
-        msg = f"{path}: {text[0].lower()}{text[1:]}, received {value!r}"
+        text = text[0].lower() + text[1:].replace(" | null", "")  # TOML has no null to offer
+        msg = f"{path}: {text}, received {printable(repr(value))}"
         raise SpecError(msg) from None
     except TypeError:  # an annotation that msgspec does not model (an array, a callable)
         return value

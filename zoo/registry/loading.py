@@ -23,10 +23,18 @@ from typing import Any
 
 import pluggy
 
-from zoo.errors import PluginError, did_you_mean
+from zoo.errors import PluginError, ZooError, did_you_mean
 from zoo.registry.hooks import API_VERSION, hook_names
+from zoo.registry.table import PART
+from zoo_weights import printable
 
 GROUP = "zoo.plugins"
+
+OWN = "keras-zoo"
+"""This distribution; a guest cannot take the name of one of its plugins."""
+
+LONG = 2000
+"""Characters of one line of a plugin's story, at most."""
 
 HEAVY = frozenset(
     {
@@ -34,7 +42,7 @@ HEAVY = frozenset(
         "polars", "ray", "scipy", "sklearn", "tensorflow", "torch", "transformers",
     }
 )  # fmt: skip
-"""Modules that a plugin module must not import at its top level: listing models reads it."""
+"""Modules that a plugin must not import while it is loaded: listing models loads it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +84,14 @@ class Problem:
     detail: str = field(default="", repr=False)
     quarantined: bool = True
 
+    def sentence(self) -> str:
+        """Return plugin, package and reason."""
+        verb = "left out" if self.quarantined else "has a problem"
+        return f"plugin {self.plugin.name!r} ({self.plugin.origin}) {verb}: {self.reason}"
+
     def line(self) -> str:
         """Return the one line that goes to stderr."""
-        verb = "left out" if self.quarantined else "has a problem"
-        return (
-            f"zoo: plugin {self.plugin.name!r} ({self.plugin.origin}) {verb}: {self.reason}; "
-            "see `zoo plugins doctor`"
-        )
+        return f"zoo: {self.sentence()}; see `zoo plugins doctor`"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record that ``zoo plugins doctor --json`` prints."""
@@ -98,8 +107,13 @@ class Problem:
         }
 
 
-class _HeavyImport(ImportError):
-    """A plugin module tried to import a heavy module at its top level."""
+class _HeavyImport(PluginError, ImportError):
+    """A plugin tried to import a heavy module while it was loaded."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"imports {name} while it is loaded; import it inside the function that needs it"
+        )
 
 
 class _HeavyImportGuard:
@@ -117,19 +131,27 @@ class _HeavyImportGuard:
     ) -> ModuleSpec | None:
         if threading.get_ident() == self.thread and name.partition(".")[0] in HEAVY:
             self.refused.append(name)
-            msg = f"{name} is imported at top level; import it inside the function that needs it"
-            raise _HeavyImport(msg, name=name)
+            raise _HeavyImport(name)
         return None
 
 
 @contextmanager
-def _guarded() -> Iterator[_HeavyImportGuard]:
+def no_heavy_imports() -> Iterator[None]:
+    """Refuse heavy modules to a plugin's code.
+
+    Raises
+    ------
+    PluginError
+        If one was asked for, even where the plugin's own ``except ImportError`` swallowed that.
+    """
     guard = _HeavyImportGuard()
     sys.meta_path.insert(0, guard)
     try:
-        yield guard
+        yield
     finally:
         sys.meta_path.remove(guard)
+    if guard.refused:
+        raise _HeavyImport(guard.refused[0])
 
 
 def installed() -> list[tuple[Plugin, EntryPoint]]:
@@ -140,16 +162,25 @@ def installed() -> list[tuple[Plugin, EntryPoint]]:
     for entry_point in entry_points(group=GROUP):
         if names is not None and entry_point.name not in names:
             continue
-        distribution = entry_point.dist
+        distribution, version = _distribution(entry_point)
         plugin = Plugin(
-            name=entry_point.name,
-            module=entry_point.value.partition(":")[0].strip(),
-            distribution=distribution.name if distribution else "",
-            version=distribution.version if distribution else "",
+            name=printable(entry_point.name),
+            module=printable(entry_point.value.partition(":")[0].strip()),
+            distribution=printable(distribution),
+            version=printable(version),
         )
         # One distribution can be on the path twice (an editable install beside its metadata).
         found.setdefault((plugin.name, plugin.distribution), (plugin, entry_point))
-    return [found[key] for key in sorted(found)]
+    return [found[key] for key in sorted(found, key=lambda key: (key[0], key[1] != OWN, key[1]))]
+
+
+def _distribution(entry_point: EntryPoint) -> tuple[str, str]:
+    """Return name and version; empty where the metadata is gone, as after a broken removal."""
+    try:
+        distribution = entry_point.dist
+        return (distribution.name or "", distribution.version or "") if distribution else ("", "")
+    except Exception:  # what is raised differs between Python versions
+        return "", ""
 
 
 def strict() -> bool:
@@ -163,16 +194,14 @@ def import_plugin(plugin: Plugin) -> ModuleType:
     Raises
     ------
     PluginError
-        If it was written for a newer interface, implements no or an unknown hook, or imports a
-        heavy module. Whatever the module itself raises goes through.
+        If its name is not one, it was written for a newer interface, implements no or an unknown
+        hook, or imports a heavy module. Whatever the module itself raises goes through.
     """
-    with _guarded() as guard:
-        module = importlib.import_module(plugin.module)
-    if guard.refused:  # swallowed by the plugin's own `except ImportError`
-        msg = (
-            f"imports {guard.refused[0]} at top level; import it inside the function that needs it"
-        )
+    if not PART.match(plugin.name):
+        msg = f"its name must be lower-case words joined by hyphens, received {plugin.name!r}"
         raise PluginError(msg)
+    with no_heavy_imports():
+        module = importlib.import_module(plugin.module)
     api = getattr(module, "zoo_api", API_VERSION)
     if not isinstance(api, int) or api > API_VERSION:
         msg = f"needs plugin interface {api!r}, this zoo has {API_VERSION}; upgrade keras-zoo"
@@ -192,34 +221,34 @@ def import_plugin(plugin: Plugin) -> ModuleType:
 
 def problem_from(plugin: Plugin, error: BaseException) -> Problem:
     """Tell the story of an exception that came out of a plugin."""
-    detail = "".join(traceback.format_exception(error))
+    lines = "".join(traceback.format_exception(error)).splitlines()
+    detail = "".join(f"{printable(line, LONG)}\n" for line in lines)
     if isinstance(error, SyntaxError):
-        return Problem(
-            plugin, f"syntax error, {error.msg}, line {error.lineno}", error.filename or "", detail
-        )
-    return Problem(plugin, _reason(error), _file_of(plugin, error), detail)
+        reason, file = f"syntax error, {error.msg}, line {error.lineno}", error.filename or ""
+    else:
+        reason, file = _reason(error), _file_of(plugin, error)
+    return Problem(plugin, printable(reason, LONG), printable(file, LONG), detail)
 
 
 def _reason(error: BaseException) -> str:
-    if isinstance(error, pluggy.PluginValidationError):
-        return " ".join(str(error).split())
     text = " ".join(str(error).split())
-    if isinstance(error, PluginError):
+    if isinstance(error, ZooError | pluggy.PluginValidationError):
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _file_of(plugin: Plugin, error: BaseException) -> str:
     """Return the innermost place in the plugin's own package, or the file of its module."""
+    package = plugin.module.partition(".")[0]
     try:
-        spec = importlib.util.find_spec(plugin.module)
-    except (ImportError, ValueError, SyntaxError):
+        # Of the top-level package alone: looking for a submodule would import its parents again.
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
         spec = None
-    origin = spec.origin if spec and spec.origin else ""
-    folder = str(Path(origin).parent) if origin else None
+    if spec is None:
+        return ""
+    folders = tuple(f"{folder}{os.sep}" for folder in spec.submodule_search_locations or ())
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if frame.filename == origin or (
-            folder and Path(origin).name == "__init__.py" and frame.filename.startswith(folder)
-        ):
+        if frame.filename == spec.origin or frame.filename.startswith(folders):
             return f"{frame.filename}:{frame.lineno}"
-    return origin
+    return getattr(sys.modules.get(plugin.module), "__file__", None) or spec.origin or ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import functools
 import importlib
@@ -18,16 +19,22 @@ import pluggy
 
 from zoo.errors import PluginError, SpecError, UnknownName, did_you_mean
 from zoo.registry.hooks import hook_manager
-from zoo.registry.loading import Plugin, Problem, import_plugin, installed, problem_from, strict
-from zoo.registry.table import Entry, Table, ambiguous
+from zoo.registry.loading import (
+    Plugin,
+    Problem,
+    import_plugin,
+    installed,
+    no_heavy_imports,
+    problem_from,
+    strict,
+)
+from zoo.registry.table import PART, Entry, Table, ambiguous
 from zoo.spec.component import Component
 from zoo.spec.model import Dataset, ModelSpec
+from zoo.spec.toml import checked, read_spec
 
-REFERENCE = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
+REFERENCE = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*\Z")
 """``package.module:attribute``, honoured only where an installed plugin says it."""
-
-PART = r"^[a-z0-9]+(?:[-_][a-z0-9]+)*$"
-"""Names of parts: a function's own name is one."""
 
 Reference = str | Callable[..., Any]
 
@@ -58,32 +65,38 @@ class Registry:
 
     def load_installed(self) -> None:
         """Load every installed plugin; a failing one becomes a problem, the others work."""
-        for plugin, _ in installed():
-            try:
-                if any(other.name == plugin.name for other in self.plugins):
-                    first = next(other for other in self.plugins if other.name == plugin.name)
-                    msg = f"its name is taken by {first.origin}"
-                    raise PluginError(msg)
-                self.add_plugin(plugin, import_plugin(plugin))
-            except (Exception, SystemExit) as error:
-                problem = problem_from(plugin, error)
-                if strict():
-                    raise PluginError(problem.line()) from error
-                self.problems.append(problem)
+        # Standard output is data, whatever a guest prints while it is imported.
+        with contextlib.redirect_stdout(sys.stderr):
+            for plugin, _ in installed():
+                self._load(plugin)
         self._note_clashes()
+
+    def _load(self, plugin: Plugin) -> None:
+        try:
+            first = next((other for other in self.plugins if other.name == plugin.name), None)
+            if first is not None:
+                msg = f"its name is taken by {first.origin}"
+                raise PluginError(msg)
+            self.add_plugin(plugin, import_plugin(plugin))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a guest may exit, or panic in compiled code
+            problem = problem_from(plugin, error)
+            if strict():
+                raise PluginError(problem.sentence()) from error
+            self.problems.append(problem)
 
     def add_plugin(self, plugin: Plugin, module: ModuleType) -> None:
         """Take over what a plugin module registers: all of it, or nothing if it fails."""
-        self.hooks.register(module, plugin.name)
+        if self.hooks.is_registered(module):
+            owner = self.hooks.get_name(module)
+            msg = f"its module {plugin.module!r} is already in use as plugin {owner!r}"
+            raise PluginError(msg)
+        self.hooks.register(module, plugin.name)  # checks every hook before it takes any
         try:
             draft = _Draft(plugin, Path(module.__file__ or ".").parent)
-            for caller in self.hooks.get_hookcallers(module) or ():
-                register = draft.register_for.get(caller.name)
-                if register is None:  # an event; called when it happens
-                    continue
-                for implementation in caller.get_hookimpls():
-                    if implementation.plugin is module:
-                        _call(implementation, register)
+            with no_heavy_imports():
+                self._call_registrations(module, draft)
         except BaseException:
             self.hooks.unregister(module)
             raise
@@ -91,6 +104,15 @@ class Registry:
             table: Table[Any] = getattr(self, kind)
             table.add(entry)
         self.plugins.append(plugin)
+
+    def _call_registrations(self, module: ModuleType, draft: _Draft) -> None:
+        for caller in self.hooks.get_hookcallers(module) or ():
+            register = draft.register_for.get(caller.name)
+            if register is None:  # an event; called when it happens
+                continue
+            for implementation in caller.get_hookimpls():
+                if implementation.plugin is module:
+                    _call(implementation, register)
 
     def _note_clashes(self) -> None:
         tables: list[Table[Any]] = [
@@ -110,7 +132,7 @@ class Registry:
                     quarantined=False,
                 )
                 if strict():
-                    raise PluginError(problem.line())
+                    raise PluginError(problem.sentence())
                 self.problems.append(problem)
 
     # Looking up
@@ -204,8 +226,9 @@ def load_reference(reference: Reference) -> Any:
     if not isinstance(reference, str):
         return reference
     module, _, attribute = reference.partition(":")
+    home = importlib.import_module(module)
     try:
-        return getattr(importlib.import_module(module), attribute)
+        return getattr(home, attribute)
     except AttributeError:
         msg = f"module {module!r} has no attribute {attribute!r}"
         raise PluginError(msg) from None
@@ -242,14 +265,13 @@ class _Draft:
         """Register a spec, or the TOML file that holds it."""
         base = self.folder
         if isinstance(spec, str | Path):
-            from zoo.spec.toml import read_spec
-
             path = self.folder / spec
             base = path.parent
             spec = read_spec(path)
         if not isinstance(spec, ModelSpec):
             msg = f"register_models takes ModelSpecs or paths of TOML files, received {spec!r}"
             raise PluginError(msg)
+        spec = checked(spec, where=f"model {spec.name!r}")
         named = msgspec.structs.replace(
             spec,
             architecture=self._named("architectures", spec.architecture),
@@ -263,26 +285,29 @@ class _Draft:
         if not isinstance(dataset, Dataset):
             msg = f"register_datasets takes Dataset records, received {dataset!r}"
             raise PluginError(msg)
+        dataset = checked(dataset, where=f"dataset {dataset.name!r}")
         self._add("datasets", dataset.name, dataset, self.folder)
 
     def part(self, kind: str, name: str, target: Reference) -> None:
         """Register an architecture, preprocessor, decoder or command under a name."""
-        if not isinstance(name, str) or not re.match(PART, name):
+        if not isinstance(name, str) or not PART.match(name):
             msg = f"names are lower-case words joined by hyphens, received {name!r}"
             raise PluginError(msg)
         if not callable(target) and not (isinstance(target, str) and REFERENCE.match(target)):
             msg = f"{name!r} needs 'package.module:attribute' or a callable, received {target!r}"
             raise PluginError(msg)
-        self._add(kind, name, target, self.folder)
+        # A spec's reference and register_architectures may say the same, in either order.
+        if not any(
+            (other, entry.name, entry.value) == (kind, name, target)
+            for other, entry in self.entries
+        ):
+            self._add(kind, name, target, self.folder)
 
     def _named(self, kind: str, component: Component) -> Component:
         """Register a reference inside a spec under the name of what it points to."""
         if ":" not in component.uses:
             return component
         name = re.sub(r"(?<!^)(?=[A-Z])", "_", component.uses.partition(":")[2]).lower()
-        for other_kind, entry in self.entries:
-            if (other_kind, entry.name) == (kind, name) and entry.value == component.uses:
-                return component.renamed(entry.full_name)
         self.part(kind, name, component.uses)
         return component.renamed(f"{self.plugin.name}/{name}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from zoo.registry.loading import Plugin
 
 T = TypeVar("T")
+
+PART = re.compile(r"^[a-z0-9]+(?:[-_][a-z0-9]+)*\Z")
+"""Names of plugins and their parts: a function's own name is one."""
 
 
 @dataclass(frozen=True, slots=True)

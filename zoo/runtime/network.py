@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import SpecError
-from zoo.runtime.backend import keras
+from zoo.runtime.backend import chosen_backend, keras
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,11 +127,9 @@ def _places(part: Any, path: str, seen: set[int] | None = None) -> Iterator[tupl
     if id(part) in seen:
         return
     seen.add(id(part))
-    store: dict[str, Any] = {}
     own = [*part._trainable_variables, *part._non_trainable_variables]
     for index, variable in enumerate(own):
         yield id(variable), f"{path}/vars/{index}"
-    del store
     for name, child in _walk_saveable(part):
         if isinstance(child, KerasSaveable):
             if hasattr(child, "_trainable_variables"):
@@ -193,10 +191,21 @@ def load(
 
 
 def _fill(variable: Any, array: NDArray[Any]) -> None:
-    if variable._value is None:
-        variable._initialize(array)
-    else:
+    if variable._value is not None:
         variable.assign(array)
+    elif chosen_backend() == "tensorflow" and array.dtype == "float32" and _is_aligned(array):
+        import tensorflow
+
+        # TensorFlow would copy it twice; so the variable takes over the array's own memory.
+        capsule = array.__dlpack__()
+        variable._initialize(tensorflow.experimental.dlpack.from_dlpack(capsule))
+    else:
+        variable._initialize(array)
+
+
+def _is_aligned(array: NDArray[Any]) -> bool:
+    """Whether TensorFlow can work on the memory of an array; on other memory it aborts."""
+    return array.flags.c_contiguous and array.flags.writeable and array.ctypes.data % 64 == 0
 
 
 def values(network: Any) -> Iterator[tuple[Slot, NDArray[np.generic]]]:

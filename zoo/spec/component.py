@@ -21,7 +21,7 @@ class Component:
         (for losses and the like), or, in a spec that an installed plugin registers,
         ``"package.module:attribute"``.
     **config
-        Keyword options handed to it.
+        Keyword options handed to it: numbers, texts, truth values, lists and tables.
     """
 
     __slots__ = ("config", "uses")
@@ -34,7 +34,9 @@ class Component:
             msg = f"a component needs a name under 'uses', received {uses!r}"
             raise ValueError(msg)
         object.__setattr__(self, "uses", uses)
-        object.__setattr__(self, "config", config)
+        object.__setattr__(
+            self, "config", {name: _plain(uses, name, value) for name, value in config.items()}
+        )
 
     def __setattr__(self, name: str, value: object) -> None:
         msg = f"a component cannot be changed; use .with_options({name}=...)"
@@ -61,6 +63,21 @@ class Component:
     def renamed(self, uses: str) -> Component:
         """Return the same options under another name."""
         return Component(uses, **self.config)
+
+
+def _plain(uses: str, name: str, value: Any) -> Any:
+    """Return an option as TOML and JSON would give it back, so that a spec equals its file."""
+    if isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, list | tuple):
+        return [_plain(uses, name, item) for item in value]
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return {key: _plain(uses, name, item) for key, item in value.items()}
+    msg = (
+        f"{uses!r}: option {name!r} must be a number, text, truth value, list or table, "
+        f"received {value!r}"
+    )
+    raise ValueError(msg)
 
 
 def component_from(value: object) -> Component:

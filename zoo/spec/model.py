@@ -11,8 +11,11 @@ from msgspec import Meta, Struct, field
 from zoo.spec.component import Component
 from zoo_weights.records import FileRecord, WeightsRecord
 
-NAME = r"^[a-z0-9]+(?:-[a-z0-9]+)*$"
-"""Names of models, datasets and plugins: lower-case words joined by hyphens."""
+NAME = r"^[a-z0-9]+(?:-[a-z0-9]+)*$(?!\n)"
+"""Names of models, datasets and plugins: lower-case words joined by hyphens.
+
+The end is said twice since Python's ``$`` lets a line break follow, and JSON Schema has no ``\\Z``.
+"""
 
 Name = Annotated[str, Meta(pattern=NAME, max_length=64)]
 Task = Annotated[str, Meta(pattern=NAME, max_length=64)]
@@ -141,7 +144,7 @@ class ModelSpec(Record, frozen=True, kw_only=True):
         if not isinstance(self.name, str) or not re.match(NAME, self.name):
             msg = f"name must be lower-case words joined by hyphens, received {self.name!r}"
             raise ValueError(msg)
-        tags = [record.tag for record in self.weights]
+        tags = [record.tag for record in self.weights if isinstance(record, WeightsRecord)]
         if len(set(tags)) != len(tags):
             msg = f"weights tags must differ from each other, received {tags}"
             raise ValueError(msg)

@@ -111,7 +111,7 @@ def _readings(value: Any, current: Any) -> list[Any]:
         return [split] if isinstance(current, list | tuple) else [value, split]
     if isinstance(current, list | tuple) and not isinstance(value, list | Mapping):
         return [[value], value]
-    return [value, [value]] if isinstance(value, str) else [value]
+    return [value] if isinstance(value, list | Mapping) else [value, [value]]
 
 
 def _at(spec: ModelSpec, path: str) -> Any:

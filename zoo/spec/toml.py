@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import re
+import typing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
-from zoo.errors import SpecError
+from zoo.errors import SpecError, did_you_mean
 from zoo.spec.component import Component, component_from, component_to
-from zoo.spec.model import ModelSpec
+from zoo.spec.model import NAME, ModelSpec
+from zoo_weights import printable
+
+R = TypeVar("R", bound=msgspec.Struct)
 
 MAX_BYTES = 1_000_000
 """A spec is written by hand; a bigger file is something else."""
+
+_UNKNOWN = "Object contains unknown field "
+_MISSING = "Object missing required field "
 
 
 def _decode_custom(kind: type, value: Any) -> Any:
@@ -44,10 +52,30 @@ def spec_from(data: Any, *, where: str = "spec") -> ModelSpec:
     SpecError
         If a field is missing, unknown, or of the wrong type; the message names path and value.
     """
+    return _convert(data, ModelSpec, where)
+
+
+def checked(record: R, *, where: str) -> R:
+    """Return a record that Python code made, its fields checked like those of a file.
+
+    Raises
+    ------
+    SpecError
+        If a field is of the wrong type; the message names path and value.
+    """
     try:
-        return msgspec.convert(data, ModelSpec, dec_hook=_decode_custom)
+        data = msgspec.to_builtins(record, enc_hook=_encode_custom)
+    except TypeError as error:
+        msg = f"{where}: {error}"
+        raise SpecError(msg) from None
+    return _convert(data, type(record), where)
+
+
+def _convert(data: Any, kind: type[R], where: str) -> R:
+    try:
+        return msgspec.convert(data, kind, dec_hook=_decode_custom)
     except msgspec.ValidationError as error:
-        msg = f"{where}: {_explain(str(error), data)}"
+        msg = f"{where}: {_explain(str(error), data, kind)}"
         raise SpecError(msg) from None
 
 
@@ -77,7 +105,7 @@ def read_spec(path: Path) -> ModelSpec:
     except OSError as error:
         msg = f"{path}: cannot be read, {error.strerror or error}"
         raise SpecError(msg) from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # wrong bytes, wrong TOML, huge numbers, depth
         msg = f"{path}: is not TOML: {error}"
         raise SpecError(msg) from None
     return spec_from(data, where=str(path))
@@ -103,42 +131,42 @@ def json_schema() -> dict[str, Any]:
     return msgspec.json.schema(ModelSpec, schema_hook=custom)
 
 
-def _explain(message: str, data: Any) -> str:
+def _explain(message: str, data: Any, kind: type[msgspec.Struct]) -> str:
     """Turn msgspec's ``... - at `$.training.epochs` `` into a path, the value, and a suggestion."""
-    text, _, path = message.partition(" - at `$")
-    path = path.rstrip("`").lstrip(".")
+    text, _, path = message.rpartition(" - at `$") if message.endswith("`") else (message, "", "")
+    text, path = (text, path[:-1].lstrip(".")) if text else (message, "")
     value = _at(data, path)
-    text = text[0].lower() + text[1:]
-    if "unknown field" in text:
-        from zoo.errors import did_you_mean
-
-        wrong = text.rpartition("`")[0].rpartition("`")[2]
-        text += did_you_mean(wrong, _fields(path))
-        return f"{path or 'top level'}: {text}"
-    if value is not _ABSENT and "missing required" not in text:
-        text += f", received {value!r}"
-    return f"{path or 'top level'}: {text}"
-
-
-_ABSENT = object()
+    if text.startswith(_UNKNOWN):
+        wrong = text.removeprefix(_UNKNOWN)[1:-1]
+        text = f"unknown field {wrong!r}.{did_you_mean(wrong, _struct(path, kind).__struct_fields__)}"
+    elif text.startswith(_MISSING):
+        text = f"the field {text.removeprefix(_MISSING)[1:-1]!r} is missing"
+    elif text.startswith("Invalid enum value"):
+        hint = typing.get_type_hints(_struct(path, kind))[path.rpartition(".")[2]]
+        choices = typing.get_args(hint)
+        text = f"must be one of {', '.join(choices)}, received {value!r}"
+    elif text.startswith("Expected"):
+        # TOML has no null to offer.
+        text = "expected" + text[8:].replace(" | null", "").replace(
+            f"`str` matching regex {NAME!r}", "lower-case words joined by hyphens"
+        )
+        text += f", received {printable(repr(value))}"
+    return f"{printable(path) or 'top level'}: {text}"
 
 
 def _at(data: Any, path: str) -> Any:
-    for part in path.replace("[", ".[").split("."):
-        if not part:
-            continue
-        try:
+    """Return the value at msgspec's path; it says ``[...]`` for a key, there the table is meant."""
+    for part in path.partition("[...]")[0].replace("[", ".[").split("."):
+        if part:
             data = data[int(part[1:-1])] if part.startswith("[") else data[part]
-        except (KeyError, IndexError, TypeError, ValueError):
-            return _ABSENT
     return data
 
 
-def _fields(path: str) -> list[str]:
-    """Return the names of all fields a struct at `path` may have, for suggestions."""
+def _struct(path: str, kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """Return the struct whose fields stand at `path` of a record."""
     from zoo.spec.model import Figure, Training, WeightsRecord
 
     structs: dict[str, type[msgspec.Struct]] = {
         "training": Training, "weights": WeightsRecord, "figures": Figure,
     }  # fmt: skip
-    return list(structs.get(path.split("[")[0], ModelSpec).__struct_fields__)
+    return structs.get(re.split(r"[.[]", path)[0], kind)

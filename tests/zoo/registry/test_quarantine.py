@@ -99,7 +99,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
     "bad model name": (
         {"code": ONE_MODEL + "    register(spec('Fine Model'))"},
         "name must be lower-case words joined by hyphens, received 'Fine Model'",
-        "guest/__init__.py",
+        "guest/__init__.py:11",
     ),
     "mistyped field": (
         {"code": ONE_MODEL + "    register(spec('odd', parameters='many'))"},
@@ -305,8 +305,10 @@ def test_strict_raises(guests, loaded, zoo_command, monkeypatch):
         loaded()
     done = zoo_command("list", env=guests.env)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("zoo: zoo: plugin 'guest' (zoo-guest 1.2) left out: ") is False
-    assert "plugin 'guest' (zoo-guest 1.2) left out: needs plugin interface 99" in done.stderr
+    assert done.stderr == (
+        "zoo: plugin 'guest' (zoo-guest 1.2) left out: "
+        "needs plugin interface 99, this zoo has 1; upgrade keras-zoo\n"
+    )
 
 
 def test_allowed_plugins_alone_are_imported(guests, zoo_command):

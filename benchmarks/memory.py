@@ -1,0 +1,55 @@
+"""Peak memory of classifying one photo with VGG16, in units of its weights' bytes.
+
+The weights are random, in a file of the structure of the published one.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from measure import ZOO, machine, run
+
+MUG = Path(__file__).parents[1] / "examples" / "mug.png"
+
+
+def write_random_vgg16(path: Path) -> int:
+    """Write a legacy file of VGG16 and return the bytes of its weights."""
+    import h5py
+
+    import zoo
+    from zoo.runtime.network import build, slots
+
+    network = build(zoo.get_model("vgg16", weights=None).architecture(), initialise=False)
+    rng = np.random.default_rng(0)
+    size = 0
+    with h5py.File(path, "w") as file:
+        places = [slot for slot, _ in slots(network)]
+        file.attrs["layer_names"] = [name.encode() for name in dict.fromkeys(p.layer for p in places)]
+        for layer in dict.fromkeys(place.layer for place in places):
+            own = [place for place in places if place.layer == layer]
+            names = [f"{layer}_{'Wb'[place.index]}_1:0" for place in own]
+            group = file.create_group(layer)
+            group.attrs["weight_names"] = [name.encode() for name in names]
+            for name, place in zip(names, own, strict=True):
+                values = rng.random(place.shape, dtype=np.float32) * np.float32(0.02) - 0.01
+                group[name] = values.astype(np.float32)
+                size += group[name].nbytes
+    return size
+
+
+def main() -> None:
+    """Print the peak of a whole process, and what is left without the framework's own share."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "vgg16.h5"
+        size = write_random_vgg16(path)
+        small = run([*ZOO, "classify", str(MUG)]).peak
+        large = run([*ZOO, "classify", str(MUG), "-m", "vgg16", "--weights", str(path)]).peak
+    print(machine())
+    print(f"zoo classify, vgg16              {large / size:.2f} x the bytes of its weights")
+    print(f"  above that of the small model  {(large - small) / size:.2f} x")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,294 @@
+"""The documentation is right: generated files are fresh, links lead somewhere, examples run.
+
+Which fenced blocks run, and how, is told by their first line:
+
+- ``console``: each line after ``$ `` is run; what follows must be what it prints. Numbers are not
+  compared, a line of ``...`` stands for any lines, ``...`` in a line for anything.
+- ``python``: runs; the ``text`` block right behind it, if there is one, is what it prints.
+- a language with a file name, such as ``toml my-model.toml``: saved under that name.
+- anything else is only shown.
+
+All blocks of a page run in one folder, in order, beside a copy of ``examples/mug.png``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+import pytest
+
+import zoo
+from zoo import components
+from zoo.registry.hooks import hook_names
+from zoo_cli.main import COMMANDS, cli
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.glob("*.md")])
+RUN = ("README.md", "docs/tutorial.md", "docs/specs.md", "docs/weights.md")
+
+NOISE = re.compile(r"(WARNING: All log|[IWE]\d{4} |To enable the following)")
+"""What TensorFlow says on stderr where it is installed beside the backend in use."""
+
+
+class Block(NamedTuple):
+    """A fenced block of a page."""
+
+    language: str
+    file: str
+    text: str
+    line: int
+
+
+def blocks(page: Path) -> list[Block]:
+    """Return the fenced blocks of a page, in order."""
+    text = page.read_text(encoding="utf-8")
+    return [
+        Block(found[1], found[2] or "", found[3], text.count("\n", 0, found.start()) + 1)
+        for found in re.finditer(r"^```(\w*)(?: (\S+))?\n(.*?)^```$", text, re.M | re.S)
+    ]
+
+
+def named(pages: list[Path]) -> list[Any]:
+    return [pytest.param(page, id=str(page.relative_to(ROOT))) for page in pages]
+
+
+# Generated files
+
+
+def test_generated_files_are_fresh() -> None:
+    """Otherwise a reader finds commands, models or hooks that are not there, or misses new ones."""
+    done = subprocess.run(
+        [sys.executable, str(DOCS / "generate.py"), "--check"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_hook_is_documented() -> None:
+    text = (DOCS / "hooks.md").read_text(encoding="utf-8")
+    for name in hook_names():
+        assert f"\n## {name}\n" in text
+    for base in (components.Preprocessor, components.Decoder):
+        for method in base.__abstractmethods__:
+            assert f"\n### {base.__name__}.{method}\n" in text
+
+
+def test_every_command_and_option_is_documented() -> None:
+    """A command without help text is one that nobody can find out about."""
+    text = (DOCS / "commands.md").read_text(encoding="utf-8")
+    for path, command in built_in_commands():
+        assert command.help, path
+        section = text.partition(f"# {path}\n")[2].partition("\n#")[0]
+        assert section, f"{path} is not in docs/commands.md"
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert parameter.help, f"{path} {parameter.opts[0]} has no help text"
+                assert parameter.opts[0] in section
+
+
+def built_in_commands() -> Iterator[tuple[str, click.Command]]:
+    context = click.Context(cli)
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        assert command is not None
+        yield f"zoo {name}", command
+        if isinstance(command, click.Group):
+            for inner in command.commands.values():
+                yield f"zoo {name} {inner.name}", inner
+
+
+def test_schema_says_what_a_spec_needs() -> None:
+    """An editor that checks SPEC.toml by the schema must not accept less, or refuse more."""
+    schema = json.loads((DOCS / "spec.schema.json").read_text(encoding="utf-8"))
+    model = schema["$defs"]["ModelSpec"]
+    assert schema["$ref"] == "#/$defs/ModelSpec"
+    assert set(model["required"]) == {"name", "task", "architecture", "input", "output"}
+    assert set(model["properties"]) == set(zoo.ModelSpec.__struct_fields__)
+    assert model["additionalProperties"] is False
+    for component in ("architecture", "input", "output"):
+        text, table = model["properties"][component]["anyOf"]
+        assert text == {"type": "string"}
+        assert table["required"] == ["uses"]
+    training = schema["$defs"]["Training"]
+    assert training["required"] == ["loss"]
+    assert all(field["description"] for field in training["properties"].values())
+
+
+def test_schema_accepts_the_shipped_spec() -> None:
+    jsonschema = pytest.importorskip("jsonschema", reason="needs jsonschema")
+    schema = json.loads((DOCS / "spec.schema.json").read_text(encoding="utf-8"))
+    spec = tomllib.loads(
+        (ROOT / "plugins/zoo_tabular/models/mlp-pima.toml").read_text(encoding="utf-8")
+    )
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(spec, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**spec, "trainning": {}}, schema)
+
+
+# Pages
+
+
+@pytest.mark.parametrize("page", named(PAGES))
+def test_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    dead = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        file = (page.parent / name) if name else page
+        if not file.exists() or (anchor and anchor not in anchors(file)):
+            dead.append(target)
+    assert not dead
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that a page's headings get where it is shown."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", named(PAGES))
+def test_commands_on_pages_exist(page: Path) -> None:
+    """Also those that are only shown: a command with an option that is gone sends people astray."""
+    known = dict(built_in_commands())
+    for line in shown_commands(page):
+        words = shlex.split(line, comments=True)
+        path = " ".join(words[:3]) if " ".join(words[:3]) in known else " ".join(words[:2])
+        if len(words) < 2 or words[1].startswith("-") or words[1] == "COMMAND":
+            continue
+        assert path in known, f"{line!r}: no such command"
+        options = {name for parameter in known[path].params for name in parameter.opts}
+        used = {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)}
+        assert used <= options | {"-h", "--help", "-vv"}, line
+
+
+def shown_commands(page: Path) -> Iterator[str]:
+    text = page.read_text(encoding="utf-8")
+    bodies = [b.text for b in blocks(page) if b.language in ("console", "sh")]
+    bodies += re.findall(
+        r"^(?:    .*\n)+", re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S), re.M
+    )
+    for body in bodies:
+        for line in body.splitlines():
+            if found := re.match(r"\s*(?:\$ )?(?:.*&& )?(zoo [^|>]*)", line):
+                yield re.split(r"\s{3,}| && |;", found[1])[0]
+
+
+def test_readme_names_models_that_exist() -> None:
+    table = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## Models\n")[2]
+    rows = re.findall(r"^\| ([^|]*`[^|]*)\|", table.partition("\n## ")[0], re.M)
+    names = [name for row in rows for name in re.findall(r"`([a-z0-9-]+)`", row)]
+    assert "efficientnet-lite0" in names
+    assert set(names) <= set(zoo.list_models())
+
+
+def test_index_leads_to_every_page() -> None:
+    linked = re.findall(r"\]\(([^)]+)\)", (DOCS / "index.md").read_text(encoding="utf-8"))
+    assert {page.name for page in DOCS.glob("*.md")} - {"index.md"} <= set(linked)
+
+
+# Examples
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", named([ROOT / name for name in RUN]))
+def test_examples_run(page: Path, tmp_path: Path) -> None:
+    shell = Shell(tmp_path)
+    found = blocks(page)
+    for block, after in zip(found, [*found[1:], None], strict=True):
+        where = f"{page.name}, line {block.line}"
+        if block.file:
+            (tmp_path / "work" / block.file).write_text(block.text, encoding="utf-8")
+        elif block.language == "console":
+            for command, expected in dialogue(block.text):
+                got, _ = shell.run(["sh", "-c", command])
+                assert matches(expected, got), f"{where}: {command}\n{got}"
+        elif block.language == "python":
+            got, status = shell.run([sys.executable, "-c", block.text])
+            assert status == 0, f"{where}\n{got}"
+            if after and after.language == "text":
+                assert matches(after.text, got), f"{where}\n{got}"
+
+
+class Shell:
+    """A folder with the example picture in it, and `zoo` on the path."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "work"
+        (self.folder / "examples").mkdir(parents=True)
+        shutil.copy(ROOT / "examples" / "mug.png", self.folder / "examples")
+        script = folder / "bin" / "zoo"
+        script.parent.mkdir()
+        start = "from zoo_cli.main import main; main()"
+        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{start}" "$@"\n')
+        script.chmod(0o755)
+        self.env = {**os.environ, "PATH": f"{script.parent}:{os.environ['PATH']}"}
+
+    def run(self, command: list[str]) -> tuple[str, int]:
+        """Return what a command prints, stdout and stderr as they come, and its exit status."""
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.env, timeout=300, check=False, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        lines = [line for line in done.stdout.splitlines() if not NOISE.match(line)]
+        return "\n".join(lines), done.returncode
+
+
+def dialogue(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the commands of a ``console`` block, each with what it is said to print."""
+    pieces = re.split(r"^\$ (.*)\n", text, flags=re.M)
+    assert not pieces[0].strip(), "a console block starts with a command"
+    yield from zip(pieces[1::2], pieces[2::2], strict=True)
+
+
+def matches(expected: str, got: str) -> bool:
+    """Whether a command printed what the page says, numbers aside."""
+    pattern = "".join(
+        r"(?:.*\n)*?" if line.strip() == "..." else re.escape(line).replace(r"\.\.\.", ".*") + r"\n"
+        for line in without_numbers(expected)
+    )
+    return re.fullmatch(pattern, "\n".join([*without_numbers(got), ""])) is not None
+
+
+def without_numbers(text: str) -> list[str]:
+    lines = [re.sub(r"\d+(?:[.,:-]\d+)*(?:e[-+]?\d+)?", "0", line) for line in text.splitlines()]
+    lines = [re.sub(r"\s+", " ", line).rstrip() for line in lines]
+    return [line for line in lines if line]
+
+
+def test_a_wrong_example_is_noticed() -> None:
+    """The comparison must not be so loose that it lets another label through."""
+    assert matches("coffee_mug (76.3%)\n...\n", "coffee_mug (75.9%)\ncup (20.0%)\n")
+    assert not matches("coffee_mug (76.3%)\n", "cup (76.3%)\n")
+    assert not matches("coffee_mug (76.3%)\n", "coffee_mug (76.3%)\ncup (20.0%)\n")
+
+
+# The picture
+
+
+def test_picture_shows_what_the_commands_print() -> None:
+    """It is drawn by docs/render_terminal.py; run that when this fails."""
+    picture = (DOCS / "terminal.svg").read_text(encoding="utf-8")
+    assert "http" not in picture.replace("http://www.w3.org/2000/svg", ""), "fetches from elsewhere"
+    shown = "\n".join(ET.fromstring(picture).itertext()).replace("\N{NO-BREAK SPACE}", " ")
+    for name in zoo.list_models("vgg*", plugin="vision"):
+        spec = zoo.get_spec(name)
+        assert f"{spec.parameters:,}" in shown
+        assert spec.summary in shown
+    assert "coffee_mug (76.3%)" in shown
+    assert str(ROOT) not in shown

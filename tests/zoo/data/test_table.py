@@ -1,0 +1,107 @@
+"""Tables as users have them: odd CSV files, rows, frames."""
+
+from __future__ import annotations
+
+import io
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from zoo import InputError, Table
+from zoo.data.table import read_csv, stream_csv
+
+
+def read(text: str) -> Table:
+    return read_csv(io.StringIO(text, newline=""))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a,b\n1,2\n3,4\n", "a;b\r\n1;2\r\n3;4", "\ufeffa\tb\n1\t2\n\n3\t4\n", "\n\na|b\n1|2\n3|4\n"],
+)
+def test_separators_line_ends_marks_and_blank_lines(text: str) -> None:
+    assert read(text).columns == {"a": ["1", "3"], "b": ["2", "4"]}
+
+
+def test_a_quoted_cell_may_hold_anything() -> None:
+    table = read('name,n\n"Doe, ""J""\nJr",1\n"",2\n')
+    assert table.columns == {"name": ['Doe, "J"\nJr', ""], "n": ["1", "2"]}
+
+
+def test_rows_of_another_width_are_problems_of_their_own() -> None:
+    table = read("a,b\n1,2\n3\n4,5,6\n7,8\n")
+    assert len(table) == 4
+    assert table.problems == {
+        1: "has 1 cells, the header has 2",
+        2: "has 3 cells, the header has 2",
+    }
+    assert table.take([2, 0]).problems == {0: "has 3 cells, the header has 2"}
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [("", "empty"), ("\n \n", "empty"), ("a,a\n1,2\n", "bad-header"), ('a\n"x', "not-csv")],
+)
+def test_what_is_no_table(text: str, kind: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read(text)
+    assert caught.value.kind == kind
+
+
+def test_a_header_alone_has_no_rows() -> None:
+    assert len(read("a,b\n")) == 0
+
+
+def test_a_long_file_takes_no_more_memory_than_a_short_one(tmp_path: Path) -> None:
+    path = tmp_path / "long.csv"
+    with path.open("w") as file:
+        file.write("a,b\n")
+        file.writelines(f"{i},{i}\n" for i in range(200_000))
+    tracemalloc.start()
+    rows = sum(len(chunk) for chunk in stream_csv(path, 1000))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert rows == 200_000
+    assert peak < 2_000_000
+
+
+class Frame:
+    """What zoo needs of a pandas or polars frame."""
+
+    columns = ("a", "b")
+    shape = (2, 2)
+
+    def __getitem__(self, name: str) -> list[int]:
+        return {"a": [1, 3], "b": [2, 4]}[name]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [[1, 2], [3, 4]],
+        np.array([[1, 2], [3, 4]]),
+        [{"a": 1, "b": 2}, {"b": 4, "a": 3}],
+        Frame(),
+        Table({"a": [1, 3], "b": [2, 4]}),
+    ],
+)
+def test_what_python_people_have(rows: object) -> None:
+    table = Table.of(rows, ("a", "b"))
+    assert [list(table.column(name)) for name in "ab"] == [[1, 3], [2, 4]]
+
+
+def test_one_row_as_a_dict() -> None:
+    assert Table.of({"a": 1}).columns == {"a": [1]}
+
+
+@pytest.mark.parametrize("rows", [[[1, 2, 3]], "text", [1, 2], [[1], [1, 2]]])
+def test_rows_that_do_not_fit(rows: object) -> None:
+    with pytest.raises(InputError):
+        Table.of(rows, ("a", "b"))
+
+
+def test_a_missing_column_is_named_with_a_guess() -> None:
+    with pytest.raises(InputError, match=r"column 'hight' is missing; .* Did you mean 'height'"):
+        Table({"height": [1]}).column("hight")

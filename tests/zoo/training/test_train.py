@@ -1,0 +1,111 @@
+"""Training: what starts it, what stops it, what it promises."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import zoo
+from zoo.errors import SpecError, TrainingError, UsageError
+from zoo.training.data import split
+
+
+def small(**changes: object) -> zoo.ModelSpec:
+    """A regression of one's own, written in Python with registered parts."""
+    training = {"loss": zoo.Component("mse"), "epochs": 3, "batch_size": 8, "target": "y"}
+    return zoo.ModelSpec(
+        name="line",
+        task="tabular-regression",
+        architecture=zoo.Component("tabular/mlp", hidden=[]),
+        input=zoo.Component("tabular/columns"),
+        output=zoo.Component("tabular/value"),
+        training=zoo.Training(**{**training, **changes}),  # type: ignore[arg-type]
+    )
+
+
+@pytest.fixture
+def line() -> zoo.Table:
+    x = np.linspace(-1, 1, 64)
+    return zoo.Table({"x": x.tolist(), "y": (3 * x + 1).tolist()})
+
+
+def test_a_line_is_learnt(line: zoo.Table, tmp_path: Path) -> None:
+    spec = small(optimizer=zoo.Component("adam", learning_rate=0.1), epochs=60)
+    run = zoo.train(spec, line, seed=0, output=tmp_path / "run")
+    assert run.metrics["train"]["loss"] < 1e-3
+    assert run.model.predict([{"x": 0.5}])[0].value == pytest.approx(2.5, abs=0.1)
+    assert run.model.spec.training is not None
+    assert run.model.spec.training.optimizer.config["learning_rate"] == 0.1
+
+
+def test_a_run_starts_from_another(line: zoo.Table, tmp_path: Path) -> None:
+    first = zoo.train(small(epochs=40), line, seed=0, output=tmp_path / "a")
+    second = zoo.train(
+        small(epochs=1), line, seed=1, weights=first.path / "model.zoo", output=tmp_path / "b"
+    )
+    assert second.history["loss"][0] == pytest.approx(first.metrics["train"]["loss"], rel=0.1)
+
+
+def test_the_callers_random_numbers_go_on_as_if_nothing_had_happened(
+    line: zoo.Table, tmp_path: Path
+) -> None:
+    import random
+
+    np.random.seed(5)
+    random.seed(5)
+    expected = np.random.RandomState(5).rand(3).tolist(), random.Random(5).random()
+    zoo.train(small(epochs=1), line, seed=0, output=tmp_path / "run")
+    assert (np.random.rand(3).tolist(), random.random()) == expected
+
+
+def test_held_out_rows_are_drawn_with_the_seed() -> None:
+    kept, held = split(100, 0.2, seed=3)
+    assert len(held) == 20
+    assert sorted(kept + held) == list(range(100))
+    assert split(100, 0.2, seed=3) == (kept, held)
+    assert split(100, 0.2, seed=4)[1] != held
+    with pytest.raises(TrainingError, match="leaves one part of 2 rows empty"):
+        split(2, 0.1, seed=0)
+
+
+def test_a_loss_that_explodes_is_told(line: zoo.Table, tmp_path: Path) -> None:
+    spec = small(optimizer=zoo.Component("sgd", learning_rate=1e6), epochs=30)
+    run = zoo.train(spec, line, seed=0, output=tmp_path / "run")
+    assert any("not finite" in note for note in run.notes)
+
+
+def test_a_bad_cell_in_training_data_names_its_row(line: zoo.Table, tmp_path: Path) -> None:
+    bad = zoo.Table({**line.columns, "x": ["?", *line.columns["x"][1:]]})
+    with pytest.raises(TrainingError, match="row 0: column 'x' holds '\\?'"):
+        zoo.train(small(), bad, output=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"freeze": ("*",)}, "leaves nothing to train"),
+        ({"loss": zoo.Component("squared")}, "Keras has no loss 'squared'"),
+        ({"metrics": (zoo.Component("f2"),)}, "Keras has no metric 'f2'"),
+        ({"optimizer": zoo.Component("adam", beta=1)}, "'adam' has no option 'beta'"),
+        ({"target": "z"}, "column 'z' is missing"),
+    ],
+)
+def test_recipes_that_cannot_work(
+    line: zoo.Table, tmp_path: Path, changes: dict[str, object], text: str
+) -> None:
+    with pytest.raises((SpecError, TrainingError, zoo.InputError), match=text):
+        zoo.train(small(**changes), line, output=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_cannot_be_trained(shapes: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no training recipe"):
+        zoo.train("vgg16", shapes, output=tmp_path / "run")
+    with pytest.raises(UsageError, match="names no dataset; give one with --data"):
+        zoo.train("vgg16-features", output=tmp_path / "run", weights=None)
+    (tmp_path / "one" / "class").mkdir(parents=True)
+    with pytest.raises(zoo.InputError, match="holds no picture"):
+        zoo.train("vgg16-features", tmp_path / "one", weights=None, output=tmp_path / "run")
