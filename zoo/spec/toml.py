@@ -138,12 +138,14 @@ def _explain(message: str, data: Any, kind: type[msgspec.Struct]) -> str:
     value = _at(data, path)
     if text.startswith(_UNKNOWN):
         wrong = text.removeprefix(_UNKNOWN)[1:-1]
-        text = f"unknown field {wrong!r}.{did_you_mean(wrong, _struct(path, kind).__struct_fields__)}"
+        text = (
+            f"unknown field {wrong!r}.{did_you_mean(wrong, _struct(path, kind).__struct_fields__)}"
+        )
     elif text.startswith(_MISSING):
         text = f"the field {text.removeprefix(_MISSING)[1:-1]!r} is missing"
     elif text.startswith("Invalid enum value"):
-        hint = typing.get_type_hints(_struct(path, kind))[path.rpartition(".")[2]]
-        choices = typing.get_args(hint)
+        types = typing.get_type_hints(_struct(path, kind))
+        choices = typing.get_args(types[path.rpartition(".")[2]])
         text = f"must be one of {', '.join(choices)}, received {value!r}"
     elif text.startswith("Expected"):
         # TOML has no null to offer.
