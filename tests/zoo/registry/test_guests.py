@@ -1,0 +1,208 @@
+"""What a plugin may rely on: its models, parts, commands and events are there, by their names."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import zoo
+from zoo.errors import PluginError, SpecError, UnknownName
+from zoo.registry.registry import load_reference
+from zoo.spec.component import Component
+
+TWIN = """
+@zoo.hookimpl
+def register_models(register):
+    register(spec("vgg16", summary="another one", aliases=("vgg-sixteen",)))
+"""
+
+
+def test_two_owners_of_a_name(guests, zoo_command):
+    """Nobody's `vgg16` silently becomes somebody else's; both stay reachable in full."""
+    guests.install(TWIN)
+    listed = zoo_command("list", "*vgg16", "vgg16", env=guests.env)
+    assert listed.returncode == 0
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == [
+        "guest/vgg16",
+        "vision/vgg16",
+    ]
+    story = (
+        "model 'vgg16' is registered by guest (zoo-guest 1.2) and vision (keras-zoo "
+        f"{zoo.__version__}); say 'guest/vgg16' or 'vision/vgg16'"
+    )
+    assert listed.stderr.endswith(f"has a problem: {story}; see `zoo plugins doctor`\n")
+    assert listed.stderr.count("\n") == 1
+
+    for command in (["show", "vgg16"], ["classify", "-m", "vgg16", "x.png"], ["train", "vgg16"]):
+        done = zoo_command(*command, env=guests.env)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.endswith(f"zoo: {story}\n")
+    for name, text in (("guest/vgg16", "another one"), ("vision/vgg16.imagenet", "VGG16")):
+        assert text in zoo_command("show", name, env=guests.env).stdout
+
+    told = zoo_command("plugins", "doctor", "--json", env=guests.env)
+    assert told.returncode == 1
+    (problem,) = json.loads(told.stdout)
+    assert (problem["reason"], problem["quarantined"]) == (story, False)
+
+
+def test_clashing_names_of_parts_stay_near_their_plugin(guests, loaded):
+    """A guest's own `columns` is its own; the built-in models keep theirs."""
+    guests.install(
+        """
+@zoo.hookimpl
+def register_models(register):
+    register(spec("fine"))
+
+@zoo.hookimpl
+def register_preprocessors(register):
+    register("columns", "guest.rows:Columns")
+"""
+    )
+    assert loaded().problems == []
+    assert zoo.get_spec("fine").input.uses == "guest/columns"
+    assert zoo.get_spec("fine").architecture.uses == "tabular/mlp"
+    assert zoo.get_spec("mlp-pima").input.uses == "tabular/columns"
+
+
+def test_a_reference_is_registered_under_its_function_s_name(guests, loaded):
+    """One line in a spec is enough; TOML and bundles print a name, never a place in code."""
+    guests.install(
+        """
+@zoo.hookimpl
+def register_models(register):
+    register(spec("fine", architecture=zoo.Component("guest.net:TinyNet", size=3)))
+    register(spec("finer", architecture="guest.net:TinyNet"))
+
+@zoo.hookimpl
+def register_architectures(register):
+    register("tiny_net", "guest.net:TinyNet")
+""",
+        files={"guest/net.py": "def TinyNet(size=2): return 'built'\n"},
+    )
+    reg = loaded()
+    assert reg.problems == []
+    spec = zoo.get_spec("fine")
+    assert spec.architecture == Component("guest/tiny_net", size=3)
+    assert reg.resolve("architectures", spec.architecture)() == "built"
+    with pytest.raises(SpecError, match="'guest.net:TinyNet' is a reference to code"):
+        reg.resolve("architectures", Component("guest.net:TinyNet"))
+
+
+@pytest.mark.parametrize(
+    ("reference", "error", "text"),
+    [
+        ("guest.net:gone", PluginError, "module 'guest.net' has no attribute 'gone'"),
+        ("guest.gone:build", ModuleNotFoundError, "No module named 'guest.gone'"),
+        ("guest.slip:build", AttributeError, "module 'math' has no attribute 'squirt'"),
+    ],
+)
+def test_a_reference_that_leads_nowhere(reference, error, text, guests, loaded):
+    """The author is told whether the module or the attribute is wrong, and in which file."""
+    guests.install(
+        TWIN,
+        files={"guest/net.py": "", "guest/slip.py": "import math\nmath.squirt(4)\n"},
+    )
+    loaded()
+    with pytest.raises(error, match=text):
+        load_reference(reference)
+
+
+def test_specs_in_the_package_s_own_toml(guests, loaded):
+    """A plugin may keep its models as data; relative paths start beside the file."""
+    guests.install(
+        """
+@zoo.hookimpl
+def register_models(register):
+    register("models/fine.toml")
+""",
+        files={
+            "guest/models/fine.toml": """
+                name = "fine"
+                task = "tabular-classification"
+                architecture = "guest.net:build"
+                input = "columns"
+                output = "binary"
+                aliases = ["former"]
+            """
+        },
+    )
+    entry, tag = loaded().find_model("fine")
+    assert (entry.base, tag) == (guests.site / "guest/models", None)
+    assert zoo.get_spec("fine").architecture.uses == "guest/build"
+
+
+def test_commands_of_a_plugin(guests, zoo_command):
+    """A plugin's command works like a built-in one and is imported only when used."""
+    guests.install(
+        """
+@zoo.hookimpl
+def register_commands(register):
+    register("greet", "guest.cli:command")
+""",
+        files={
+            "guest/cli.py": """
+                import click, sys
+                print("imported", file=sys.stderr)
+
+                @click.command()
+                @click.argument("name")
+                def command(name):
+                    click.echo(f"hello {name}")
+            """
+        },
+    )
+    done = zoo_command("greet", "you", env=guests.env)
+    assert (done.returncode, done.stdout) == (0, "hello you\n")
+    assert zoo_command("greet", env=guests.env).returncode == 2
+    helped = zoo_command("--help", env=guests.env)
+    assert "greet" in helped.stdout
+    assert helped.stderr == ""
+    typo = zoo_command("gret", "you", env=guests.env)
+    assert "No such command 'gret'. Did you mean 'greet'?" in typo.stderr
+
+
+def test_events_of_a_training(guests, loaded, tmp_path):
+    """A plugin that logs trainings hears of the start, each epoch, and the end, in this order."""
+    guests.install(
+        """
+heard = []
+
+@zoo.hookimpl
+def training_started(run):
+    heard.append(("started", run.spec.name))
+
+@zoo.hookimpl
+def epoch_ended(epoch, logs):
+    heard.append((epoch, sorted(logs)))
+
+@zoo.hookimpl
+def training_finished(run):
+    heard.append(("finished", (run.path / "metrics.json").is_file()))
+"""
+    )
+    assert loaded().problems == []
+    zoo.train("mlp-pima", epochs=2, batch_size=256, seed=3, output=tmp_path / "run")
+    import guest
+
+    assert guest.heard == [
+        ("started", "mlp-pima"),
+        (0, ["accuracy", "loss"]),
+        (1, ["accuracy", "loss"]),
+        ("finished", True),
+    ]
+
+
+@pytest.mark.parametrize("name", ["former", "guest/former"])
+def test_former_names_of_a_model(name, guests, loaded, zoo_command):
+    """Scripts written for an old name keep working, and are told the new one."""
+    guests.install(TWIN.replace("vgg16", "fine").replace("vgg-sixteen", "former"))
+    loaded()
+    with pytest.warns(FutureWarning, match=f"model '{name}' is now called 'fine'"):
+        assert zoo.get_spec(name).name == "fine"
+    shown = zoo_command("show", name, env=guests.env)
+    assert shown.returncode == 0
+    assert shown.stderr == f"zoo: model '{name}' is now called 'fine'\n"
+    with pytest.raises(UnknownName, match="no model is called 'vision/former'"):
+        zoo.get_spec("vision/former")
