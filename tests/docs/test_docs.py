@@ -36,7 +36,8 @@ from zoo_cli.main import COMMANDS, cli
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.glob("*.md")])
+TOP = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+PAGES = [*TOP, *sorted(DOCS.glob("*.md"))]
 RUN = ("README.md", "docs/tutorial.md", "docs/specs.md", "docs/weights.md")
 
 NOISE = re.compile(r"(WARNING: All log|[IWE]\d{4} |To enable the following)")
