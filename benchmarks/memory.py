@@ -26,15 +26,15 @@ def write_random_vgg16(path: Path) -> int:
     size = 0
     with h5py.File(path, "w") as file:
         places = [slot for slot, _ in slots(network)]
-        file.attrs["layer_names"] = [name.encode() for name in dict.fromkeys(p.layer for p in places)]
-        for layer in dict.fromkeys(place.layer for place in places):
+        layers = list(dict.fromkeys(place.layer for place in places))
+        file.attrs["layer_names"] = [layer.encode() for layer in layers]
+        for layer in layers:
             own = [place for place in places if place.layer == layer]
             names = [f"{layer}_{'Wb'[place.index]}_1:0" for place in own]
             group = file.create_group(layer)
             group.attrs["weight_names"] = [name.encode() for name in names]
             for name, place in zip(names, own, strict=True):
-                values = rng.random(place.shape, dtype=np.float32) * np.float32(0.02) - 0.01
-                group[name] = values.astype(np.float32)
+                group[name] = (rng.random(place.shape, dtype=np.float32) - 0.5) / 50
                 size += group[name].nbytes
     return size
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from zoo.model import Model
 
 
+_SINGULAR = {"losses": "loss", "metrics": "metric", "optimizers": "optimizer"}
+
 _SHORT = {
     "mse": "meansquarederror",
     "mae": "meanabsoluteerror",
@@ -58,7 +60,7 @@ def keras_class(module: str, component: Component, what: str) -> type[Any]:
     found = classes.get(_SHORT.get(name, name))
     if found is None:
         hint = did_you_mean(name, classes)
-        msg = f"{what}: Keras has no {module[:-1]} {component.uses!r}.{hint}"
+        msg = f"{what}: Keras has no {_SINGULAR[module]} {component.uses!r}.{hint}"
         raise SpecError(msg)
     return found
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import random
 import secrets
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +14,7 @@ import msgspec
 from zoo.errors import TrainingError, UsageError
 from zoo.registry.registry import registry
 from zoo.runtime.backend import chosen_backend, devices, keras
+from zoo.runtime.seeding import seeded
 from zoo.spec.model import ModelSpec, Training
 from zoo.spec.override import override
 from zoo.training.callbacks import Interruption, Progress, events
@@ -77,7 +76,7 @@ def train_spec(
         arrays[part] = (inputs, targets_for(training, targets, model.decoder.units))
 
     run = Run(path, spec, seed, environment=environment(backend, devices(), seed))
-    with _seeded(seed):
+    with seeded(seed):
         network = model.keras
         _freeze(network, training)
         compile_network(network, training)
@@ -149,24 +148,6 @@ def _freeze(network: Any, training: Training) -> None:
     if not network.trainable_weights:
         msg = f"training.freeze={training.freeze!r} leaves nothing to train"
         raise TrainingError(msg)
-
-
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Seed everything that Keras draws from; give Python and NumPy their own state back after."""
-    import numpy as np
-
-    before = random.getstate(), np.random.get_state()
-    if chosen_backend() == "tensorflow":
-        import tensorflow
-
-        tensorflow.config.experimental.enable_op_determinism()
-    keras().utils.set_random_seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(before[0])
-        np.random.set_state(before[1])
 
 
 def _finite(value: float) -> bool:
