@@ -5,25 +5,25 @@ The weights are random, in a file of the structure of the published one.
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 
-import numpy as np
 from measure import ZOO, machine, run
 
 MUG = Path(__file__).parents[1] / "examples" / "mug.png"
 
 
-def write_random_vgg16(path: Path) -> int:
-    """Write a legacy file of VGG16 and return the bytes of its weights."""
+def write_random_vgg16(path: Path) -> None:
+    """Write a legacy file of VGG16."""
     import h5py
+    import numpy as np
 
     import zoo
     from zoo.runtime.network import build, slots
 
     network = build(zoo.get_model("vgg16", weights=None).architecture(), initialise=False)
     rng = np.random.default_rng(0)
-    size = 0
     with h5py.File(path, "w") as file:
         places = [slot for slot, _ in slots(network)]
         layers = list(dict.fromkeys(place.layer for place in places))
@@ -35,15 +35,15 @@ def write_random_vgg16(path: Path) -> int:
             group.attrs["weight_names"] = [name.encode() for name in names]
             for name, place in zip(names, own, strict=True):
                 group[name] = (rng.random(place.shape, dtype=np.float32) - 0.5) / 50
-                size += group[name].nbytes
-    return size
 
 
 def main() -> None:
     """Print the peak of a whole process, and what is left without the framework's own share."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "vgg16.h5"
-        size = write_random_vgg16(path)
+        # A child's peak counts what its parent held: this process must stay small.
+        run([sys.executable, __file__, str(path)])
+        size = path.stat().st_size
         small = run([*ZOO, "classify", str(MUG)]).peak
         large = run([*ZOO, "classify", str(MUG), "-m", "vgg16", "--weights", str(path)]).peak
     print(machine())
@@ -52,4 +52,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) > 1:
+        write_random_vgg16(Path(sys.argv[1]))
+    else:
+        main()

@@ -198,14 +198,7 @@ class Registry:
             Plugin whose own parts come first.
         """
         table: Table[Reference] = getattr(self, kind)
-        if ":" in component.uses:
-            msg = (
-                f"{table.kind} {component.uses!r} is a reference to code; only a spec that an "
-                "installed plugin registers may hold one, use a registered name"
-            )
-            raise SpecError(msg)
-        entry = table.find(component.uses, near=near)
-        return load_reference(entry.value)
+        return load_reference(_part(table, component, near).value)
 
     def full_names(self, spec: ModelSpec, *, near: str | None = None) -> ModelSpec:
         """Return the spec with the full names of its parts, as it is printed and saved."""
@@ -218,7 +211,17 @@ class Registry:
 
 
 def _full(table: Table[Reference], component: Component, near: str | None) -> Component:
-    return component.renamed(table.find(component.uses, near=near).full_name)
+    return component.renamed(_part(table, component, near).full_name)
+
+
+def _part(table: Table[Reference], component: Component, near: str | None) -> Entry[Reference]:
+    if ":" in component.uses:
+        msg = (
+            f"{table.kind} {component.uses!r} is a reference to code; only a spec that an "
+            "installed plugin registers may hold one, use a registered name"
+        )
+        raise SpecError(msg)
+    return table.find(component.uses, near=near)
 
 
 def load_reference(reference: Reference) -> Any:

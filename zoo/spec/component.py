@@ -8,6 +8,7 @@ optimizers, losses, metrics and callbacks are all declared this way.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 
@@ -33,10 +34,12 @@ class Component:
         if not isinstance(uses, str) or not uses:
             msg = f"a component needs a name under 'uses', received {uses!r}"
             raise ValueError(msg)
+        if "uses" in config:
+            msg = f"{uses!r}: 'uses' is the part's name and cannot be an option"
+            raise ValueError(msg)
+        plain = {name: _plain(uses, name, value) for name, value in config.items()}
         object.__setattr__(self, "uses", uses)
-        object.__setattr__(
-            self, "config", {name: _plain(uses, name, value) for name, value in config.items()}
-        )
+        object.__setattr__(self, "config", MappingProxyType(plain))
 
     def __setattr__(self, name: str, value: object) -> None:
         msg = f"a component cannot be changed; use .with_options({name}=...)"

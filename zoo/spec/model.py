@@ -28,6 +28,14 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
     """Base of the spec's parts: immutable, strict about unknown fields, defaults not written."""
 
 
+def _name_components(record: Record, *fields: str) -> None:
+    """Let Python code give a component without options by its name, as TOML does."""
+    for field_name in fields:
+        value = getattr(record, field_name)
+        if isinstance(value, str):
+            msgspec.structs.force_setattr(record, field_name, Component(value))
+
+
 class Figure(Record, frozen=True, kw_only=True):
     """A published or promised figure, and what a reproduction must reach.
 
@@ -91,6 +99,12 @@ class Training(Record, frozen=True, kw_only=True):
     freeze: tuple[str, ...] | Annotated[int, Meta(ge=0)] = ()
     seeds: dict[str, tuple[Seed, ...]] = {}
 
+    def __post_init__(self) -> None:
+        _name_components(self, "loss", "optimizer")
+        if isinstance(self.metrics, list | tuple):
+            metrics = tuple(Component(m) if isinstance(m, str) else m for m in self.metrics)
+            msgspec.structs.force_setattr(self, "metrics", metrics)
+
 
 class ModelSpec(Record, frozen=True, kw_only=True):
     """The whole declaration of a model, as data; costs nothing to read.
@@ -135,12 +149,9 @@ class ModelSpec(Record, frozen=True, kw_only=True):
     aliases: tuple[Name, ...] = ()
 
     def __post_init__(self) -> None:
-        # Struct annotations are checked when data are decoded, not when Python code constructs;
-        # a plugin's slip must show at registration with a sentence, not later as a TypeError.
-        for part in ("architecture", "input", "output"):
-            value = getattr(self, part)
-            if isinstance(value, str):
-                msgspec.structs.force_setattr(self, part, Component(value))
+        # Struct annotations are checked when data are decoded, not when Python code constructs:
+        # registration checks the other fields.
+        _name_components(self, "architecture", "input", "output")
         if not isinstance(self.name, str) or not re.match(NAME, self.name):
             msg = f"name must be lower-case words joined by hyphens, received {self.name!r}"
             raise ValueError(msg)

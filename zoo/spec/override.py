@@ -65,7 +65,7 @@ def _resolve(key: str, spec: ModelSpec, options_of: OptionsOf) -> str:
                 f"{path}.{name}" for name in (*component.config, *options_of(path, component))
             ]
     paths = list(dict.fromkeys(paths))
-    if key in paths or (key.startswith(("training.seeds.",)) and spec.training is not None):
+    if key in paths or key.startswith("training.seeds."):
         return key
     matches = [path for path in paths if path.endswith(f".{key}")]
     if len(matches) == 1:
@@ -83,7 +83,7 @@ def _parse(text: str) -> Any:
 
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # no TOML, a huge number, too deep
         return text
 
 

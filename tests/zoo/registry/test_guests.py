@@ -86,7 +86,7 @@ def register_architectures(register):
     spec = zoo.get_spec("fine")
     assert spec.architecture == Component("guest/tiny_net", size=3)
     assert reg.resolve("architectures", spec.architecture)() == "built"
-    with pytest.raises(SpecError, match="'guest.net:TinyNet' is a reference to code"):
+    with pytest.raises(SpecError, match=r"'guest\.net:TinyNet' is a reference to code"):
         reg.resolve("architectures", Component("guest.net:TinyNet"))
 
 
