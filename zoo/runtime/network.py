@@ -191,21 +191,26 @@ def load(
 
 
 def _fill(variable: Any, array: NDArray[Any]) -> None:
-    if variable._value is not None:
+    if variable._value is None:
+        variable._initialize(_adopted(array))
+    else:
         variable.assign(array)
-    elif chosen_backend() == "tensorflow" and array.dtype == "float32" and _is_aligned(array):
+
+
+def _adopted(array: NDArray[Any]) -> Any:
+    """Return an array as a tensor on its own memory, where the backend would copy it first."""
+    own = array.dtype == "float32" and array.flags.c_contiguous and array.flags.writeable
+    backend = chosen_backend()
+    if own and backend == "torch":
+        import torch
+
+        return torch.from_numpy(array)
+    # TensorFlow aborts the process when it is handed memory that is not aligned.
+    if own and backend == "tensorflow" and array.ctypes.data % 64 == 0:
         import tensorflow
 
-        # TensorFlow would copy it twice; so the variable takes over the array's own memory.
-        capsule = array.__dlpack__()
-        variable._initialize(tensorflow.experimental.dlpack.from_dlpack(capsule))
-    else:
-        variable._initialize(array)
-
-
-def _is_aligned(array: NDArray[Any]) -> bool:
-    """Whether TensorFlow can work on the memory of an array; on other memory it aborts."""
-    return array.flags.c_contiguous and array.flags.writeable and array.ctypes.data % 64 == 0
+        return tensorflow.experimental.dlpack.from_dlpack(array.__dlpack__())
+    return array  # JAX adopts aligned arrays by itself
 
 
 def values(network: Any) -> Iterator[tuple[Slot, NDArray[np.generic]]]:

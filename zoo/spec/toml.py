@@ -138,9 +138,7 @@ def _explain(message: str, data: Any, kind: type[msgspec.Struct]) -> str:
     value = _at(data, path)
     if text.startswith(_UNKNOWN):
         wrong = text.removeprefix(_UNKNOWN)[1:-1]
-        text = (
-            f"unknown field {wrong!r}.{did_you_mean(wrong, _struct(path, kind).__struct_fields__)}"
-        )
+        text = f"unknown field {printable(repr(wrong))}.{did_you_mean(wrong, _struct(path, kind).__struct_fields__)}"
     elif text.startswith(_MISSING):
         text = f"the field {text.removeprefix(_MISSING)[1:-1]!r} is missing"
     elif text.startswith("Invalid enum value"):
@@ -159,8 +157,10 @@ def _explain(message: str, data: Any, kind: type[msgspec.Struct]) -> str:
 def _at(data: Any, path: str) -> Any:
     """Return the value at msgspec's path; it says ``[...]`` for a key, there the table is meant."""
     for part in path.partition("[...]")[0].replace("[", ".[").split("."):
-        if part:
-            data = data[int(part[1:-1])] if part.startswith("[") else data[part]
+        try:
+            data = data[int(part[1:-1])] if part.startswith("[") else data[part] if part else data
+        except (KeyError, IndexError, TypeError, ValueError):  # a field named like a path
+            break
     return data
 
 

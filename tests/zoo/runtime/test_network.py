@@ -44,6 +44,7 @@ def arrays(network: Any) -> list[np.ndarray[Any, Any]]:
 def test_nothing_is_drawn_that_a_file_overwrites() -> None:
     """VGG16's random start costs seconds and half a gigabyte; building must not pay it."""
     model = zoo.get_model("vgg16", weights=None)
+    keras()  # its own import is another matter
     tracemalloc.start()
     network = build(model.architecture(), initialise=False)
     peak = tracemalloc.get_traced_memory()[1]

@@ -79,7 +79,7 @@ def at(spec: ModelSpec, path: str) -> object:
         ("loss=huber", "training.loss", Component("huber")),
         ("metrics=accuracy", "training.metrics", (Component("accuracy"),)),
         ("metrics=accuracy,mae", "training.metrics", (Component("accuracy"), Component("mae"))),
-        ('optimizer={uses="sgd", momentum=0.9}', "training.optimizer", Component("sgd", momentum=0.9)),
+        ('optimizer={uses="sgd", rho=0.9}', "training.optimizer", Component("sgd", rho=0.9)),
         ("optimizer.learning_rate=1e-3", "training.optimizer.learning_rate", 0.001),
         ("learning_rate=1e-3", "training.optimizer.learning_rate", 0.001),
         ("reduction=sum", "training.loss.reduction", "sum"),

@@ -93,7 +93,7 @@ def without(field: str) -> str:
         ),
         (
             GOOD + TRAINING + "optimizer = {use = 'adam'}",
-            "training.optimizer: expected a name or a table with 'uses', received {'use': 'adam'}\n",
+            "optimizer: expected a name or a table with 'uses', received {'use': 'adam'}\n",
         ),
         (GOOD.replace('"mlp"', '""'), "architecture: a component needs a name under 'uses', rec"),
         (
@@ -117,6 +117,8 @@ def without(field: str) -> str:
             GOOD + "[[weights]]\ntag = 'a'\n[[weights]]\ntag = 'a'",
             "top level: weights tags must differ from each other, received ['a', 'a']\n",
         ),
+        (GOOD + '"x - at `$.y[a].z" = 1', "unknown field"),
+        (GOOD + "x" * 9999 + " = 1", "top level: unknown field 'xxx"),
         (GOOD + "summary = [" + "9, " * 999 + "]", "got `array`, received [9, 9, 9, 9"),
         ("name = ", "is not TOML: Invalid value (at end of document)"),
         (GOOD + 'task = "t"', "is not TOML: Cannot overwrite a value"),
