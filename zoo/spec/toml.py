@@ -138,7 +138,8 @@ def _explain(message: str, data: Any, kind: type[msgspec.Struct]) -> str:
     value = _at(data, path)
     if text.startswith(_UNKNOWN):
         wrong = text.removeprefix(_UNKNOWN)[1:-1]
-        text = f"unknown field {printable(repr(wrong))}.{did_you_mean(wrong, _struct(path, kind).__struct_fields__)}"
+        fields = _struct(path, kind).__struct_fields__
+        text = f"unknown field {printable(repr(wrong))}.{did_you_mean(wrong, fields)}"
     elif text.startswith(_MISSING):
         text = f"the field {text.removeprefix(_MISSING)[1:-1]!r} is missing"
     elif text.startswith("Invalid enum value"):
