@@ -145,7 +145,7 @@ def _explain(message: str, data: Any, kind: type[msgspec.Struct]) -> str:
     elif text.startswith("Invalid enum value"):
         types = typing.get_type_hints(_struct(path, kind))
         choices = typing.get_args(types[path.rpartition(".")[2]])
-        text = f"must be one of {', '.join(choices)}, received {value!r}"
+        text = f"must be one of {', '.join(choices)}, received {printable(repr(value))}"
     elif text.startswith("Expected"):
         # TOML has no null to offer.
         text = "expected" + text[8:].replace(" | null", "").replace(
