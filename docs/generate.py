@@ -33,16 +33,6 @@ WIDTH = 80
 WRITTEN = "<!-- Written by docs/generate.py: change the program, then run it again. -->\n"
 FIELDS = re.compile(r"(?<=<!-- fields -->\n).*?(?=<!-- end of fields -->)", re.DOTALL)
 
-PLAIN = {
-    "name": "What people call it; lower-case words joined by hyphens.",
-    "summary": "One line for people.",
-    "licence": "SPDX identifier or a short phrase.",
-    "citation": "Whom to cite.",
-    "sources": "Pages it comes from: paper, tutorial, repository.",
-    "tags": "Words to find it by: `zoo list --tag`.",
-}
-"""Fields that no docstring explains, since their names do."""
-
 
 def main() -> int:
     """Write or check the files, and return the exit status."""
@@ -332,7 +322,7 @@ def _struct_table(struct: Any) -> str:
 
 def _meanings(struct: Any) -> dict[str, str]:
     """Return what the docstrings say of each field of a struct."""
-    meanings = dict(PLAIN)
+    meanings: dict[str, str] = {}
     for cls in reversed(struct.__mro__):  # fields are explained where they are declared
         for title, entries in _sections(inspect.cleandoc(cls.__doc__ or ""))[1].items():
             if title in ("Attributes", "Parameters"):

@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import UsageError
+from zoo.errors import UnknownName, UsageError
 from zoo.registry.registry import registry
 from zoo.spec.model import ModelSpec
 
@@ -173,6 +173,10 @@ def spec_and_base(model: str | PathLike[str]) -> tuple[ModelSpec, Path | None]:
     if path.suffix == ".toml":
         from zoo.spec.toml import read_spec
 
-        return reg.full_names(read_spec(path)), path.parent
+        try:
+            return reg.full_names(read_spec(path)), path.parent
+        except UnknownName as error:
+            msg = f"{path}: {error}"
+            raise UnknownName(msg) from None
     entry, _ = reg.find_model(str(model))
     return reg.full_names(entry.value, near=entry.owner.name), entry.base

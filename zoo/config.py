@@ -59,12 +59,15 @@ def settings() -> Settings:
     """
     path = home("config") / "config.toml"
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError:
+        text = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
         return Settings()
+    except OSError as error:
+        msg = f"{path}: cannot be read, {error.strerror or error}"
+        raise UsageError(msg) from None
     try:
         return msgspec.toml.decode(text, type=Settings)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         msg = f"{path}: {error}"
         raise UsageError(msg) from None
 

@@ -50,7 +50,7 @@ class Classes(Classifier):
     def fit(self, labels: Sequence[Any]) -> None:
         """Learn the classes, in sorted order (numbers as numbers), unless the spec names them."""
         if self.labels is None:
-            found = sorted({_cell(label) for label in labels}, key=_as_number)
+            found = sorted({_cell(label) for label in labels}, key=_order)
             self.labels = [label for label in found if label]
 
     def encode(self, labels: Sequence[Any]) -> tuple[NDArray[Any], list[InputError | None]]:
@@ -161,7 +161,7 @@ class Value(Regressor):
         values: list[float] = []
         errors: list[InputError | None] = []
         for label in labels:
-            number = _as_number(label)[1]
+            number = _as_number(label)
             if np.isfinite(number):
                 values.append(number)
                 errors.append(None)
@@ -179,15 +179,24 @@ class Value(Regressor):
 
 def _cell(label: Any) -> str:
     """Return a label as a CSV cell would hold it: 1 and 1.0 and "1" are the same class."""
-    if isinstance(label, str):
-        return label.strip()
-    number = float(label) if not isinstance(label, bool) else float(int(label))
+    if label is None:
+        return ""
+    number = float("nan") if isinstance(label, str) else _as_number(label)
+    if number != number:
+        return str(label).strip()
     return str(int(number)) if number.is_integer() else str(number)
 
 
-def _as_number(label: Any) -> tuple[bool, float, str]:
-    """Sort key: numbers by value, then texts by name; the number is NaN for a text."""
+def _order(label: str) -> tuple[bool, float, str]:
+    """Sort key of classes: numbers by value, then texts by name."""
+    number = _as_number(label)
+    is_text = number != number  # "nan" is a text too: it has no place among numbers
+    return is_text, 0.0 if is_text else number, label
+
+
+def _as_number(label: Any) -> float:
+    """Return the number that a cell holds, NaN if it is none."""
     try:
-        return (False, float(label), "")
+        return float(label)
     except (TypeError, ValueError):
-        return (True, float("nan"), str(label))
+        return float("nan")

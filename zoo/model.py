@@ -126,36 +126,42 @@ class Model:
         It takes preprocessed float32 (batch first, channels last) and gives probabilities or
         numbers.
         """
+        self.check_weights()
         from zoo.runtime.network import build
 
-        if self.weights_name is None and self._weights == "default":
-            msg = f"{self.spec.name}: no trained weights; run `zoo train {self.spec.name}`"
-            raise WeightsMissing(msg)
         network = build(self.architecture(), initialise=self.weights_name is None)
         if self.weights_name is not None:
             self.load_weights(network)
         return network
+
+    def check_weights(self) -> None:
+        """Raise `WeightsMissing` unless the weights asked for are known: a tag, a file, or none."""
+        if self._weights == "default":
+            if not self.spec.weights:
+                msg = f"{self.spec.name}: no trained weights; run `zoo train {self.spec.name}`"
+                raise WeightsMissing(msg)
+            return
+        name, tags = self.weights_name, [record.tag for record in self.spec.weights]
+        if name is not None and name not in tags and not Path(name).exists():
+            from zoo.errors import did_you_mean
+
+            msg = f"{self.spec.name}: no weights {name!r}; it has the tags "
+            msg += f"{', '.join(tags) or '(none)'}, or give a file."
+            raise WeightsMissing(msg + did_you_mean(name, tags))
 
     def load_weights(self, network: Any) -> None:
         """Fill a network of this model from the weights that were asked for."""
         from zoo.config import store
         from zoo.runtime.network import load
 
-        tags = [record.tag for record in self.spec.weights]
-        if self._weights in ("default", *tags):
-            record = self.spec.record(None if self._weights == "default" else str(self._weights))
+        if self._weights == "default" or self.spec.record(self.weights_name) is not None:
+            record = self.spec.record(self.weights_name)
             assert record is not None
             file = store().fetch(record, base=self._base, progress=download_progress(record.name))
             lacks, ignore = record.lacks, record.ignore
             load(network, file, format=record.format, ignore=ignore, lacks=lacks)
             return
         path = Path(cast("str", self._weights))
-        if not path.exists():
-            from zoo.errors import did_you_mean
-
-            msg = f"{self.spec.name}: no weights {str(path)!r}; it has the tags "
-            msg += f"{', '.join(tags) or '(none)'}, or give a file."
-            raise WeightsMissing(msg + did_you_mean(str(path), tags))
         load(network, path / "model.zoo" if path.is_dir() else path)
 
     @functools.cached_property

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from zoo_cli.options import State, common_options
 
@@ -38,13 +39,13 @@ class ZooGroup(click.Group):
             module = import_module(f"zoo_cli.commands.{cmd_name}")
             command: click.Command = module.command
             return command
-        plugin_commands = self._from_plugins()
-        if cmd_name in plugin_commands:
-            from zoo.registry.registry import load_reference
+        return self._load(cmd_name) if cmd_name in self._from_plugins() else None
 
-            found: click.Command = load_reference(plugin_commands[cmd_name])
-            return found
-        return None
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        # click would import every command for its help text, a plugin's broken one too.
+        names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        items = [CompletionItem(name, help=COMMANDS.get(name)) for name in names]
+        return [*items, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -62,12 +63,30 @@ class ZooGroup(click.Group):
             rows += [(name, "(from a plugin)") for name in self._from_plugins()]
             formatter.write_dl(rows)
 
-    def _from_plugins(self) -> dict[str, Any]:
+    def _from_plugins(self) -> list[str]:
+        """Return the names of plugins' commands: in full where a bare one is taken."""
         from zoo.registry.registry import registry
 
-        return {
-            entry.name: entry.value for entry in registry().commands if entry.name not in COMMANDS
-        }
+        commands = registry().commands
+        return [
+            commands.find(name).full_name if name in COMMANDS else name for name in commands.names()
+        ]
+
+    def _load(self, name: str) -> click.Command:
+        from zoo.errors import PluginError
+        from zoo.registry.registry import load_reference, registry
+
+        entry = registry().commands.find(name)
+        try:
+            command = load_reference(entry.value)
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            msg = f"command {name!r} of {entry.owner.origin} cannot be loaded, {reason}"
+            raise PluginError(msg) from error
+        if not isinstance(command, click.Command):
+            msg = f"command {name!r} of {entry.owner.origin} is no click command, it is {command!r}"
+            raise PluginError(msg)
+        return command
 
 
 @click.group(cls=ZooGroup, context_settings={"help_option_names": ["-h", "--help"]})

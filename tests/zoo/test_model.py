@@ -92,9 +92,12 @@ def test_a_run_and_its_bundle(run: zoo.Run) -> None:
     moved = run.path.parent / "elsewhere.zoo"
     moved.write_bytes((run.path / "model.zoo").read_bytes())
     assert zoo.load(moved).predict(rows) == results[0]
-    assert zoo.load(str(moved)).predict(
-        [dict(zip(zoo.get_spec("mlp-pima").input.config["columns"], rows[0], strict=True))]
-    ) == results[0]
+    assert (
+        zoo.load(str(moved)).predict(
+            [dict(zip(zoo.get_spec("mlp-pima").input.config["columns"], rows[0], strict=True))]
+        )
+        == results[0]
+    )
 
 
 def test_a_bundle_is_weights_for_its_model_too(run: zoo.Run) -> None:

@@ -181,7 +181,7 @@ def _first_that_works(
     message = (
         f"file {job.target.name!r} is not on this machine and zoo is offline; it was looked for "
         f"at {str(job.target)!r}. Download it{address} on another machine and add it here with "
-        f"`zoo weights add` (a data set with `zoo data add`){reasons}"
+        f"`zoo weights add`{reasons}"
     )
     raise HashMismatch(message) if kind is HashMismatch else OfflineError(message)
 

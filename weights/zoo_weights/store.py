@@ -141,8 +141,7 @@ class Store:
             origin = f" (source: {printable(record.source)})" if record.source else ""
             message = (
                 f"file {path.name!r} is not at {str(path)!r} and its record has no address to "
-                f"download it from{origin}; add it with `zoo weights add` (a data set with "
-                "`zoo data add`)"
+                f"download it from{origin}; add it with `zoo weights add`"
             )
             raise FetchError(message)
         self._make_folder(path)

@@ -153,10 +153,15 @@ def no_heavy_imports() -> Iterator[None]:
         raise _HeavyImport(guard.refused[0])
 
 
+def allowed() -> set[str] | None:
+    """Return the names in ``ZOO_PLUGINS``, or None where every plugin is allowed."""
+    text = os.environ.get("ZOO_PLUGINS")
+    return None if text is None else {name.strip() for name in text.split(",") if name.strip()}
+
+
 def installed() -> list[tuple[Plugin, EntryPoint]]:
     """Return the installed plugins that ``ZOO_PLUGINS`` allows, in the order of their names."""
-    allowed = os.environ.get("ZOO_PLUGINS")
-    names = None if allowed is None else {name.strip() for name in allowed.split(",")}
+    names = allowed()
     found: dict[tuple[str, str], tuple[Plugin, EntryPoint]] = {}
     for entry_point in entry_points(group=GROUP):
         if names is not None and entry_point.name not in names:

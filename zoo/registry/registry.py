@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fnmatch
 import functools
 import importlib
@@ -22,6 +23,7 @@ from zoo.registry.hooks import hook_manager
 from zoo.registry.loading import (
     Plugin,
     Problem,
+    allowed,
     import_plugin,
     installed,
     no_heavy_imports,
@@ -62,6 +64,7 @@ class Registry:
         self.plugins: list[Plugin] = []
         self.problems: list[Problem] = []
         self.hooks = hook_manager()
+        self._deaf: set[tuple[str, str]] = set()
 
     def load_installed(self) -> None:
         """Load every installed plugin; a failing one becomes a problem, the others work."""
@@ -69,6 +72,7 @@ class Registry:
         with contextlib.redirect_stdout(sys.stderr):
             for plugin, _ in installed():
                 self._load(plugin)
+        self._note_absent()
         self._note_clashes()
 
     def _load(self, plugin: Plugin) -> None:
@@ -114,6 +118,14 @@ class Registry:
                 if implementation.plugin is module:
                     _call(implementation, register)
 
+    def _note_absent(self) -> None:
+        """Say so when ``ZOO_PLUGINS`` names what is not installed: a slip would hide models."""
+        known = {plugin.name for plugin in self.plugins}
+        known |= {problem.plugin.name for problem in self.problems}
+        for name in sorted((allowed() or set()) - known):
+            reason = "is named in ZOO_PLUGINS, but no such plugin is installed"
+            self.problems.append(Problem(Plugin(name, ""), reason + did_you_mean(name, known)))
+
     def _note_clashes(self) -> None:
         tables: list[Table[Any]] = [
             self.models, self.architectures, self.preprocessors,
@@ -134,6 +146,26 @@ class Registry:
                 if strict():
                     raise PluginError(problem.sentence())
                 self.problems.append(problem)
+
+    def notify(self, event: str, **values: Any) -> None:
+        """Tell every plugin that listens about an event; one that fails is not told again."""
+        for implementation in getattr(self.hooks.hook, event).get_hookimpls():
+            plugin = next(p for p in self.plugins if p.name == implementation.plugin_name)
+            if (plugin.name, event) in self._deaf:
+                continue
+            try:
+                with contextlib.redirect_stdout(sys.stderr):  # standard output is data
+                    implementation.function(*[values[name] for name in implementation.argnames])
+            except Exception as error:
+                told = problem_from(plugin, error)
+                problem = dataclasses.replace(
+                    told, reason=f"{event} failed, {told.reason}", quarantined=False
+                )
+                if strict():
+                    raise PluginError(problem.sentence()) from error
+                self._deaf.add((plugin.name, event))
+                self.problems.append(problem)
+                print(problem.line(), file=sys.stderr)
 
     # Looking up
 
@@ -197,8 +229,15 @@ class Registry:
         near
             Plugin whose own parts come first.
         """
+        from zoo.runtime.backend import keras, settle
+
         table: Table[Reference] = getattr(self, kind)
-        return load_reference(_part(table, component, near).value)
+        reference = _part(table, component, near).value
+        if kind == "architectures":
+            keras()  # its module imports Keras too, and must meet the one that zoo set up
+        else:
+            settle()
+        return load_reference(reference)
 
     def full_names(self, spec: ModelSpec, *, near: str | None = None) -> ModelSpec:
         """Return the spec with the full names of its parts, as it is printed and saved."""

@@ -108,14 +108,23 @@ def chosen_backend() -> str:
     return installed[0]
 
 
+def settle() -> str:
+    """Fix the backend for whoever imports Keras first, and return it.
+
+    To be called before code of a plugin is imported: it may import Keras at its top.
+    """
+    backend = chosen_backend()
+    os.environ["KERAS_BACKEND"] = backend
+    return backend
+
+
 def keras() -> Any:
     """Import Keras with the chosen backend and device, and return the module."""
     imported = sys.modules.get("keras")
     if imported is not None and hasattr(imported, "config"):
         return imported
-    backend = chosen_backend()
+    backend = settle()
     _narrow_devices(_Request.device)
-    os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     before = os.environ.get("KERAS_HOME")
     # The first import of Keras writes keras.json into its home; that is zoo's, not the user's.

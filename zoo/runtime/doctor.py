@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from zoo import config
-from zoo.errors import BackendError
+from zoo.errors import UsageError
 from zoo.registry.registry import registry
 from zoo.runtime.backend import BACKENDS, chosen_backend, installed_backends
 
@@ -27,9 +27,9 @@ def examine() -> dict[str, Any]:
     """Return what ``zoo doctor`` prints; each backend is asked in a process of its own."""
     hints: list[str] = []
     try:
-        chosen = chosen_backend()
-    except BackendError as error:
-        chosen = None
+        chosen, settings = chosen_backend(), config.as_dict()
+    except UsageError as error:
+        chosen, settings = None, {}
         hints.append(str(error))
     installed = installed_backends()
     asked = {name: _ask(name) for name in installed}  # all at once, the answers are read below
@@ -54,7 +54,7 @@ def examine() -> dict[str, Any]:
         "python": sys.version.split()[0],
         "keras": _version("keras"),
         "backends": backends,
-        "settings": config.as_dict(),
+        "settings": settings,
         "plugins": plugin_records(),
         "problems": [problem.to_dict() for problem in registry().problems],
         "hints": hints,

@@ -129,6 +129,14 @@ class ModelSpec(Record, frozen=True, kw_only=True):
         Published figures and the bounds of their reproduction.
     parameters
         Number of weights of the network as declared.
+    summary
+        One line for people.
+    licence
+        SPDX identifier or a short phrase.
+    sources
+        Pages it comes from: paper, tutorial, repository.
+    tags
+        Words to find it by.
     aliases
         Former names; they still work, with a warning.
     """
@@ -173,6 +181,10 @@ class Dataset(Record, frozen=True, kw_only=True):
 
     Attributes
     ----------
+    name
+        What recipes call it.
+    summary
+        One line for people.
     file
         Where its bytes are and what they hash to.
     kind
@@ -181,6 +193,8 @@ class Dataset(Record, frozen=True, kw_only=True):
         Column to learn.
     columns
         Names of the feature columns, in the order of the file.
+    licence, citation, sources
+        What one may do with it, whom to cite, where it comes from.
     """
 
     name: Name

@@ -51,7 +51,7 @@ def events(keras: Any, run: Run) -> Any:
             values = {name: float(value) for name, value in (logs or {}).items()}
             for name, value in values.items():
                 run.history.setdefault(name, []).append(value)
-            registry().hooks.hook.epoch_ended(run=run, epoch=epoch, logs=values)
+            registry().notify("epoch_ended", run=run, epoch=epoch, logs=values)
 
     return Events()
 

@@ -80,7 +80,7 @@ def train_spec(
         network = model.keras
         _freeze(network, training)
         compile_network(network, training)
-        registry().hooks.hook.training_started(run=run)
+        registry().notify("training_started", run=run)
         progress = Progress(training.epochs)
         with progress, Interruption() as interruption:
             network.fit(
@@ -110,7 +110,7 @@ def train_spec(
     path.mkdir(parents=True, exist_ok=True)
     state = {"input": model.preprocessor.state(), "output": model.decoder.state()}
     run.save(network, state)
-    registry().hooks.hook.training_finished(run=run)
+    registry().notify("training_finished", run=run)
     return run
 
 

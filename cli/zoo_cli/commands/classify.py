@@ -16,6 +16,7 @@ from zoo.results import Classification
 from zoo_cli.models import model_or_bundle
 from zoo_cli.options import FORMATS, common_options, complete_model, note
 from zoo_cli.output import opened, write_records
+from zoo_weights import printable
 
 
 @click.command()
@@ -81,6 +82,7 @@ def _model(name: str, weights: str | None) -> zoo.Model:
     if chosen.preprocessor.kind != "image" or not isinstance(chosen.decoder, Classifier):
         msg = f"{name} does not classify pictures (its task is {chosen.spec.task}); use zoo predict"
         raise UsageError(msg)
+    chosen.check_weights()
     return chosen
 
 
@@ -104,7 +106,7 @@ class _Tally:
 
 def _lines(record: dict[str, Any], *, many: bool) -> list[str]:
     prefix = f"{record['input']}: " if many else ""
-    return [f"{prefix}{p['label']} ({p['score']:.1%})" for p in record["predictions"]]
+    return [f"{prefix}{printable(p['label'])} ({p['score']:.1%})" for p in record["predictions"]]
 
 
 def _rows(record: dict[str, Any]) -> list[dict[str, Any]]:

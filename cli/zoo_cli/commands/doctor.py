@@ -32,7 +32,7 @@ def command(as_json: bool) -> None:
         click.echo(line)
     click.echo("Plugins")
     plugins = [
-        (f"  {p['plugin']}", f"{p['package']} {p['version']}", f"{p['models']} models")
+        (f"  {p['plugin']}", f"{p['package']} {p['version']}", f"models {p['models']}")
         for p in report["plugins"]
     ]
     for line in columns(plugins):

@@ -26,7 +26,7 @@ def list_plugins(as_json: bool) -> None:
         print_json(records)
         return
     rows = [
-        (r["plugin"], f"{r['package']} {r['version']}", f"{r['models']} models") for r in records
+        (r["plugin"], f"{r['package']} {r['version']}", f"models {r['models']}") for r in records
     ]
     for line in columns(rows):
         click.echo(line)

@@ -14,6 +14,7 @@ from zoo_cli.commands import classify
 from zoo_cli.models import model_or_bundle
 from zoo_cli.options import FORMATS, common_options, complete_model, note
 from zoo_cli.output import opened, write_records
+from zoo_weights import printable
 
 
 @click.command()
@@ -37,6 +38,7 @@ def command(
         if name != "-" and not Path(name).is_file():
             msg = f"{name}: no such file; expected a CSV file, or - for standard input"
             raise UsageError(msg)
+    chosen.check_weights()
     failed = 0
 
     def records() -> Iterator[dict[str, Any]]:
@@ -62,7 +64,7 @@ def _lines(record: dict[str, Any]) -> list[str]:
         return [f"{record['row']}: error"]
     if "value" in record:
         return [f"{record['row']}: {record['value']:.6g}"]
-    return [f"{record['row']}: {record['prediction']} ({record['score']:.1%})"]
+    return [f"{record['row']}: {printable(record['prediction'])} ({record['score']:.1%})"]
 
 
 def _rows(record: dict[str, Any]) -> list[dict[str, Any]]:

@@ -36,9 +36,9 @@ def _flat(value: Any, path: str) -> Any:
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _flat(inner, f"{path}.{key}" if path else key)
-    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+    elif isinstance(value, list | tuple) and any(isinstance(item, dict) for item in value):
         for number, inner in enumerate(value):
             yield from _flat(inner, f"{path}.{number}")
     else:
-        text = ", ".join(str(item) for item in value) if isinstance(value, list) else str(value)
+        text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
         yield path, text

@@ -57,6 +57,20 @@ def test_nobodys_keras_json_is_written(tmp_path: Path) -> None:
     assert not (tmp_path / ".keras").exists()
 
 
+def test_a_network_module_that_imports_keras_meets_the_backend_zoo_chose(tmp_path: Path) -> None:
+    """Nothing is set, as on a fresh machine; plain Keras would fall back to TensorFlow."""
+    code = (
+        "import zoo, sys\n"
+        "zoo.get_model('efficientnet-lite0', weights=None).architecture()\n"
+        "from zoo.runtime.backend import installed_backends\n"
+        "print(sys.modules['keras'].config.backend() == installed_backends()[0])"
+    )
+    home = {"HOME": str(tmp_path), "KERAS_HOME": "UNSET", "ZOO_HOME": str(tmp_path / "zoo")}
+    done = python(code, KERAS_BACKEND="UNSET", **home)
+    assert done.stdout == "True\n", done.stderr
+    assert not (tmp_path / ".keras").exists()
+
+
 def test_keras_that_is_there_already_stands() -> None:
     code = (
         "import keras\n"
