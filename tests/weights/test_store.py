@@ -126,7 +126,7 @@ def test_a_missing_file_says_how_to_get_it(store, tmp_path):
     record = FileRecord(urls=("https://h/x.h5",), sha256=SHA)
     with pytest.raises(OfflineError, match="zoo weights add"):
         Store(store.root, offline=True).fetch(record)
-    with pytest.raises(FetchError, match=r"no address.*UCI.*zoo data add"):
+    with pytest.raises(FetchError, match=r"no address.*UCI.*zoo weights add"):
         store.fetch(FileRecord(sha256=SHA, source="UCI"))
     result = store.verify(record)
     assert (result.ok, result.present, result.got) == (False, False, "")
