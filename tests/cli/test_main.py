@@ -109,6 +109,8 @@ def test_doctor_says_what_is_there_and_what_is_missing(zoo_command):
 def test_interrupting_a_long_command_ends_with_130(tmp_path):
     code = (
         "import signal, sys\n"
+        # A job in the background of a shell starts with the signal ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from zoo_cli import main\n"
         "import zoo\n"
         "zoo.list_models = lambda *a, **k: signal.raise_signal(signal.SIGINT)\n"
