@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from zoo.registry.hooks import hookimpl
     from zoo.results import Classification, Prediction, RowResult
     from zoo.spec.component import Component
-    from zoo.spec.model import Dataset, Figure, ModelSpec, Training
+    from zoo.spec.dataset import Dataset
+    from zoo.spec.model import Figure, ModelSpec
+    from zoo.spec.training import EarlyStopping, Split, Training
     from zoo.training.run import Run
     from zoo_weights import WeightsRecord
     from zoo_weights.records import FileRecord
@@ -28,6 +30,7 @@ __all__ = [
     "Component",
     "Dataset",
     "Decoder",
+    "EarlyStopping",
     "Figure",
     "FileRecord",
     "InputError",
@@ -38,6 +41,7 @@ __all__ = [
     "Regressor",
     "RowResult",
     "Run",
+    "Split",
     "Table",
     "Training",
     "WeightsRecord",
@@ -59,7 +63,9 @@ _HOME = {
     "zoo.registry.hooks": ("hookimpl",),
     "zoo.results": ("Classification", "Prediction", "RowResult"),
     "zoo.spec.component": ("Component",),
-    "zoo.spec.model": ("Dataset", "Figure", "ModelSpec", "Training"),
+    "zoo.spec.dataset": ("Dataset",),
+    "zoo.spec.model": ("Figure", "ModelSpec"),
+    "zoo.spec.training": ("EarlyStopping", "Split", "Training"),
     "zoo.training.run": ("Run",),
     "zoo_weights.records": ("FileRecord", "WeightsRecord"),
 }

@@ -111,6 +111,8 @@ def train(
     seed: int | None = None,
     weights: str | PathLike[str] | None = "default",
     settings: Sequence[str] = (),
+    folds: int | None = None,
+    resume: bool = False,
     output: str | PathLike[str] | None = None,
 ) -> Run:
     """Train a model and write its run folder.
@@ -134,6 +136,11 @@ def train(
         given.
     settings
         ``KEY=VALUE`` strings, as ``--set`` takes them.
+    folds
+        Cross-validate with so many folds before the whole is trained.
+    resume
+        Go on with the training that `output` holds a checkpoint of (without `output`, the last
+        one that was not finished); a finished one is returned as it is.
     output
         The run folder; ``runs/MODEL/TIME`` under the current folder if not given.
 
@@ -161,6 +168,8 @@ def train(
         seed=seed,
         weights=weights,
         settings=assignments,
+        fold_count=folds,
+        resume=resume,
         output=None if output is None else Path(output),
         base=base,
     )

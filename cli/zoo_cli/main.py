@@ -21,6 +21,7 @@ COMMANDS = {
     "predict": "Predict rows of a table, or pictures.",
     "train": "Train a model by its recipe.",
     "evaluate": "Measure a trained model on labelled data.",
+    "data": "List, show, add and verify datasets.",
     "weights": "Fetch, add, verify and remove weights files.",
     "plugins": "Show the plugins and what is wrong with them.",
     "doctor": "Show backends, devices, folders and plugins.",

@@ -12,6 +12,10 @@ def mlp(
     activation: str = "relu",
     output_activation: str = "linear",
     kernel_initializer: str = "glorot_uniform",
+    dropout: float = 0.0,
+    normalise: bool = False,
+    l1: float = 0.0,
+    l2: float = 0.0,
 ) -> Any:
     """Build dense layers one after the other.
 
@@ -27,6 +31,12 @@ def mlp(
         Keras names of the activations of hidden layers and output.
     kernel_initializer
         Keras name of the initialiser of the hidden layers' and the output's weights.
+    dropout
+        Fraction of each hidden layer's outputs dropped while training.
+    normalise
+        Whether batch normalisation follows each hidden layer.
+    l1, l2
+        Penalty on the absolute and on the squared weights of the hidden layers.
 
     Returns
     -------
@@ -36,14 +46,20 @@ def mlp(
     import keras
 
     inputs = keras.Input(input_shape, name="input")
-    x = inputs
+    x = inputs if len(input_shape) == 1 else keras.layers.Flatten(name="flatten")(inputs)
+    penalty = keras.regularizers.L1L2(l1, l2) if l1 or l2 else None
     for number, width in enumerate(hidden, 1):
         x = keras.layers.Dense(
             width,
             activation=activation,
             kernel_initializer=kernel_initializer,
+            kernel_regularizer=penalty,
             name=f"hidden_{number}",
         )(x)
+        if dropout:
+            x = keras.layers.Dropout(dropout, name=f"dropout_{number}")(x)
+        if normalise:
+            x = keras.layers.BatchNormalization(name=f"norm_{number}")(x)
     outputs = keras.layers.Dense(
         units,
         activation=output_activation,

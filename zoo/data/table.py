@@ -6,9 +6,15 @@ import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from zoo.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Rows = Sequence[int] | NDArray[np.int64]
 
 SEPARATORS = ",;\t|"
 CHUNK = 8192
@@ -49,7 +55,7 @@ class Table(Sequence[Mapping[str, Any]]):
             return self.take(range(*index.indices(len(self))))
         return {name: cells[index] for name, cells in self.columns.items()}
 
-    def take(self, rows: Sequence[int]) -> Table:
+    def take(self, rows: Rows) -> Table:
         """Return the table of some rows, in the order given."""
         return Table(
             {name: [cells[row] for row in rows] for name, cells in self.columns.items()},
@@ -185,6 +191,6 @@ def _stream(file: Any, name: str, rows: int) -> Iterator[Table]:
         raise InputError(msg, kind="not-csv") from None
 
 
-def take(raws: Any, rows: Sequence[int]) -> Any:
-    """Return some of the raw inputs, whatever holds them: a table or a list."""
-    return raws.take(rows) if isinstance(raws, Table) else [raws[row] for row in rows]
+def take(raws: Any, rows: Rows) -> Any:
+    """Return some of the raw inputs, whatever holds them: a table, texts, an array, a list."""
+    return raws.take(rows) if hasattr(raws, "take") else [raws[row] for row in rows]

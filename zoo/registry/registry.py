@@ -32,7 +32,8 @@ from zoo.registry.loading import (
 )
 from zoo.registry.table import PART, Entry, Table, ambiguous
 from zoo.spec.component import Component
-from zoo.spec.model import Dataset, ModelSpec
+from zoo.spec.dataset import Dataset
+from zoo.spec.model import ModelSpec
 from zoo.spec.toml import checked, read_spec
 
 REFERENCE = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*\Z")

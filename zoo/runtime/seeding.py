@@ -19,24 +19,38 @@ def seeded(seed: int) -> Iterator[None]:
     import numpy as np
 
     before = random.getstate(), np.random.get_state()
-    random.seed(seed)
-    np.random.seed(seed)
+    _seed_generators(seed)
     _seed_keras(seed)
-    backend = chosen_backend()
-    if backend == "tensorflow":
+    if chosen_backend() == "tensorflow":
         import tensorflow
 
         tensorflow.config.experimental.enable_op_determinism()
         tensorflow.random.set_seed(seed)
-    elif backend == "torch":
-        import torch
-
-        torch.manual_seed(seed)
     try:
         yield
     finally:
         random.setstate(before[0])
         np.random.set_state(before[1])
+
+
+def seed_epoch(seed: int, epoch: int) -> None:
+    """Seed what keeps its state outside of Keras's variables, for one epoch.
+
+    Dropout on torch draws from torch's own generator; an epoch that depends on its number alone
+    can be repeated when a training is resumed.
+    """
+    _seed_generators((seed * 1_000_003 + epoch + 1) % 2**32)
+
+
+def _seed_generators(seed: int) -> None:
+    import numpy as np
+
+    random.seed(seed)
+    np.random.seed(seed)
+    if chosen_backend() == "torch":
+        import torch
+
+        torch.manual_seed(seed)
 
 
 def _seed_keras(seed: int) -> None:

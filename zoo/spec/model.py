@@ -1,39 +1,14 @@
-"""``ModelSpec``, the whole declaration of a model, and its parts."""
+"""``ModelSpec``, the whole declaration of a model, and its published figures."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
-
-import msgspec
-from msgspec import Meta, Struct, field
+from typing import Literal
 
 from zoo.spec.component import Component
-from zoo_weights.records import FileRecord, WeightsRecord
-
-NAME = r"^[a-z0-9]+(?:-[a-z0-9]+)*$(?!\n)"
-"""Names of models, datasets and plugins: lower-case words joined by hyphens.
-
-The end is said twice since Python's ``$`` lets a line break follow, and JSON Schema has no ``\\Z``.
-"""
-
-Name = Annotated[str, Meta(pattern=NAME, max_length=64)]
-Task = Annotated[str, Meta(pattern=NAME, max_length=64)]
-Fraction = Annotated[float, Meta(gt=0.0, lt=1.0)]
-Positive = Annotated[int, Meta(ge=1)]
-Seed = Annotated[int, Meta(ge=0, lt=2**32)]
-
-
-class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Base of the spec's parts: immutable, strict about unknown fields, defaults not written."""
-
-
-def _name_components(record: Record, *fields: str) -> None:
-    """Let Python code give a component without options by its name, as TOML does."""
-    for field_name in fields:
-        value = getattr(record, field_name)
-        if isinstance(value, str):
-            msgspec.structs.force_setattr(record, field_name, Component(value))
+from zoo.spec.fields import NAME, Name, Positive, Record, Task, name_components
+from zoo.spec.training import Training
+from zoo_weights.records import WeightsRecord
 
 
 class Figure(Record, frozen=True, kw_only=True):
@@ -59,51 +34,6 @@ class Figure(Record, frozen=True, kw_only=True):
     at_least: float | None = None
     at_most: float | None = None
     source: str = ""
-
-
-class Training(Record, frozen=True, kw_only=True):
-    """The training recipe.
-
-    Attributes
-    ----------
-    dataset
-        Name of the registered dataset that is used unless other data are given.
-    target
-        Column to learn, for tables; the dataset's own unless named here.
-    loss, optimizer, metrics
-        Keras names with their options.
-    epochs, batch_size
-        Passes over the data; samples a step.
-    shuffle
-        Whether the rows are put into a new order each epoch.
-    validation
-        Fraction of the training rows held out (drawn with the run's seed), or nothing.
-    weights
-        Tag of the weights that training starts from; ``"none"`` starts from random ones.
-    freeze
-        Layers that are not trained: names (with ``*``), or the number of first layers.
-    seeds
-        Seeds known to be alive, for each backend; the first is the default one.
-    """
-
-    loss: Component
-    dataset: str | None = None
-    target: str | None = None
-    optimizer: Component = field(default_factory=lambda: Component("adam"))
-    metrics: tuple[Component, ...] = ()
-    epochs: Positive = 1
-    batch_size: Positive = 32
-    shuffle: bool = True
-    validation: Fraction | None = None
-    weights: str = "none"
-    freeze: tuple[str, ...] | Annotated[int, Meta(ge=0)] = ()
-    seeds: dict[str, tuple[Seed, ...]] = {}
-
-    def __post_init__(self) -> None:
-        _name_components(self, "loss", "optimizer")
-        if isinstance(self.metrics, list | tuple):
-            metrics = tuple(Component(m) if isinstance(m, str) else m for m in self.metrics)
-            msgspec.structs.force_setattr(self, "metrics", metrics)
 
 
 class ModelSpec(Record, frozen=True, kw_only=True):
@@ -159,7 +89,7 @@ class ModelSpec(Record, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         # Struct annotations are checked when data are decoded, not when Python code constructs:
         # registration checks the other fields.
-        _name_components(self, "architecture", "input", "output")
+        name_components(self, "architecture", "input", "output")
         if not isinstance(self.name, str) or not re.match(NAME, self.name):
             msg = f"name must be lower-case words joined by hyphens, received {self.name!r}"
             raise ValueError(msg)
@@ -174,38 +104,3 @@ class ModelSpec(Record, frozen=True, kw_only=True):
             if tag is None or record.tag == tag:
                 return record
         return None
-
-
-class Dataset(Record, frozen=True, kw_only=True):
-    """A named source of training rows.
-
-    Attributes
-    ----------
-    name
-        What recipes call it.
-    summary
-        One line for people.
-    file
-        Where its bytes are and what they hash to.
-    kind
-        ``"table"``: a CSV file with a header.
-    target
-        Column to learn.
-    columns
-        Names of the feature columns, in the order of the file.
-    licence, citation, sources
-        What one may do with it, whom to cite, where it comes from.
-    """
-
-    name: Name
-    file: FileRecord
-    kind: Literal["table"] = "table"
-    summary: str = ""
-    target: str | None = None
-    columns: tuple[str, ...] = ()
-    licence: str = ""
-    citation: str = ""
-    sources: tuple[str, ...] = ()
-
-
-__all__ = ["Component", "Dataset", "Figure", "ModelSpec", "Training", "WeightsRecord"]

@@ -8,8 +8,9 @@ from typing import Any
 
 from zoo.errors import SpecError, UsageError, did_you_mean
 from zoo.spec.component import Component
-from zoo.spec.model import ModelSpec, Training
+from zoo.spec.model import ModelSpec
 from zoo.spec.toml import spec_from, spec_to
+from zoo.spec.training import Training
 
 OptionsOf = Callable[[str, Component], Iterable[str]]
 """Returns the options of the component at a path of the spec (``"training.optimizer"``)."""

@@ -11,7 +11,8 @@ import msgspec
 
 from zoo.errors import SpecError, did_you_mean
 from zoo.spec.component import Component, component_from, component_to
-from zoo.spec.model import NAME, ModelSpec
+from zoo.spec.fields import NAME
+from zoo.spec.model import ModelSpec
 from zoo_weights import printable
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -167,7 +168,9 @@ def _at(data: Any, path: str) -> Any:
 
 def _struct(path: str, kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
     """Return the struct whose fields stand at `path` of a record."""
-    from zoo.spec.model import Figure, Training, WeightsRecord
+    from zoo.spec.model import Figure
+    from zoo.spec.training import Training
+    from zoo_weights.records import WeightsRecord
 
     structs: dict[str, type[msgspec.Struct]] = {
         "training": Training, "weights": WeightsRecord, "figures": Figure,

@@ -2,68 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.components import Decoder, Preprocessor
-from zoo.config import store
+from zoo.data import datasets
 from zoo.data.folder import read_folder
-from zoo.data.table import Table, read_csv, take
+from zoo.data.labelled import Labelled
+from zoo.data.table import Table, read_csv
 from zoo.errors import InputError, TrainingError, UsageError
 from zoo.registry.registry import registry
-from zoo.spec.model import Training
+from zoo.spec.training import Training
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """Raw inputs with their labels.
-
-    Attributes
-    ----------
-    inputs
-        A table without the target column, or a list of files.
-    labels
-        One raw label for each input.
-    source
-        What people call the data.
-    target
-        The column that the labels came from, for tables.
-    """
-
-    inputs: Any
-    labels: Sequence[Any]
-    source: str
-    target: str | None = None
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def take(self, rows: Sequence[int]) -> Labelled:
-        """Return some of the rows."""
-        labels = [self.labels[row] for row in rows]
-        return Labelled(take(self.inputs, rows), labels, self.source, self.target)
-
-
-def labelled(kind: str, training: Training | None, data: Any, target: str | None) -> Labelled:
-    """Return the labelled data that were named, or the recipe's dataset.
+def parts(
+    kind: str, training: Training | None, data: Any, target: str | None
+) -> dict[str, Labelled]:
+    """Return the labelled data that were named, or the recipe's dataset, by part.
 
     Parameters
     ----------
     kind
-        The preprocessor's kind of raw input: ``"table"`` or ``"image"``.
+        The preprocessor's kind of raw input: ``"table"``, ``"image"`` or ``"text"``.
     training
         The recipe, which may name a dataset and a target.
     data
         CSV file, folder, table or frame; None for the recipe's dataset.
     target
         Column to learn, for tables.
+
+    Returns
+    -------
+    dict
+        ``"train"``, and ``"test"`` where the dataset keeps rows for that.
 
     Raises
     ------
@@ -72,34 +48,57 @@ def labelled(kind: str, training: Training | None, data: Any, target: str | None
     InputError
         If the data cannot be read.
     """
-    dataset_target = None
-    dataset = training.dataset if training else None
-    if dataset is not None:
-        entry = registry().datasets.find(dataset)
-        dataset_target = entry.value.target
-        if data is None:
-            data = store("data").fetch(entry.value.file, base=entry.base)
+    entry = None
+    if training is not None and training.dataset is not None:
+        entry = registry().datasets.find(training.dataset)
+    target = target or (training.target if training else None)
     if data is None:
-        expected = "a CSV file" if kind == "table" else "a folder with one subfolder per class"
-        msg = f"the recipe names no dataset; give one with --data ({expected})"
-        raise UsageError(msg)
+        if entry is None:
+            wanted = "a folder with one subfolder per class" if kind == "image" else "a CSV file"
+            msg = f"the recipe names no dataset; give one with --data ({wanted})"
+            raise UsageError(msg)
+        if target in (None, entry.value.target):
+            return datasets.load(entry)
+        found = datasets.load(entry)
+        return {part: _retargeted(rows, str(target)) for part, rows in found.items()}
     if kind == "image":
-        return Labelled(*read_folder(Path(data)), source=str(data))
-    if kind != "table":
-        msg = f"data of kind {kind!r} cannot be read yet; expected a table or pictures"
-        raise UsageError(msg)
-    target = target or (training.target if training else None) or dataset_target
+        return {"train": Labelled(*read_folder(Path(data)), source=str(data))}
+    return {"train": _table(kind, data, target or (entry.value.target if entry else None))}
+
+
+def _table(kind: str, data: Any, target: str | None) -> Labelled:
+    """Return the rows of a CSV file or frame; for texts, the one column beside the target."""
     if target is None:
         msg = "which column is to be learnt? name it with --target"
         raise UsageError(msg)
     is_file = isinstance(data, str | PathLike)
     table = read_csv(Path(data)) if is_file else Table.of(data)
-    labels: Sequence[Any] = table.column(target)
-    rest = {name: cells for name, cells in table.columns.items() if name != target}
+    name = str(data) if is_file else "the table"
+    labels = table.column(target)
     if not len(table):
-        msg = f"{data if is_file else 'the table'}: has no rows below the header"
+        msg = f"{name}: has no rows below the header"
         raise InputError(msg, kind="no-rows")
-    return Labelled(Table(rest, table.problems), labels, str(data) if is_file else "table", target)
+    rest = {column: cells for column, cells in table.columns.items() if column != target}
+    if kind != "text":
+        return Labelled(Table(rest, table.problems), labels, name, target)
+    if len(rest) != 1:
+        msg = (
+            f"{name}: texts come in one column beside the target {target!r}, "
+            f"found {', '.join(rest) or 'none'}"
+        )
+        raise InputError(msg, kind="bad-table")
+    return Labelled(list(*rest.values()), labels, name, target)
+
+
+def _retargeted(rows: Labelled, target: str) -> Labelled:
+    """Return the rows of a table dataset with another of its columns to learn."""
+    if not isinstance(rows.inputs, Table) or rows.target is None:
+        msg = f"{rows.source} has one target only; it is no table with a column {target!r}"
+        raise UsageError(msg)
+    columns = {**rows.inputs.columns, rows.target: rows.labels}
+    labels = Table(columns).column(target)
+    del columns[target]
+    return Labelled(Table(columns, rows.inputs.problems), labels, rows.source, target)
 
 
 def tensors(
@@ -122,27 +121,9 @@ def tensors(
     ]
     if bad:
         row, error = bad[0]
-        name = data.inputs[row] if not isinstance(data.inputs, Table) else f"row {row}"
+        name = data.inputs[row] if isinstance(data.inputs, list) else f"row {row}"
         count = len({row for row, _ in bad})
         more = f" ({count} of {len(data)} rows are bad)" if count > 1 else ""
         msg = f"{data.source}: {name}: {error.message}{more}"
         raise TrainingError(msg)
     return inputs, targets
-
-
-def split(rows: int, fraction: float, seed: int) -> tuple[list[int], list[int]]:
-    """Return the rows to train on and those held out, drawn with the seed, both ascending.
-
-    Raises
-    ------
-    TrainingError
-        If either part would be empty.
-    """
-    import numpy as np
-
-    held = round(rows * fraction)
-    if held == 0 or held == rows:
-        msg = f"a validation fraction of {fraction} leaves one part of {rows} rows empty"
-        raise TrainingError(msg)
-    order = np.random.default_rng(seed).permutation(rows)
-    return sorted(order[held:].tolist()), sorted(order[:held].tolist())

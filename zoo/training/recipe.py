@@ -8,8 +8,9 @@ from zoo.construct import construct, options_of
 from zoo.errors import SpecError, UsageError, did_you_mean
 from zoo.runtime.backend import keras
 from zoo.spec.component import Component
-from zoo.spec.model import ModelSpec, Training
-from zoo.training.data import labelled, tensors
+from zoo.spec.model import ModelSpec
+from zoo.spec.training import Training
+from zoo.training.data import parts, tensors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -114,7 +115,8 @@ def evaluate(model: Model, data: Any, target: str | None) -> dict[str, float]:
     if training is None:
         msg = f"{model.spec.name} has no recipe, so no loss or metrics to evaluate"
         raise UsageError(msg)
-    rows = labelled(model.preprocessor.kind, training, data, target)
+    content = parts(model.preprocessor.kind, training, data, target)
+    rows = content.get("test", content["train"])
     inputs, targets = tensors(rows, model.preprocessor, model.decoder)
     network = model.keras
     compile_network(network, training)

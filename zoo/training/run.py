@@ -8,17 +8,22 @@ import io
 import json
 import platform
 import sys
+import time
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.errors import UsageError
 from zoo.plots.curves import draw_later
 from zoo.spec.model import ModelSpec
-from zoo.spec.toml import spec_to, write_spec
+from zoo.spec.toml import spec_from, spec_to, write_spec
 
 if TYPE_CHECKING:
     from zoo.model import Model
+
+CHECKPOINT = "checkpoint.h5"
+"""File in a run folder from which a training can go on."""
 
 History = dict[str, list[float]]
 """Keras's logs by name, a value for each epoch."""
@@ -62,6 +67,18 @@ class Run:
 
         return Model.from_bundle(self.path)
 
+    @classmethod
+    def read(cls, path: Path) -> Run:
+        """Read the run of a folder that is complete."""
+        from zoo_weights import read_headers
+
+        headers = read_headers(path / "model.zoo")
+        history, metrics, environment = (
+            json.loads(headers[name]) for name in ("history", "metrics", "environment")
+        )
+        spec = spec_from(json.loads(headers["spec"]), where=str(path))
+        return cls(path, spec, environment["seed"], history, metrics, environment)
+
     def save(self, network: Any, state: dict[str, Any]) -> None:
         """Write the run folder: bundle, spec, history, metrics, environment, and curves.
 
@@ -82,12 +99,61 @@ class Run:
             "metrics": json.dumps(self.metrics),
             "environment": json.dumps(self.environment),
         }
+        self.path.mkdir(parents=True, exist_ok=True)
         write_bundle(self.path / "model.zoo", headers, values(network))
         _write(self.path / "spec.toml", write_spec(self.spec))
         _write(self.path / "history.csv", _history_csv(self.history))
         _write(self.path / "metrics.json", json.dumps(self.metrics, indent=2) + "\n")
         _write(self.path / "environment.json", json.dumps(self.environment, indent=2) + "\n")
         draw_later(self.path)
+
+
+def run_folder(name: str, output: Path | None, *, resume: bool) -> Path:
+    """Return the folder of a new run, or of the one that is to go on.
+
+    Parameters
+    ----------
+    name
+        Name of the model.
+    output
+        What the user asked for; ``runs/NAME/TIME`` under the current folder if nothing.
+    resume
+        Whether the folder may be that of an earlier run; without `output` it is the last one that
+        was not finished.
+
+    Raises
+    ------
+    UsageError
+        If the folder holds something else.
+    """
+    if output is None:
+        runs = Path("runs") / name
+        if resume:
+            begun = sorted(runs.glob(f"*/{CHECKPOINT}"), key=lambda path: path.stat().st_mtime)
+            if begun:
+                return begun[-1].parent
+        return _fresh(runs)
+    if not output.exists():
+        return output
+    if resume and output.is_dir():
+        known = {path.name for path in output.iterdir()}
+        if not known or known & {CHECKPOINT, "model.zoo", "fold-1"}:
+            return output
+        msg = f"{output}: holds no run to go on with"
+        raise UsageError(msg)
+    if not output.is_dir() or any(output.iterdir()):
+        msg = f"{output}: exists and is not an empty folder; a run needs a folder of its own"
+        raise UsageError(msg)
+    return output
+
+
+def _fresh(runs: Path) -> Path:
+    stamp = time.strftime("%Y-%m-%d-%H%M%S")
+    folder, number = runs / stamp, 1
+    while folder.exists():
+        number += 1
+        folder = runs / f"{stamp}-{number}"
+    return folder
 
 
 def environment(backend: str, device: list[str], seed: int) -> dict[str, Any]:

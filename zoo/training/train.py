@@ -1,26 +1,31 @@
-"""Training a spec: data, network, Keras's fit, and the run folder."""
+"""Training a spec: from its data to its run folder."""
 
 from __future__ import annotations
 
 import secrets
-import time
+import statistics
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
+from zoo.data.labelled import Labelled
+from zoo.data.split import divide, folds
 from zoo.errors import TrainingError, UsageError
-from zoo.registry.registry import registry
 from zoo.runtime.backend import chosen_backend, devices, keras
-from zoo.runtime.seeding import seeded
-from zoo.spec.model import ModelSpec, Training
+from zoo.spec.model import ModelSpec
 from zoo.spec.override import override
-from zoo.training.callbacks import Interruption, Progress, events
-from zoo.training.data import labelled, split, tensors
-from zoo.training.recipe import compile_network, measure, options_at, targets_for
-from zoo.training.run import Run, environment
+from zoo.spec.training import Training
+from zoo.training.checkpoint import identity_of
+from zoo.training.data import parts
+from zoo.training.fit import arrays_of, fit
+from zoo.training.recipe import options_at
+from zoo.training.run import CHECKPOINT, Run, environment, run_folder
+
+if TYPE_CHECKING:
+    from zoo.model import Model
 
 
 def train_spec(
@@ -31,7 +36,9 @@ def train_spec(
     seed: int | None = None,
     weights: str | PathLike[str] | None = "default",
     settings: Sequence[str] = (),
+    fold_count: int | None = None,
     output: Path | None = None,
+    resume: bool = False,
     base: Path | None = None,
 ) -> Run:
     """Train a spec and write its run folder; the arguments are those of `zoo.train`.
@@ -46,8 +53,6 @@ def train_spec(
     TrainingError, InputError
         If the data cannot be used.
     """
-    from zoo.model import Model
-
     for assignment in settings:  # one at a time: a new optimizer brings new options
         spec = override(spec, [assignment], options_at(spec))
     if spec.training is None:
@@ -55,63 +60,71 @@ def train_spec(
         raise UsageError(msg)
     spec, start = _start(spec, weights)
     training = cast("Training", spec.training)
-    path = _run_folder(spec.name, output)
-    module = keras()
-    backend = chosen_backend()
+    path = run_folder(spec.name, output, resume=resume)
+    if resume and (path / "model.zoo").is_file() and not (path / CHECKPOINT).is_file():
+        return Run.read(path)
+    keras()
     if seed is None:
-        seeds = training.seeds.get(backend)
-        seed = seeds[0] if seeds else secrets.randbelow(2**31)
+        seed = _seed(training, path)
 
-    model = Model(spec, weights=start, base=base)
-    rows = labelled(model.preprocessor.kind, training, data, target)
-    parts = {"train": rows}
-    if training.validation is not None:
-        kept, held = split(len(rows), training.validation, seed)
-        parts = {"train": rows.take(kept), "validation": rows.take(held)}
-    model.preprocessor.fit(parts["train"].inputs)
-    model.decoder.fit(parts["train"].labels)
-    arrays = {}
-    for part, content in parts.items():
-        inputs, targets = tensors(content, model.preprocessor, model.decoder)
-        arrays[part] = (inputs, targets_for(training, targets, model.decoder.units))
-
-    run = Run(path, spec, seed, environment=environment(backend, devices(), seed))
-    with seeded(seed):
-        network = model.keras
-        _freeze(network, training)
-        compile_network(network, training)
-        registry().notify("training_started", run=run)
-        progress = Progress(training.epochs)
-        with progress, Interruption() as interruption:
-            network.fit(
-                *arrays["train"],
-                epochs=training.epochs,
-                batch_size=training.batch_size,
-                shuffle=training.shuffle,
-                validation_data=arrays.get("validation"),
-                verbose=0,
-                callbacks=[
-                    progress.callback(module),
-                    events(module, run),
-                    interruption.callback(module),
-                ],
-            )
-        if interruption.asked:
-            done = len(run.history.get("loss", ()))
-            run.environment["interrupted"] = True
-            run.notes.append(
-                f"interrupted in epoch {done} of {training.epochs}; "
-                "what was trained so far is saved"
-            )
-        run.metrics = {part: measure(network, *pair) for part, pair in arrays.items()}
-    if not all(map(_finite, run.metrics["train"].values())):
-        run.notes.append("the loss is not finite; try a lower learning rate")
-    run.notes += _worries(run, model, *arrays["train"])
-    path.mkdir(parents=True, exist_ok=True)
-    state = {"input": model.preprocessor.state(), "output": model.decoder.state()}
-    run.save(network, state)
-    registry().notify("training_finished", run=run)
+    trainer = _Trainer(spec, start, base, seed)
+    model = trainer.model()
+    content = parts(model.preprocessor.kind, training, data, target)
+    run = Run(path, spec, seed, environment=environment(chosen_backend(), devices(), seed))
+    count = fold_count or training.folds
+    if count:
+        run.metrics["folds"] = trainer.cross_validate(content["train"], count, path)
+    if training.validation is not None and not count:
+        kept, held = divide(len(content["train"]), training.validation, seed=seed)
+        content["validation"] = content["train"].take(held)
+        content["train"] = content["train"].take(kept)
+    fit(run, model, arrays_of(model, content))
     return run
+
+
+class _Trainer:
+    """Makes fresh models of one spec, and trains those of the folds."""
+
+    def __init__(
+        self, spec: ModelSpec, start: str | PathLike[str] | None, base: Path | None, seed: int
+    ) -> None:
+        self.spec = spec
+        self.start = start
+        self.base = base
+        self.seed = seed
+
+    def model(self) -> Model:
+        """Return a model that nothing was fitted to yet."""
+        from zoo.model import Model
+
+        return Model(self.spec, weights=self.start, base=self.base)
+
+    def cross_validate(self, rows: Labelled, count: int, path: Path) -> dict[str, Any]:
+        """Train once without each fold, and return its figures: each, mean and deviation.
+
+        Preprocessing is fitted to the rows that are trained on, anew for each fold. The runs lie
+        in the folder of the whole, as ``fold-1`` and so on.
+        """
+        each: dict[str, list[float]] = {}
+        for number, (kept, held) in enumerate(folds(len(rows), count), 1):
+            model = self.model()
+            content = {"train": rows.take(kept), "validation": rows.take(held)}
+            run = Run(path / f"fold-{number}", self.spec, self.seed)
+            if (run.path / "model.zoo").is_file() and not (run.path / CHECKPOINT).is_file():
+                run = Run.read(run.path)  # done before an interruption
+            else:
+                run.environment = environment(chosen_backend(), devices(), self.seed)
+                fit(run, model, arrays_of(model, content))
+                if run.environment.get("interrupted"):
+                    msg = f"interrupted in fold {number} of {count}; go on with --resume"
+                    raise TrainingError(msg)
+            for name, value in run.metrics["validation"].items():
+                each.setdefault(name, []).append(value)
+        figures: dict[str, Any] = {name: statistics.fmean(values) for name, values in each.items()}
+        for name, values in each.items():
+            figures[f"{name}_deviation"] = statistics.stdev(values)
+            figures[f"{name}_each"] = values
+        return figures
 
 
 def _start(
@@ -126,48 +139,9 @@ def _start(
     return spec, None if name == "none" else weights
 
 
-def _run_folder(name: str, output: Path | None) -> Path:
-    if output is None:
-        stamp = time.strftime("%Y-%m-%d-%H%M%S")
-        folder = Path("runs") / name / stamp
-        number = 1
-        while folder.exists():
-            number += 1
-            folder = folder.with_name(f"{stamp}-{number}")
-        return folder
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        msg = f"{output}: exists and is not an empty folder; a run needs a folder of its own"
-        raise UsageError(msg)
-    return output
-
-
-def _freeze(network: Any, training: Training) -> None:
-    from zoo.runtime.network import freeze
-
-    freeze(network, training.freeze)
-    if not network.trainable_weights:
-        msg = f"training.freeze={training.freeze!r} leaves nothing to train"
-        raise TrainingError(msg)
-
-
-def _finite(value: float) -> bool:
-    return value - value == 0.0
-
-
-def _worries(run: Run, model: Any, inputs: Any, targets: Any) -> list[str]:
-    """Return what looks wrong with a finished training, and what to try."""
-    import numpy as np
-
-    from zoo.components import Classifier
-
-    advice = "; try another --seed, a lower learning rate, or scaled inputs"
-    worries = []
-    losses = run.history.get("loss", [])
-    if len(losses) > 1 and not min(losses[1:]) < losses[0]:
-        worries.append(f"the loss did not fall ({losses[0]:.4g} to {losses[-1]:.4g}){advice}")
-    if isinstance(model.decoder, Classifier) and len(np.unique(targets, axis=0)) > 1:
-        outputs = model.runner(inputs, batch_size=256)
-        best = {predictions[0].label for predictions in model.decoder.decode(outputs, 1)}
-        if len(best) == 1:
-            worries.append(f"the model predicts {best.pop()!r} for every row{advice}")
-    return worries
+def _seed(training: Training, path: Path) -> int:
+    """Return the seed of the training that is resumed, the recipe's first one, or a random one."""
+    if (path / CHECKPOINT).is_file():
+        return int(identity_of(path / CHECKPOINT)["seed"])
+    seeds = training.seeds.get(chosen_backend())
+    return seeds[0] if seeds else secrets.randbelow(2**31)

@@ -17,6 +17,8 @@ from zoo_cli.options import common_options, complete_model, note
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the data.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Makes the run repeatable.")
 @click.option("--weights", metavar="TAG|FILE|none", help="Where training starts.")
+@click.option("--folds", type=click.IntRange(2), help="Cross-validate with so many folds.")
+@click.option("--resume", is_flag=True, help="Go on where a training was ended.")
 @click.option("-o", "--output", metavar="DIR", help="The run folder.")
 @common_options
 def command(
@@ -27,6 +29,8 @@ def command(
     epochs: int | None,
     seed: int | None,
     weights: str | None,
+    folds: int | None,
+    resume: bool,
     output: str | None,
 ) -> int:
     """Train MODEL, or the model that SPEC.toml declares, and write a run folder."""
@@ -38,11 +42,14 @@ def command(
         seed=seed,
         weights=weights or "default",
         settings=settings,
+        folds=folds,
+        resume=resume,
         output=output,
     )
     for text in run.notes:
         note(text)
     for part, values in run.metrics.items():
-        click.echo(f"{part}: " + ", ".join(f"{name} {value:.4f}" for name, value in values.items()))
+        figures = {name: value for name, value in values.items() if isinstance(value, float)}
+        click.echo(f"{part}: " + ", ".join(f"{name} {v:.4f}" for name, v in figures.items()))
     click.echo(f"run: {run.path}")
     return 130 if run.environment.get("interrupted") else 0

@@ -12,8 +12,9 @@ from zoo.api import spec_and_base
 from zoo.errors import SpecError, UnknownName
 from zoo.registry.registry import registry
 from zoo.spec.component import Component
-from zoo.spec.model import ModelSpec, Training
+from zoo.spec.model import ModelSpec
 from zoo.spec.toml import MAX_BYTES, read_spec, spec_from, spec_to, write_spec
+from zoo.spec.training import Training
 
 GOOD = """
 name = "my-model"

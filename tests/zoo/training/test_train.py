@@ -9,7 +9,6 @@ import pytest
 
 import zoo
 from zoo.errors import SpecError, TrainingError, UsageError
-from zoo.training.data import split
 
 
 def small(**changes: object) -> zoo.ModelSpec:
@@ -60,16 +59,6 @@ def test_the_callers_random_numbers_go_on_as_if_nothing_had_happened(
     assert (np.random.rand(3).tolist(), random.random()) == expected
 
 
-def test_held_out_rows_are_drawn_with_the_seed() -> None:
-    kept, held = split(100, 0.2, seed=3)
-    assert len(held) == 20
-    assert sorted(kept + held) == list(range(100))
-    assert split(100, 0.2, seed=3) == (kept, held)
-    assert split(100, 0.2, seed=4)[1] != held
-    with pytest.raises(TrainingError, match="leaves one part of 2 rows empty"):
-        split(2, 0.1, seed=0)
-
-
 def test_a_loss_that_explodes_is_told(line: zoo.Table, tmp_path: Path) -> None:
     spec = small(optimizer=zoo.Component("sgd", learning_rate=1e6), epochs=30)
     run = zoo.train(spec, line, seed=0, output=tmp_path / "run")
@@ -109,3 +98,46 @@ def test_what_cannot_be_trained(shapes: Path, tmp_path: Path) -> None:
     (tmp_path / "one" / "class").mkdir(parents=True)
     with pytest.raises(zoo.InputError, match="holds no picture"):
         zoo.train("vgg16-features", tmp_path / "one", weights=None, output=tmp_path / "run")
+
+
+def bits(run: zoo.Run) -> list[bytes]:
+    """Return a run's weights, byte for byte."""
+    from zoo.runtime.network import values
+
+    return [array.tobytes() for _, array in values(run.model.keras)]
+
+
+@pytest.mark.backends
+def test_a_killed_training_goes_on_as_if_nothing_had_happened(
+    line: zoo.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dropout, shuffling and Adam's moments all have to be where they were."""
+    monkeypatch.setattr("zoo.training.checkpoint.LEAST", 0.0)
+    monkeypatch.setattr("zoo.training.checkpoint.SHARE", 1e9)
+    settings = ["hidden=8", "dropout=0.3", "epochs=9"]
+    whole = zoo.train(small(), line, seed=4, settings=settings, output=tmp_path / "whole")
+
+    class Killed(BaseException):
+        pass
+
+    def kill(run: zoo.Run, epoch: int) -> None:
+        if epoch == 4:
+            raise Killed
+
+    from zoo.registry.registry import registry
+
+    with monkeypatch.context() as patch:
+        patch.setattr(registry(), "notify", lambda event, **v: "epoch" in v and kill(**_only(v)))
+        with pytest.raises(Killed):
+            zoo.train(small(), line, seed=4, settings=settings, output=tmp_path / "killed")
+    assert sorted(p.name for p in (tmp_path / "killed").iterdir()) == ["checkpoint.h5"]
+    run = zoo.train(small(), line, settings=settings, resume=True, output=tmp_path / "killed")
+    assert run.history == whole.history
+    assert bits(run) == bits(whole)
+    assert not (tmp_path / "killed" / "checkpoint.h5").exists()
+    again = zoo.train(small(), line, settings=settings, resume=True, output=tmp_path / "killed")
+    assert again.history == whole.history  # a finished run is not trained again
+
+
+def _only(values: dict[str, object]) -> dict[str, object]:
+    return {name: values[name] for name in ("run", "epoch")}

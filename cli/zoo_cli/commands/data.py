@@ -1,0 +1,130 @@
+"""``zoo data``: the datasets that recipes learn from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from zoo.registry.registry import registry
+from zoo.registry.table import Entry
+from zoo.spec.dataset import Dataset
+from zoo_cli.options import common_options
+from zoo_cli.output import columns, print_json
+
+
+@click.group(name="data")
+def command() -> None:
+    """List, show, add and verify datasets."""
+
+
+def complete_dataset(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the name of a dataset in the shell."""
+    return [name for name in registry().datasets.names() if name.startswith(incomplete)]
+
+
+def _entries(names: tuple[str, ...]) -> list[Entry[Dataset]]:
+    table = registry().datasets
+    return [table.find(name) for name in names or table.names()]
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@common_options
+def list_data(as_json: bool) -> None:
+    """List the datasets and which of them are here."""
+    from zoo.data.datasets import present
+
+    records: list[dict[str, Any]] = [
+        {
+            "name": entry.value.name,
+            "kind": entry.value.kind,
+            "plugin": entry.owner.name,
+            "summary": entry.value.summary,
+            "here": present(entry),
+            "licence": entry.value.licence,
+        }
+        for entry in _entries(())
+    ]
+    if as_json:
+        print_json(records)
+        return
+    rows = [(r["name"], "here" if r["here"] else "-", r["kind"], r["summary"]) for r in records]
+    for line in columns(rows):
+        click.echo(line)
+
+
+@command.command()
+@click.argument("name", shell_complete=complete_dataset)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--plot", metavar="FILE", help="Draw a sheet of samples (images only).")
+@common_options
+def show(name: str, as_json: bool, plot: str | None) -> None:
+    """Show what a dataset holds: columns or pictures, ranges, labels, licence, sources."""
+    from zoo.data.describe import describe, draw_samples, lines
+
+    entry = registry().datasets.find(name)
+    report = describe(entry)
+    if plot is not None:
+        draw_samples(entry, Path(plot))
+    if as_json:
+        print_json(report)
+        return
+    for line in lines(report):
+        click.echo(line)
+
+
+@command.command()
+@click.argument("name", shell_complete=complete_dataset)
+@click.argument("file", type=click.Path(exists=True, path_type=Path))
+@common_options
+def add(name: str, file: Path) -> int:
+    """Take a FILE (or a folder of IDX files) whose content is that of the dataset NAME."""
+    from zoo.data import datasets
+
+    result = datasets.add(registry().datasets.find(name), file)
+    if result.path is not None:
+        click.echo(f"{file} is {name}: {result.path}")
+        return 0
+    click.echo(
+        f"zoo: {file} is not {name}: expected the content {result.expected}, received "
+        f"{result.got}; nothing was stored, train on the file itself with --data {file}",
+        err=True,
+    )
+    return 1
+
+
+@command.command()
+@click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=complete_dataset)
+@common_options
+def verify(names: tuple[str, ...]) -> int:
+    """Hash the content of the datasets that are here and compare it with their records."""
+    from zoo.data import datasets
+
+    bad = 0
+    for entry in _entries(names):
+        if not datasets.present(entry):
+            if names:
+                click.echo(f"{entry.value.name}: not here")
+                bad += 1
+            continue
+        result = datasets.verify(entry)
+        if result.path is None:
+            bad += 1
+            click.echo(
+                f"{entry.value.name}: wrong, expected {result.expected}, received {result.got}"
+            )
+        else:
+            click.echo(f"{entry.value.name}: ok")
+    return 1 if bad else 0
+
+
+@command.command()
+@click.argument("name", shell_complete=complete_dataset)
+@common_options
+def where(name: str) -> None:
+    """Print the place of a dataset's file."""
+    from zoo.data.datasets import place
+
+    click.echo(place(registry().datasets.find(name)))

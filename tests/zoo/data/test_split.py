@@ -1,0 +1,48 @@
+"""Which rows train: the published splits, and no row lost or used twice."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from zoo import Split
+from zoo.data.split import divide, folds
+from zoo.errors import TrainingError
+
+
+def test_a_share_is_drawn_with_the_seed() -> None:
+    kept, held = divide(100, 0.2, seed=3)
+    assert len(held) == 20
+    assert sorted([*kept, *held]) == list(range(100))
+    assert divide(100, 0.2, seed=3)[1].tolist() == held.tolist()
+    assert divide(100, 0.2, seed=4)[1].tolist() != held.tolist()
+
+
+def test_a_seed_means_the_rows_of_the_tutorials() -> None:
+    kept, _ = divide(1599, Split(held=0.3, seed=0), seed=99)
+    published = np.random.RandomState(0).choice(1599, round(0.7 * 1599), replace=False)
+    assert kept.tolist() == published.tolist()
+    order = np.arange(506)
+    np.random.RandomState(113).shuffle(order)
+    assert divide(506, Split(held=102, seed=113), seed=0)[1].tolist() == order[404:].tolist()
+
+
+@pytest.mark.parametrize(("order", "held"), [("first", [0, 1, 2]), ("last", [7, 8, 9])])
+def test_rows_by_their_place(order: str, held: list[int]) -> None:
+    kept, found = divide(10, Split(held=3, order=order), seed=0)  # type: ignore[arg-type]
+    assert found.tolist() == held
+    assert sorted([*kept, *held]) == list(range(10))
+
+
+@pytest.mark.parametrize("split", [0.01, Split(held=5), Split(held=9)])
+def test_no_part_may_be_empty(split: Split | float) -> None:
+    with pytest.raises(TrainingError, match="leaves one part of 5 rows empty"):
+        divide(5, split, seed=0)
+
+
+def test_folds_are_consecutive_and_of_one_size() -> None:
+    parts = folds(11, 4)
+    assert [held.tolist() for _, held in parts] == [[0, 1], [2, 3], [4, 5], [6, 7]]
+    assert all(sorted([*kept, *held]) == list(range(11)) for kept, held in parts)
+    with pytest.raises(TrainingError, match="need at least 4 rows, there are 3"):
+        folds(3, 4)

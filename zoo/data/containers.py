@@ -1,0 +1,184 @@
+"""Files of arrays in the containers that datasets come in: npz, Keras's pickled npz, IDX.
+
+Nothing in a file is executed: npz are read without pickle, but for the two files of Keras that
+hold pickled lists. Those are read only after their hash proved them to be Keras's own, and by an
+unpickler that knows NumPy's array constructors and nothing else.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import math
+import pickle
+import re
+import struct
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Arrays = dict[str, "NDArray[Any]"]
+
+MAX_BYTES = 4 << 30
+"""Bound of the arrays of one file: a small file can declare huge ones."""
+
+_IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
+_IDX_NAMES = {
+    "train-images": "x_train", "train-labels": "y_train",
+    "t10k-images": "x_test", "t10k-labels": "y_test",
+}  # fmt: skip
+
+
+def read_arrays(path: Path, *, trusted: bool = False) -> Arrays:
+    """Return the named arrays of a file, or of a folder of IDX files.
+
+    Parameters
+    ----------
+    path
+        An ``.npz`` file, or a folder (or one file of it) with the four IDX files of MNIST.
+    trusted
+        Whether the file's hash is that of a file of Keras that holds pickled lists of numbers.
+
+    Raises
+    ------
+    InputError
+        If the file is no such container, is damaged, or holds anything but numbers.
+    """
+    if path.is_dir() or re.search(r"idx\d", path.name):
+        return _read_idx_folder(path if path.is_dir() else path.parent)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+            if size > MAX_BYTES:
+                msg = f"{path}: declares {size:,} bytes of arrays, at most {MAX_BYTES:,} are read"
+                raise InputError(msg, kind="too-large")
+            return {
+                entry.filename.removesuffix(".npy"): _read_npy(archive.read(entry), trusted)
+                for entry in archive.infolist()
+            }
+    except (zipfile.BadZipFile, ValueError, EOFError, pickle.UnpicklingError) as error:
+        msg = f"{path}: is no npz file of plain arrays ({error})"
+        raise InputError(msg, kind="bad-container") from None
+    except OSError as error:
+        msg = f"{path}: cannot be read, {error.strerror or error}"
+        raise InputError(msg, kind="unreadable") from None
+
+
+def _read_npy(data: bytes, trusted: bool) -> NDArray[Any]:
+    import numpy as np
+
+    file = io.BytesIO(data)
+    version = np.lib.format.read_magic(file)
+    reader = {(1, 0): np.lib.format.read_array_header_1_0}.get(
+        version, np.lib.format.read_array_header_2_0
+    )
+    shape, fortran, dtype = reader(file)
+    if dtype.kind == "O":
+        if not trusted:
+            msg = "it holds pickled objects, which could run code"
+            raise ValueError(msg)
+        return _Unpickler(file).load_array(shape)
+    if dtype.kind not in "biuf":
+        msg = f"it holds an array of {dtype}, expected numbers"
+        raise ValueError(msg)
+    array = np.frombuffer(file.read(), dtype)[: math.prod(shape)]
+    return array.reshape(shape, order="F" if fortran else "C")
+
+
+class _Unpickler(pickle.Unpickler):
+    """Reads what NumPy writes for an array of lists of numbers, and refuses all else."""
+
+    _ALLOWED = frozenset(
+        {
+            ("numpy.core.multiarray", "_reconstruct"),
+            ("numpy._core.multiarray", "_reconstruct"),
+            ("numpy", "ndarray"),
+            ("numpy", "dtype"),
+        }
+    )
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in self._ALLOWED:
+            msg = f"it names {module}.{name}"
+            raise pickle.UnpicklingError(msg)
+        import numpy as np
+
+        if name == "_reconstruct":
+            return _reconstruct
+        return getattr(np, name)
+
+    def load_array(self, shape: tuple[int, ...]) -> NDArray[Any]:
+        import numpy as np
+
+        array = self.load()
+        if not isinstance(array, np.ndarray) or array.shape != shape:
+            msg = "its pickle is no array of the shape it declares"
+            raise ValueError(msg)
+        return array
+
+
+def _reconstruct(kind: Any, shape: Any, code: Any) -> NDArray[Any]:
+    import numpy as np
+
+    if kind is not np.ndarray:
+        msg = "it rebuilds something that is no array"
+        raise pickle.UnpicklingError(msg)
+    return np.ndarray.__new__(np.ndarray, shape, dtype=np.dtype("b"))
+
+
+def _read_idx_folder(folder: Path) -> Arrays:
+    arrays: Arrays = {}
+    for file in sorted(folder.iterdir()):
+        for prefix, name in _IDX_NAMES.items():
+            if file.name.startswith(prefix) and file.is_file():
+                arrays[name] = _read_idx(file)
+    missing = set(_IDX_NAMES.values()) - set(arrays)
+    if missing:
+        msg = f"{folder}: holds no IDX file for {', '.join(sorted(missing))}"
+        raise InputError(msg, kind="bad-container")
+    return arrays
+
+
+def _read_idx(path: Path) -> NDArray[Any]:
+    """Read Yann LeCun's format: magic with type and rank, big-endian sizes, values."""
+    import numpy as np
+
+    opener = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rb") as file:
+            zero, code, rank = struct.unpack(">HBB", file.read(4))
+            shape = struct.unpack(f">{rank}I", file.read(4 * rank))
+            dtype = np.dtype(_IDX_TYPES[code])
+            size = math.prod(shape) * dtype.itemsize
+            if zero or size > MAX_BYTES:
+                raise ValueError
+            array = np.frombuffer(file.read(size), dtype).reshape(shape)
+    except (OSError, EOFError, KeyError, ValueError, struct.error):
+        msg = f"{path}: is no IDX file, or damaged"
+        raise InputError(msg, kind="bad-container") from None
+    return array
+
+
+def ragged(arrays: Arrays) -> Arrays:
+    """Replace arrays of lists by a flat array and the offsets of the lists.
+
+    ``x`` becomes ``x_flat`` and ``x_offsets``.
+    """
+    import numpy as np
+
+    plain: Arrays = {}
+    for name, array in arrays.items():
+        if array.dtype.kind != "O":
+            plain[name] = array
+            continue
+        lengths = [len(item) for item in array]
+        plain[f"{name}_offsets"] = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        plain[f"{name}_flat"] = np.fromiter(
+            (number for item in array for number in item), np.uint32, sum(lengths)
+        )
+    return plain

@@ -1,0 +1,201 @@
+"""Datasets by name: bringing them here, knowing them by content, and taking them apart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zoo.config import store
+from zoo.data.containers import Arrays, ragged, read_arrays
+from zoo.data.content import hash_arrays, hash_table
+from zoo.data.labelled import Labelled
+from zoo.data.split import divide, permutation
+from zoo.data.table import Table, read_csv, stream_csv
+from zoo.data.tokens import shifted
+from zoo.errors import InputError
+from zoo.registry.table import Entry
+from zoo.spec.dataset import Dataset
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """Outcome of `add`: where the content lies, or what was found instead of it."""
+
+    path: Path | None
+    expected: str
+    got: str
+
+
+def place(entry: Entry[Dataset]) -> Path:
+    """Return where the content of a dataset lies, or would lie."""
+    dataset = entry.value
+    shipped = entry.base / dataset.file.file if dataset.file.file else None
+    if shipped is not None and shipped.is_file():
+        return shipped
+    if dataset.content is None:
+        return store("data").path(dataset.file, base=entry.base)
+    suffix = "csv" if dataset.kind == "table" else "npz"
+    return store("data").root / f"content-{dataset.content}" / f"{dataset.name}.{suffix}"
+
+
+def present(entry: Entry[Dataset]) -> bool:
+    """Say whether a dataset is here, without reading it."""
+    return place(entry).is_file()
+
+
+def add(entry: Entry[Dataset], file: Path) -> Added:
+    """Take a file (or a folder of IDX files) of the user's, if its content is the dataset's.
+
+    The content counts, not the container: an ``.npz``, Keras's own file, IDX files, CSV with any
+    separator. Adding the same content twice succeeds. For texts the file of word ranks is added
+    the same way, by its hash.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read as any container of this kind of dataset.
+    """
+    dataset = entry.value
+    if dataset.words is not None and file.suffix == ".json":
+        result = store("data").add(dataset.words, file)
+        return Added(result.path if result.matches else None, result.expected, result.got)
+    if dataset.content is None:
+        result = store("data").add(dataset.file, file)
+        return Added(result.path if result.matches else None, result.expected, result.got)
+    if dataset.kind == "table":
+        got = hash_table(stream_csv(file))
+        if got != dataset.content:
+            return Added(None, dataset.content, got)
+        return Added(_keep(entry, file.read_bytes()), dataset.content, got)
+    arrays = _read(dataset, file)
+    got = hash_arrays(arrays)
+    if got != dataset.content:
+        return Added(None, dataset.content, got)
+    return Added(_keep(entry, arrays), dataset.content, got)
+
+
+def verify(entry: Entry[Dataset]) -> Added:
+    """Read a dataset that is here and compare its content with the record."""
+    dataset, path = entry.value, place(entry)
+    if dataset.content is None:
+        result = store("data").verify(dataset.file, base=entry.base)
+        return Added(path if result.ok else None, result.expected, result.got)
+    if dataset.kind == "table":
+        got = hash_table(stream_csv(path))
+    else:
+        got = hash_arrays(read_arrays(path))
+    return Added(path if got == dataset.content else None, dataset.content, got)
+
+
+def load(entry: Entry[Dataset]) -> dict[str, Labelled]:
+    """Return the rows of a dataset: ``"train"``, and ``"test"`` where it has such a part.
+
+    Raises
+    ------
+    zoo_weights.WeightsError
+        If it is not here and cannot be fetched, or is not what its record says.
+    """
+    dataset, path = entry.value, _fetched(entry)
+    if dataset.kind == "table":
+        return _apart(dataset, _table(dataset, read_csv(path)))
+    return _parts(dataset, read_arrays(path), _words(entry))
+
+
+def _fetched(entry: Entry[Dataset]) -> Path:
+    dataset, path = entry.value, place(entry)
+    if path.is_file() and dataset.content is not None and not dataset.file.file:
+        return path
+    from zoo.model import download_progress
+
+    file = dataset.file
+    if dataset.content is None or file.file:
+        return store("data").fetch(file, base=entry.base, progress=download_progress(file.name))
+    if not file.urls:
+        origin = f"; it comes from {dataset.sources[0]}" if dataset.sources else ""
+        msg = (
+            f"dataset {dataset.name!r} is not here and has no address to download it from; add a "
+            f"copy with `zoo data add {dataset.name} FILE`{origin}"
+        )
+        raise InputError(msg, kind="not-here")
+    source = store("data").fetch(file, progress=download_progress(file.name))
+    result = add(entry, source)
+    if result.path is None:
+        msg = (
+            f"dataset {dataset.name!r}: {source} holds another content than the record says, "
+            f"expected {result.expected}, received {result.got}"
+        )
+        raise InputError(msg, kind="wrong-content")
+    return result.path
+
+
+def _read(dataset: Dataset, file: Path) -> Arrays:
+    from zoo_weights import hash_file
+
+    # Only a file that is Keras's own, byte for byte, may hold pickled lists.
+    own = file.is_file() and hash_file(file, "sha256")["sha256"] == dataset.file.sha256
+    return ragged(read_arrays(file, trusted=own))
+
+
+def _keep(entry: Entry[Dataset], content: bytes | Arrays) -> Path:
+    import numpy as np
+
+    from zoo_weights import atomic_write
+
+    path = place(entry)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(path) as temporary:
+        if isinstance(content, bytes):
+            temporary.write_bytes(content)
+        else:
+            with temporary.open("wb") as file:
+                np.savez(file, allow_pickle=False, **content)
+    return path
+
+
+def _words(entry: Entry[Dataset]) -> Mapping[str, int] | None:
+    record = entry.value.words
+    if record is None:
+        return None
+    path = store("data").fetch(record, base=entry.base)
+    words: dict[str, int] = json.loads(path.read_text(encoding="utf-8"))
+    return words
+
+
+def _table(dataset: Dataset, table: Table) -> Labelled:
+    target = dataset.target
+    labels = table.column(target) if target else [None] * len(table)
+    rest = {name: cells for name, cells in table.columns.items() if name != target}
+    return Labelled(Table(rest, table.problems), labels, dataset.name, target)
+
+
+def _parts(
+    dataset: Dataset, arrays: Arrays, words: Mapping[str, int] | None
+) -> dict[str, Labelled]:
+    """Return the parts of a dataset of arrays; names end in ``_train`` and ``_test``, or not."""
+
+    def rows(suffix: str) -> Labelled:
+        if dataset.kind == "images":
+            inputs: Any = arrays[f"x{suffix}"]
+        else:
+            inputs = shifted(arrays[f"x{suffix}_flat"], arrays[f"x{suffix}_offsets"])
+            inputs.words = words
+        return Labelled(inputs, arrays[f"y{suffix}"], dataset.name)
+
+    if "y_train" not in arrays:
+        return _apart(dataset, rows(""))
+    train = rows("_train")
+    if dataset.shuffle is not None:
+        train = train.take(permutation(len(train), dataset.shuffle))
+    return {"train": train, "test": rows("_test")}
+
+
+def _apart(dataset: Dataset, rows: Labelled) -> dict[str, Labelled]:
+    if dataset.shuffle is not None:
+        rows = rows.take(permutation(len(rows), dataset.shuffle))
+    if dataset.test is None:
+        return {"train": rows}
+    kept, held = divide(len(rows), dataset.test, seed=0)
+    return {"train": rows.take(kept), "test": rows.take(held)}

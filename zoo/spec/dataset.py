@@ -1,0 +1,63 @@
+"""``Dataset``: a named source of rows to learn from."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from zoo.spec.fields import Name, Record, Seed
+from zoo.spec.training import Split
+from zoo_weights.records import FileRecord
+
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
+
+
+class Dataset(Record, frozen=True, kw_only=True):
+    """A named source of rows to learn from.
+
+    Attributes
+    ----------
+    name
+        What recipes call it.
+    summary
+        One line for people.
+    kind
+        ``"table"``: a CSV file with a header. ``"images"``: uint8 arrays of pictures with integer
+        labels. ``"tokens"``: texts as word numbers with integer labels.
+    file
+        Where its bytes are and what they hash to.
+    content
+        SHA-256 over its arrays or cells (`zoo.data.content`): any file with this content is
+        accepted, whatever its container.
+    words
+        For tokens: the JSON file with the rank of each word.
+    target
+        For tables: the column to learn.
+    columns
+        For tables: names of the feature columns.
+    labels
+        Names of the classes, in the order of the integer labels.
+    shuffle
+        Seed with which the rows are put into a fixed order first, for datasets that are stored
+        class by class.
+    test
+        Rows kept for testing, where the files have no test part of their own.
+    licence, citation, sources
+        What one may do with it, whom to cite, where it comes from.
+    """
+
+    name: Name
+    file: FileRecord
+    kind: Literal["table", "images", "tokens"] = "table"
+    summary: str = ""
+    content: Sha256 | None = None
+    words: FileRecord | None = None
+    target: str | None = None
+    columns: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    shuffle: Seed | None = None
+    test: Split | None = None
+    licence: str = ""
+    citation: str = ""
+    sources: tuple[str, ...] = ()

@@ -1,0 +1,109 @@
+"""The training recipe and how rows are held out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, field
+
+from zoo.spec.component import Component
+from zoo.spec.fields import Fraction, Positive, Record, Seed, name_components
+
+
+class Split(Record, frozen=True, kw_only=True):
+    """Which rows are held out.
+
+    ``numpy.random.RandomState(seed).permutation`` orders the rows and the last of them are held
+    out, as Keras's and many a tutorial's loaders do: a seed here means their rows.
+
+    Attributes
+    ----------
+    held
+        Share of the rows, or how many.
+    order
+        Whether the rows are taken in random order, or the first or last ones are held out.
+    seed
+        Seed of the random order; the run's own if not given.
+    """
+
+    held: Fraction | Positive
+    order: Literal["random", "first", "last"] = "random"
+    seed: Seed | None = None
+
+
+class EarlyStopping(Record, frozen=True, kw_only=True):
+    """When to stop before all epochs are over.
+
+    Attributes
+    ----------
+    patience
+        Epochs without improvement after which training stops.
+    min_delta
+        What counts as an improvement: more than this.
+    monitor
+        Keras's name of the figure that is watched; lower is better for losses and errors,
+        higher for accuracies.
+    restore_best
+        Whether the weights of the best epoch are the result, or those of the last.
+    """
+
+    patience: Positive
+    min_delta: Annotated[float, Meta(ge=0.0)] = 0.0
+    monitor: str = "val_loss"
+    restore_best: bool = True
+
+
+class Training(Record, frozen=True, kw_only=True):
+    """The training recipe.
+
+    Attributes
+    ----------
+    dataset
+        Name of the registered dataset that is used unless other data are given.
+    target
+        Column to learn, for tables; the dataset's own unless named here.
+    loss, optimizer, metrics
+        Keras names with their options.
+    epochs, batch_size
+        Passes over the data; samples a step.
+    shuffle
+        Whether the rows are put into a new order each epoch.
+    validation
+        Rows held out of the training part: a share of them, drawn with the run's seed, or a
+        `Split`; none if not given.
+    folds
+        Into how many parts the rows are cut for cross-validation, where the recipe asks for that.
+    early_stopping
+        When to stop before all epochs are over.
+    class_weights
+        How much a row of each class counts, by the class's label; 1 where not given.
+    weights
+        Tag of the weights that training starts from; ``"none"`` starts from random ones.
+    freeze
+        Layers that are not trained: names (with ``*``), or the number of first layers.
+    seeds
+        Seeds known to be alive, for each backend; the first is the default one.
+    """
+
+    loss: Component
+    dataset: str | None = None
+    target: str | None = None
+    optimizer: Component = field(default_factory=lambda: Component("adam"))
+    metrics: tuple[Component, ...] = ()
+    epochs: Positive = 1
+    batch_size: Positive = 32
+    shuffle: bool = True
+    validation: Fraction | Split | None = None
+    folds: Annotated[int, Meta(ge=2)] | None = None
+    early_stopping: EarlyStopping | None = None
+    class_weights: dict[str, Annotated[float, Meta(ge=0.0)]] = {}  # noqa: RUF012
+    weights: str = "none"
+    freeze: tuple[str, ...] | Annotated[int, Meta(ge=0)] = ()
+    seeds: dict[str, tuple[Seed, ...]] = {}  # noqa: RUF012
+
+    def __post_init__(self) -> None:
+        name_components(self, "loss", "optimizer")
+        if isinstance(self.metrics, list | tuple):
+            metrics = tuple(Component(m) if isinstance(m, str) else m for m in self.metrics)
+            msgspec.structs.force_setattr(self, "metrics", metrics)

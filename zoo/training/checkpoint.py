@@ -1,0 +1,159 @@
+"""``checkpoint.h5``: everything a killed training needs to go on as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import UsageError
+from zoo.runtime.backend import keras
+from zoo.training.run import CHECKPOINT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from zoo_weights import Slot
+
+SHARE = 0.05
+"""How much of the training's time may go into checkpoints."""
+
+LEAST = 1.0
+"""Seconds between two checkpoints, at least."""
+
+
+@dataclass
+class Progress:
+    """Where a training stands after a whole epoch.
+
+    Attributes
+    ----------
+    epochs
+        Epochs that are over.
+    history
+        Keras's logs so far.
+    stopping
+        State of early stopping.
+    """
+
+    epochs: int = 0
+    history: dict[str, list[float]] = field(default_factory=dict)
+    stopping: dict[str, Any] = field(default_factory=dict)
+
+
+class Checkpoint:
+    """Writes checkpoints of a network in training, and reads them back.
+
+    Parameters
+    ----------
+    folder
+        The run folder.
+    network
+        The compiled network.
+    identity
+        What has to be the same when training goes on: spec, seed, backend, rows.
+    """
+
+    def __init__(self, folder: Path, network: Any, identity: dict[str, Any]) -> None:
+        self.path = folder / CHECKPOINT
+        self.network = network
+        self.identity = identity
+        self.best: list[Any] = []
+        self._last = time.monotonic()
+        self._cost = 0.0
+
+    def save(self, progress: Progress, *, now: bool = False) -> None:
+        """Write a checkpoint, unless the last one was too short a time ago."""
+        from zoo_weights import write_bundle
+
+        numpy = keras().ops.convert_to_numpy
+        begin = time.monotonic()
+        if not now and begin - self._last < max(LEAST, self._cost / SHARE):
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        headers = {
+            "identity": json.dumps(self.identity),
+            "progress": json.dumps(vars(progress)),
+            "best": json.dumps(bool(self.best)),
+        }
+        write_bundle(self.path, headers, [(slot, numpy(value)) for slot, value in self._values()])
+        self._last = time.monotonic()
+        self._cost = self._last - begin
+
+    def restore(self) -> Progress:
+        """Read the checkpoint into the network; nothing happens where there is none.
+
+        Raises
+        ------
+        UsageError
+            If the checkpoint belongs to another training.
+        """
+        from zoo_weights import read_headers, read_weights
+
+        if not self.path.is_file():
+            return Progress()
+        headers = read_headers(self.path)
+        identity = json.loads(headers["identity"])
+        for name, value in self.identity.items():
+            if identity.get(name) != value:
+                msg = (
+                    f"{self.path}: was begun with another {name}: {identity.get(name)!r}, "
+                    f"now {value!r}; resume with the same one, or train into another folder"
+                )
+                raise UsageError(msg)
+        progress = Progress(**json.loads(headers["progress"]))
+        if headers["best"] == "true":
+            self.best = [variable.value for variable in self.network.weights]
+        slots = [slot for slot, _ in self._values()]
+        variables = self._variables()
+        for position, array in read_weights(self.path, slots, format="bundle"):
+            if position < len(variables):
+                variables[position].assign(array)
+            else:
+                self.best[position - len(variables)] = array
+        return progress
+
+    def remember_best(self) -> None:
+        """Keep a copy of the present weights as the best so far."""
+        import numpy as np
+
+        numpy = keras().ops.convert_to_numpy
+        self.best = [np.array(numpy(variable.value)) for variable in self.network.weights]
+
+    def restore_best(self) -> None:
+        """Give the network the best weights, where some were kept."""
+        for variable, value in zip(self.network.weights, self.best, strict=False):
+            variable.assign(value)
+
+    def remove(self) -> None:
+        """Remove the checkpoint of a training that is over."""
+        self.path.unlink(missing_ok=True)
+
+    def _variables(self) -> list[Any]:
+        # `variables` holds what `weights` does not: the state of dropout's random numbers.
+        return [*self.network.variables, *self.network.optimizer.variables]
+
+    def _values(self) -> Iterator[tuple[Slot, Any]]:
+        from zoo_weights import Slot
+
+        def slot(group: str, index: int, variable: Any) -> Slot:
+            shape, dtype = tuple(variable.shape), str(variable.dtype)
+            place = f"{group}/vars/{index}"
+            return Slot(group, index, variable.path, shape, dtype, place)
+
+        for index, variable in enumerate(self._variables()):
+            yield slot("training", index, variable), variable.value
+        for index, (variable, value) in enumerate(
+            zip(self.network.weights, self.best, strict=False)
+        ):
+            yield slot("best", index, variable), value
+
+
+def identity_of(path: Path) -> dict[str, Any]:
+    """Return what a checkpoint's training was begun with."""
+    from zoo_weights import read_headers
+
+    identity: dict[str, Any] = json.loads(read_headers(path)["identity"])
+    return identity

@@ -1,0 +1,157 @@
+"""How rows reach Keras's ``fit``: in an order that the seed and the number of the epoch fix.
+
+So a training that was killed goes on exactly where it was, and all backends see the same batches.
+Keras's own loop stays in charge: callbacks, metrics, validation and history are its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from zoo.runtime.backend import chosen_backend, keras
+from zoo.runtime.seeding import seed_epoch
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(slots=True)
+class Feed:
+    """The training rows and their order.
+
+    Attributes
+    ----------
+    arrays
+        Inputs, targets and, where classes have weights, a weight for each row.
+    batch_size
+        Rows of a step; the last step of an epoch may have fewer.
+    seed
+        Seed of the order, and of whatever else is drawn in an epoch.
+    shuffle
+        Whether there is an order of its own for each epoch.
+    epoch
+        Number of the present epoch, from 0.
+    """
+
+    arrays: tuple[NDArray[Any], ...]
+    batch_size: int
+    seed: int
+    shuffle: bool = True
+    epoch: int = 0
+
+    def __len__(self) -> int:
+        return len(self.arrays[0])
+
+    def order(self) -> NDArray[np.int64]:
+        """Return the row numbers of the present epoch."""
+        import numpy as np
+
+        if not self.shuffle:
+            return np.arange(len(self))
+        return np.random.default_rng([self.seed, self.epoch]).permutation(len(self))
+
+    def data_for(self, network: Any) -> Any:
+        """Return what ``fit`` takes as ``x`` on the backend in use; prepares the network for it."""
+        prepare: Callable[[Feed, Any], Any] = {
+            "jax": _for_jax,
+            "tensorflow": _for_tensorflow,
+            "torch": _for_torch,
+        }[chosen_backend()]
+        return prepare(self, network)
+
+    def callback(self) -> Any:
+        """Return the Keras callback that tells the feed which epoch begins."""
+        feed = self
+
+        class Begin(keras().callbacks.Callback):  # type: ignore[misc]
+            def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+                feed.epoch = epoch
+                seed_epoch(feed.seed, epoch)
+
+        return Begin()
+
+
+def _for_jax(feed: Feed, network: Any) -> Any:
+    """Compile a whole epoch into one program that scans over Keras's own ``train_step``.
+
+    A step of a small network costs far less than its dispatch; here an epoch is dispatched once.
+    """
+    import jax
+
+    arrays = [jax.device_put(array) for array in feed.arrays]
+    size = feed.batch_size
+    steps, rest = divmod(len(feed), size)
+
+    def batch(arrays: list[Any], rows: Any) -> tuple[Any, ...]:
+        x, *others = (array[rows] for array in arrays)
+        return (x.astype(network.inputs[0].dtype), *others)
+
+    def epoch(state: Any, arrays: list[Any], order: Any) -> Any:
+        def step(state: Any, rows: Any) -> Any:
+            logs, state = network.train_step(state, batch(arrays, rows))
+            return state, logs
+
+        logs: Any = None
+        if steps:
+            state, each = jax.lax.scan(step, state, order[: steps * size].reshape(steps, size))
+            logs = jax.tree.map(lambda values: values[-1], each)  # metrics add up as they go
+        if rest:
+            state, logs = step(state, order[steps * size :])
+        return logs, state
+
+    compiled = jax.jit(epoch, donate_argnums=0)
+    network._symbolic_build(data_batch=tuple(array[:1] for array in feed.arrays))
+    network.train_function = lambda state, iterator: compiled(state, arrays, next(iterator)[0])
+
+    class Orders(keras().utils.PyDataset):  # type: ignore[misc]
+        """One item an epoch: the order of its rows."""
+
+        def __len__(self) -> int:
+            return 1
+
+        def __getitem__(self, index: int) -> tuple[Any]:
+            return (feed.order().astype("int32"),)
+
+    return Orders()
+
+
+def _for_tensorflow(feed: Feed, network: Any) -> Any:
+    """Gather the rows in TensorFlow's own pipeline; only their numbers come from Python."""
+    import tensorflow as tf
+
+    arrays = [tf.constant(array) for array in feed.arrays]
+
+    def batch(rows: Any) -> tuple[Any, ...]:
+        return tuple(tf.gather(array, rows) for array in arrays)
+
+    def orders() -> Any:
+        yield feed.order()
+
+    rows = tf.data.Dataset.from_generator(orders, output_signature=tf.TensorSpec((None,), tf.int64))
+    data = rows.unbatch().batch(feed.batch_size).map(batch).prefetch(2)
+    return data.apply(tf.data.experimental.assert_cardinality(-(-len(feed) // feed.batch_size)))
+
+
+def _for_torch(feed: Feed, network: Any) -> Any:
+    """Cut the rows into batches in Python."""
+
+    class Batches(keras().utils.PyDataset):  # type: ignore[misc]
+        """The batches of the present epoch."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self._order = (-1, feed.order())
+
+        def __len__(self) -> int:
+            return -(-len(feed) // feed.batch_size)
+
+        def __getitem__(self, index: int) -> tuple[Any, ...]:
+            if self._order[0] != feed.epoch:
+                self._order = (feed.epoch, feed.order())
+            rows = self._order[1][index * feed.batch_size : (index + 1) * feed.batch_size]
+            return tuple(array[rows] for array in feed.arrays)
+
+    return Batches()
