@@ -21,6 +21,7 @@ COMMANDS = {
     "predict": "Predict rows of a table, or pictures.",
     "train": "Train a model by its recipe.",
     "evaluate": "Measure a trained model on labelled data.",
+    "reproduce": "Train anew and compare with the published figures.",
     "data": "List, show, add and verify datasets.",
     "weights": "Fetch, add, verify and remove weights files.",
     "plugins": "Show the plugins and what is wrong with them.",

@@ -19,6 +19,8 @@ def register_models(register: Register) -> None:
 
     for spec in models():
         register(spec)
+    for name in ("mlp-mnist", "cnn-mnist", "rnn-mnist"):
+        register(f"models/{name}.toml")
 
 
 @zoo.hookimpl
@@ -26,12 +28,15 @@ def register_architectures(register: Register) -> None:
     """Name the functions that build the networks."""
     register("application", "zoo_vision.applications:application")
     register("efficientnet-lite0", "zoo_vision.efficientnet_lite:efficientnet_lite0")
+    register("cnn", "zoo_vision.small:cnn")
+    register("row-rnn", "zoo_vision.small:row_rnn")
 
 
 @zoo.hookimpl
 def register_preprocessors(register: Register) -> None:
     """Name what turns photos into tensors."""
     register("image", "zoo_vision.image:Image")
+    register("digit", "zoo_vision.digits:Digit")
 
 
 @zoo.hookimpl
@@ -39,3 +44,25 @@ def register_decoders(register: Register) -> None:
     """Name what turns outputs into classes: ImageNet's, or those of one's own folders."""
     register("imagenet", "zoo_vision.labels:ImageNet")
     register("classes", "zoo.decoders:Classes")
+
+
+@zoo.hookimpl
+def register_datasets(register: Register) -> None:
+    """Declare MNIST; it is downloaded, or added from a file of one's own."""
+    register(
+        zoo.Dataset(
+            name="mnist",
+            kind="images",
+            summary="70,000 handwritten digits of 28 x 28 grey pixels",
+            file=zoo.FileRecord(
+                urls=("https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz",),
+                sha256="731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
+                bytes=11490434,
+            ),
+            content="8fc8fc4f0343f34ece1fcfdfb65f0801fac48030ce7c70e62bbb62f64ee2e65b",
+            labels=tuple("0123456789"),
+            licence="CC BY-SA 3.0",
+            citation="LeCun, Cortes and Burges, The MNIST database of handwritten digits",
+            sources=("https://yann.lecun.com/exdb/mnist/",),
+        )
+    )

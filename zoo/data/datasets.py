@@ -113,14 +113,20 @@ def _fetched(entry: Entry[Dataset]) -> Path:
     file = dataset.file
     if dataset.content is None or file.file:
         return store("data").fetch(file, base=entry.base, progress=download_progress(file.name))
-    if not file.urls:
+    from zoo_weights import FetchError
+
+    try:
+        source = store("data").fetch(file, progress=download_progress(file.name))
+    except FetchError as error:
+        reason = (
+            f"could not be fetched ({error})" if file.urls else "has no address to fetch it from"
+        )
         origin = f"; it comes from {dataset.sources[0]}" if dataset.sources else ""
         msg = (
-            f"dataset {dataset.name!r} is not here and has no address to download it from; add a "
-            f"copy with `zoo data add {dataset.name} FILE`{origin}"
+            f"dataset {dataset.name!r} is not here and {reason}; add a copy with "
+            f"`zoo data add {dataset.name} FILE`{origin}"
         )
-        raise InputError(msg, kind="not-here")
-    source = store("data").fetch(file, progress=download_progress(file.name))
+        raise InputError(msg, kind="not-here") from None
     result = add(entry, source)
     if result.path is None:
         msg = (

@@ -19,7 +19,11 @@ class Figure(Record, frozen=True, kw_only=True):
     metric
         Keras's name of the metric, for instance ``"accuracy"``.
     on
-        The part of the data it is measured on.
+        What it is measured on: a part of the data with the final weights; ``"folds"``, the mean
+        over the folds; ``"weights"``, where `metric` names a weight (``"output/kernel"``) of one
+        number.
+    best
+        Whether the best epoch counts instead of the final weights.
     published
         The figure as its source printed it; absent where the source printed none.
     at_least, at_most
@@ -29,7 +33,8 @@ class Figure(Record, frozen=True, kw_only=True):
     """
 
     metric: str
-    on: Literal["train", "validation", "test"] = "train"
+    on: Literal["train", "validation", "test", "folds", "weights"] = "train"
+    best: bool = False
     published: float | None = None
     at_least: float | None = None
     at_most: float | None = None

@@ -10,7 +10,7 @@ from zoo.errors import SpecError, UsageError, did_you_mean
 from zoo.spec.component import Component
 from zoo.spec.model import ModelSpec
 from zoo.spec.toml import spec_from, spec_to
-from zoo.spec.training import Training
+from zoo.spec.training import EarlyStopping, Split, Training
 
 OptionsOf = Callable[[str, Component], Iterable[str]]
 """Returns the options of the component at a path of the spec (``"training.optimizer"``)."""
@@ -59,6 +59,8 @@ def _component_at(spec: ModelSpec, path: str) -> Component | None:
 def _resolve(key: str, spec: ModelSpec, options_of: OptionsOf) -> str:
     paths = [name for name in ModelSpec.__struct_fields__ if name not in ("weights", "figures")]
     paths += [f"training.{name}" for name in Training.__struct_fields__]
+    paths += [f"training.early_stopping.{name}" for name in EarlyStopping.__struct_fields__]
+    paths += [f"training.validation.{name}" for name in Split.__struct_fields__]
     for path in COMPONENTS:
         component = _component_at(spec, path)
         if component is not None:
@@ -66,7 +68,7 @@ def _resolve(key: str, spec: ModelSpec, options_of: OptionsOf) -> str:
                 f"{path}.{name}" for name in (*component.config, *options_of(path, component))
             ]
     paths = list(dict.fromkeys(paths))
-    if key in paths or key.startswith("training.seeds."):
+    if key in paths or key.startswith(("training.seeds.", "training.class_weights.")):
         return key
     matches = [path for path in paths if path.endswith(f".{key}")]
     if len(matches) == 1:

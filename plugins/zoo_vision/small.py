@@ -1,0 +1,101 @@
+"""Small networks for small pictures: convolutions one after the other, and rows read in turn."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import keras
+from keras import layers
+
+
+def cnn(
+    input_shape: tuple[int, ...],
+    units: int,
+    filters: list[int],
+    kernels: int | list[int] = 3,
+    strides: int | list[int] = 1,
+    pools: int | list[int] = 2,
+    dropout: float = 0.0,
+    output_activation: str = "softmax",
+) -> keras.Model:
+    """Return convolutions with pooling between them, and a dense classifier.
+
+    Parameters
+    ----------
+    input_shape
+        (height, width, channels).
+    units
+        Width of the output.
+    filters
+        Filters of each convolution.
+    kernels, strides
+        Side of the kernels and step of the convolutions, one for all or one for each.
+    pools
+        Side of the max-pooling behind each convolution, one for all or one for each; 1 for none.
+    dropout
+        Fraction of the features dropped in front of the classifier while training.
+    output_activation
+        Keras name of the output's activation.
+
+    Raises
+    ------
+    ValueError
+        If a list has not one number for each convolution.
+    """
+    inputs = keras.Input(input_shape, name="input")
+    x = inputs
+    steps = [_each(name, value, filters) for name, value in
+             (("kernels", kernels), ("strides", strides), ("pools", pools))]  # fmt: skip
+    for number, (width, kernel, stride, pool) in enumerate(zip(filters, *steps, strict=True), 1):
+        x = layers.Conv2D(
+            width, kernel, strides=stride, activation="relu", name=f"convolution_{number}"
+        )(x)
+        if pool > 1:
+            x = layers.MaxPooling2D(pool, name=f"pool_{number}")(x)
+    x = layers.Flatten(name="flatten")(x)
+    if dropout:
+        x = layers.Dropout(dropout, name="dropout")(x)
+    outputs = layers.Dense(units, activation=output_activation, name="output")(x)
+    return keras.Model(inputs, outputs, name="cnn")
+
+
+def row_rnn(
+    input_shape: tuple[int, ...],
+    units: int,
+    width: int,
+    cell: Literal["simple", "gru", "lstm"] = "simple",
+    dropout: float = 0.0,
+    output_activation: str = "softmax",
+) -> keras.Model:
+    """Return a recurrent layer that reads a picture row by row, and a dense classifier.
+
+    Parameters
+    ----------
+    input_shape
+        (rows, columns).
+    units
+        Width of the output.
+    width
+        Units of the recurrent layer.
+    cell
+        Kind of the recurrent layer.
+    dropout
+        Fraction of the last state dropped while training.
+    output_activation
+        Keras name of the output's activation.
+    """
+    kinds: dict[str, Any] = {"simple": layers.SimpleRNN, "gru": layers.GRU, "lstm": layers.LSTM}
+    inputs = keras.Input(input_shape, name="input")
+    x = kinds[cell](width, name="rows")(inputs)
+    if dropout:
+        x = layers.Dropout(dropout, name="dropout")(x)
+    outputs = layers.Dense(units, activation=output_activation, name="output")(x)
+    return keras.Model(inputs, outputs, name="row_rnn")
+
+
+def _each(name: str, value: int | list[int], filters: list[int]) -> list[int]:
+    values = [value] * len(filters) if isinstance(value, int) else list(value)
+    if len(values) != len(filters) or min(values, default=1) < 1:
+        msg = f"{name} must be one positive number, or {len(filters)} of them, received {value}"
+        raise ValueError(msg)
+    return values

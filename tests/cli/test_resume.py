@@ -1,0 +1,92 @@
+"""A training that was killed, and `zoo reproduce`."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ZOO = [sys.executable, "-c", "from zoo_cli.main import main; main()"]
+
+
+def test_killed_and_resumed_equals_unbroken(cli, tmp_path: Path) -> None:
+    """SIGKILL leaves no chance to say goodbye: what counts is on the disk already."""
+    arguments = ["train", "mlp-pima", "--seed", "3", "--set", "validation=0.2"]
+    arguments += ["--set", "early_stopping={patience=100000}", "--epochs", "12000"]
+    process = subprocess.Popen(
+        [*ZOO, *arguments, "-o", "run"], cwd=tmp_path, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "run" / "checkpoint.h5").exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "run" / "model.zoo").exists()
+
+    other = cli("train", "mlp-pima", "--epochs", "40", "-o", "run", "--resume")
+    assert other.status == 2
+    assert "was begun with another spec" in other.err
+
+    from zoo_weights import read_headers
+
+    done = json.loads(read_headers(tmp_path / "run" / "checkpoint.h5")["progress"])["epochs"]
+    assert 0 < done < 12000
+    # The rest would take too long: what was done is compared with an unbroken run's beginning.
+    history = json.loads(read_headers(tmp_path / "run" / "checkpoint.h5")["progress"])["history"]
+    arguments[-1] = str(done)
+    assert cli(*arguments, "-o", "unbroken").status == 0
+    lines = (tmp_path / "unbroken" / "history.csv").read_text().splitlines()
+    names = lines[0].split(",")[1:]
+    last = dict(zip(names, map(float, lines[-1].split(",")[1:]), strict=True))
+    assert len(lines) == done + 1
+    for name, values in history.items():
+        assert values[-1] == pytest.approx(last[name], abs=1e-4)
+
+
+def test_resume_without_a_folder_takes_the_last_unfinished_run(cli, tmp_path: Path) -> None:
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / "file.txt").write_text("x")
+    done = cli("train", "mlp-pima", "--epochs", "1", "-o", "odd", "--resume")
+    assert done.status == 2
+    assert "holds no run to go on with" in done.err
+    first = cli("train", "mlp-pima", "--epochs", "2", "--resume")
+    assert first.status == 0  # nothing to resume: a new run
+    assert len(list((tmp_path / "runs" / "mlp-pima").iterdir())) == 1
+
+
+def test_reproduce_prints_claimed_beside_measured(cli, tmp_path: Path) -> None:
+    done = cli("reproduce", "mlp-pima", "--seeds", "2", "--set", "epochs=1")
+    assert done.status == 1  # one epoch does not reach the figure
+    lines = done.out.splitlines()
+    assert lines[0].startswith("mlp-pima on jax, seeds 3, ")
+    assert lines[1].split()[:4] == ["figure", "published", "bound", "median"]
+    assert "0.7826" in lines[2]
+    assert lines[2].endswith("OUT")
+    assert sum(line.strip().startswith("run: runs/mlp-pima/") for line in lines) == 2
+    record = json.loads(
+        cli("reproduce", "mlp-pima", "--seeds", "1", "--set", "epochs=1", "--format", "json").out
+    )[0]
+    assert record["figures"][0]["published"] == 0.7826
+    assert record["passed"] is False
+    assert (Path(record["runs"][0]) / "model.zoo").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ([], "name the models to reproduce, or say --all"),
+        (["vgg16"], "vgg16 has no recipe to reproduce"),
+        (["mlp-pma"], "Did you mean 'mlp-pima'?"),
+    ],
+)
+def test_what_cannot_be_reproduced(cli, arguments: list[str], text: str) -> None:
+    done = cli("reproduce", *arguments)
+    assert done.status == 2
+    assert text in done.err

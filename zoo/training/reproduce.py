@@ -1,0 +1,190 @@
+"""Reproducing a model's published figures: train anew, measure, compare."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zoo.api import spec_and_base
+from zoo.errors import UsageError
+from zoo.runtime.backend import chosen_backend
+from zoo.spec.model import Figure, ModelSpec
+from zoo.training.run import Run
+from zoo.training.train import train_spec
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A published figure and what the runs of a reproduction reached.
+
+    Attributes
+    ----------
+    figure
+        The claim.
+    values
+        What each run reached, in the order of the seeds.
+    """
+
+    figure: Figure
+    values: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """The value that is judged."""
+        return statistics.median(self.values)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the median is within the bounds; a better figure passes."""
+        low, high = self.figure.at_least, self.figure.at_most
+        return (low is None or self.median >= low) and (high is None or self.median <= high)
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """All figures of one model, measured anew.
+
+    Attributes
+    ----------
+    model, backend
+        What was trained on what.
+    seeds
+        Seeds of the runs; fixed in advance by the spec.
+    runs
+        Folders of the runs that were judged.
+    figures
+        Every figure of the spec with its measurements.
+    """
+
+    model: str
+    backend: str
+    seeds: tuple[int, ...]
+    runs: tuple[Path, ...]
+    figures: tuple[Measured, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every figure is within its bounds."""
+        return all(measured.passed for measured in self.figures)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record that ``zoo reproduce --format json`` prints."""
+        return {
+            "model": self.model,
+            "backend": self.backend,
+            "seeds": list(self.seeds),
+            "runs": [str(path) for path in self.runs],
+            "passed": self.passed,
+            "figures": [
+                {
+                    "metric": measured.figure.metric,
+                    "on": measured.figure.on,
+                    "best": measured.figure.best,
+                    "published": measured.figure.published,
+                    "at_least": measured.figure.at_least,
+                    "at_most": measured.figure.at_most,
+                    "source": measured.figure.source,
+                    "values": list(measured.values),
+                    "median": measured.median,
+                    "passed": measured.passed,
+                }
+                for measured in self.figures
+            ],
+        }
+
+
+def reproducible() -> list[str]:
+    """Return the names of the models that have a recipe and figures to reach."""
+    from zoo.registry.registry import registry
+
+    models = registry().models
+    return [name for name in models.names() if _has_figures(models.find(name).value)]
+
+
+def _has_figures(spec: ModelSpec) -> bool:
+    return spec.training is not None and bool(spec.figures)
+
+
+def reproduce(
+    name: str,
+    *,
+    seeds: int | None = None,
+    settings: Sequence[str] = (),
+    finished: Callable[[Run], None] = lambda run: None,
+) -> Reproduction:
+    """Train a model by its recipe, once for each seed, and compare its figures.
+
+    Parameters
+    ----------
+    name
+        Name of a model, or path of a ``SPEC.toml``.
+    seeds
+        How many seeds: the first of the spec's list, and further ones counted on from 1 where the
+        list is shorter; the whole list if not given.
+    settings
+        ``KEY=VALUE`` strings, as ``--set`` takes them.
+    finished
+        Called with each run.
+
+    Raises
+    ------
+    UsageError
+        If the model has no recipe or no figures.
+    """
+    spec, base = spec_and_base(name)
+    if spec.training is None or not spec.figures:
+        msg = f"{name} has no {'recipe' if spec.training is None else 'figures'} to reproduce"
+        raise UsageError(msg)
+    backend = chosen_backend()
+    chosen = _seeds(spec.training.seeds.get(backend, ()), seeds)
+    runs = []
+    for seed in chosen:
+        runs.append(train_spec(spec, seed=seed, settings=settings, base=base))
+        finished(runs[-1])
+    measured = tuple(
+        Measured(figure, tuple(value_of(figure, run) for run in runs)) for figure in spec.figures
+    )
+    paths = tuple(run.path for run in runs)
+    return Reproduction(spec.name, backend, chosen, paths, measured)
+
+
+def _seeds(listed: Sequence[int], count: int | None) -> tuple[int, ...]:
+    if count is None:
+        return tuple(listed) or (1, 2, 3)
+    further = (seed for seed in range(1, 2**32) if seed not in listed)
+    return tuple([*listed, *(next(further) for _ in range(count - len(listed)))][:count])
+
+
+def value_of(figure: Figure, run: Run) -> float:
+    """Return what a run reached of a figure.
+
+    Raises
+    ------
+    UsageError
+        If the run did not measure it.
+    """
+    if figure.on == "weights":
+        return _weight(run, figure.metric)
+    if figure.best:
+        name = figure.metric if figure.on == "train" else f"val_{figure.metric}"
+        if name in run.history:
+            return (max if figure.at_most is None else min)(run.history[name])
+    values = run.metrics.get(figure.on, {})
+    if figure.metric not in values:
+        known = ", ".join(f"{part}: {'/'.join(found)}" for part, found in run.metrics.items())
+        msg = f"{run.spec.name}: {figure.metric} on {figure.on} was not measured; there are {known}"
+        raise UsageError(msg)
+    return float(values[figure.metric])
+
+
+def _weight(run: Run, name: str) -> float:
+    from zoo.runtime.network import values
+
+    for slot, array in values(run.model.keras):
+        if f"{slot.layer}/{slot.name}" == name and array.size == 1:
+            return float(array.reshape(()))
+    msg = f"{run.spec.name}: has no weight {name!r} of one number"
+    raise UsageError(msg)
