@@ -14,6 +14,7 @@ from zoo.components import Classifier, Decoder, Preprocessor, Regressor
 from zoo.construct import construct
 from zoo.data.inputs import Input, fetch_url, is_url
 from zoo.data.table import Table, stream_csv, take
+from zoo.data.tokens import read_lines
 from zoo.errors import InputError, UsageError, WeightsMissing
 from zoo.registry.registry import registry
 from zoo.results import Classification, Failure, RowResult
@@ -221,13 +222,14 @@ class Model:
                 )
 
     def predict(self, inputs: Any, *, batch_size: int = 1024) -> list[RowResult]:
-        """Predict rows of a table.
+        """Predict rows of a table, or texts.
 
         Parameters
         ----------
         inputs
-            Path of a CSV file, a pandas or polars frame, a list of dicts, or a list (or 2-D
-            array) of rows in the order of the model's columns.
+            For tables: path of a CSV file, a pandas or polars frame, a list of dicts, or a list
+            (or 2-D array) of rows in the order of the model's columns. For texts: a text, a list
+            of them (or of lists of word numbers), or the `Path` of a file with one text per line.
 
         Returns
         -------
@@ -264,6 +266,12 @@ class Model:
             }
 
     def _chunks(self, inputs: Any, size: int) -> Iterator[Any]:
+        if self.preprocessor.kind == "text":
+            # A str is a text here, never a path or a URL.
+            if isinstance(inputs, Path) or hasattr(inputs, "readline"):
+                inputs = read_lines(inputs)
+            yield from _batched([inputs] if isinstance(inputs, str) else inputs, size)
+            return
         if self.preprocessor.kind == "table":
             if isinstance(inputs, str | PathLike):
                 yield from stream_csv(Path(inputs), size)

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import gzip
 import io
+import lzma
 import math
 import pickle
 import re
 import struct
 import zipfile
+import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from zoo.errors import InputError
 
@@ -26,6 +28,12 @@ Arrays = dict[str, "NDArray[Any]"]
 
 MAX_BYTES = 4 << 30
 """Bound of the arrays of one file: a small file can declare huge ones."""
+
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, TypeError,
+    RuntimeError, MemoryError, struct.error,
+)  # fmt: skip
+"""What reading a damaged or hostile archive raises; encrypted ones raise RuntimeError."""
 
 _IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 _IDX_NAMES = {
@@ -61,12 +69,15 @@ def read_arrays(path: Path, *, trusted: bool = False) -> Arrays:
                 entry.filename.removesuffix(".npy"): _read_npy(archive.read(entry), trusted)
                 for entry in archive.infolist()
             }
-    except (zipfile.BadZipFile, ValueError, EOFError, pickle.UnpicklingError) as error:
+    except _DAMAGE as error:
         msg = f"{path}: is no npz file of plain arrays ({error})"
         raise InputError(msg, kind="bad-container") from None
     except OSError as error:
-        msg = f"{path}: cannot be read, {error.strerror or error}"
-        raise InputError(msg, kind="unreadable") from None
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: OSError) -> InputError:
+    return InputError(f"{path}: cannot be read, {error.strerror or error}", kind="unreadable")
 
 
 def _read_npy(data: bytes, trusted: bool) -> NDArray[Any]:
@@ -86,8 +97,8 @@ def _read_npy(data: bytes, trusted: bool) -> NDArray[Any]:
     if dtype.kind not in "biuf":
         msg = f"it holds an array of {dtype}, expected numbers"
         raise ValueError(msg)
-    array = np.frombuffer(file.read(), dtype)[: math.prod(shape)]
-    return array.reshape(shape, order="F" if fortran else "C")
+    order: Literal["F", "C"] = "F" if fortran else "C"
+    return np.ndarray(shape, dtype, buffer=data, offset=file.tell(), order=order)
 
 
 class _Unpickler(pickle.Unpickler):
@@ -115,7 +126,11 @@ class _Unpickler(pickle.Unpickler):
     def load_array(self, shape: tuple[int, ...]) -> NDArray[Any]:
         import numpy as np
 
-        array = self.load()
+        try:
+            array = self.load()
+        except Exception as error:  # a hostile pickle can make any of them
+            msg = f"its pickle is refused: {error}"
+            raise ValueError(msg) from None
         if not isinstance(array, np.ndarray) or array.shape != shape:
             msg = "its pickle is no array of the shape it declares"
             raise ValueError(msg)
@@ -133,7 +148,11 @@ def _reconstruct(kind: Any, shape: Any, code: Any) -> NDArray[Any]:
 
 def _read_idx_folder(folder: Path) -> Arrays:
     arrays: Arrays = {}
-    for file in sorted(folder.iterdir()):
+    try:
+        files = sorted(folder.iterdir())
+    except OSError as error:
+        raise _unreadable(folder, error) from None
+    for file in files:
         for prefix, name in _IDX_NAMES.items():
             if file.name.startswith(prefix) and file.is_file():
                 arrays[name] = _read_idx(file)
@@ -158,7 +177,7 @@ def _read_idx(path: Path) -> NDArray[Any]:
             if zero or size > MAX_BYTES:
                 raise ValueError
             array = np.frombuffer(file.read(size), dtype).reshape(shape)
-    except (OSError, EOFError, KeyError, ValueError, struct.error):
+    except (OSError, EOFError, KeyError, ValueError, struct.error, zlib.error):
         msg = f"{path}: is no IDX file, or damaged"
         raise InputError(msg, kind="bad-container") from None
     return array

@@ -48,7 +48,7 @@ def hash_table(tables: Iterable[Table]) -> str:
     for table in tables:
         if names is None:
             names = list(table.columns)
-            digest.update("\x1f".join(names).encode() + b"\n")
+            digest.update("\x1f".join(map(_text, names)).encode() + b"\n")
         for row in zip(*table.columns.values(), strict=True):
             digest.update("\x1f".join(map(_cell, row)).encode() + b"\n")
     return digest.hexdigest()
@@ -58,4 +58,9 @@ def _cell(cell: Any) -> str:
     try:
         return repr(float(cell))
     except (TypeError, ValueError):
-        return "" if cell is None else str(cell).strip()
+        return "" if cell is None else _text(cell)
+
+
+def _text(cell: Any) -> str:
+    # What separates cells and rows here cannot stand in a cell.
+    return str(cell).strip().replace("\x1f", " ").replace("\n", " ")

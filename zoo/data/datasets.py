@@ -18,6 +18,7 @@ from zoo.data.tokens import shifted
 from zoo.errors import InputError
 from zoo.registry.table import Entry
 from zoo.spec.dataset import Dataset
+from zoo_weights import FileRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,9 @@ def place(entry: Entry[Dataset]) -> Path:
 
 
 def present(entry: Entry[Dataset]) -> bool:
-    """Say whether a dataset is here, without reading it."""
-    return place(entry).is_file()
+    """Say whether a dataset is here, the ranks of its words included, without reading it."""
+    words = entry.value.words
+    return place(entry).is_file() and (words is None or store("data").has(words, base=entry.base))
 
 
 def add(entry: Entry[Dataset], file: Path) -> Added:
@@ -80,13 +82,18 @@ def add(entry: Entry[Dataset], file: Path) -> Added:
 def verify(entry: Entry[Dataset]) -> Added:
     """Read a dataset that is here and compare its content with the record."""
     dataset, path = entry.value, place(entry)
+    if dataset.words is not None:
+        result = store("data").verify(dataset.words, base=entry.base)
+        if not result.ok:
+            return Added(None, result.expected, result.got)
     if dataset.content is None:
         result = store("data").verify(dataset.file, base=entry.base)
         return Added(path if result.ok else None, result.expected, result.got)
-    if dataset.kind == "table":
-        got = hash_table(stream_csv(path))
-    else:
-        got = hash_arrays(read_arrays(path))
+    try:
+        table = dataset.kind == "table"
+        got = hash_table(stream_csv(path)) if table else hash_arrays(read_arrays(path))
+    except InputError as error:
+        got = f"nothing that can be read ({error.message})"
     return Added(path if got == dataset.content else None, dataset.content, got)
 
 
@@ -108,11 +115,9 @@ def _fetched(entry: Entry[Dataset]) -> Path:
     dataset, path = entry.value, place(entry)
     if path.is_file() and dataset.content is not None and not dataset.file.file:
         return path
-    from zoo.model import download_progress
-
     file = dataset.file
     if dataset.content is None or file.file:
-        return store("data").fetch(file, base=entry.base, progress=download_progress(file.name))
+        return _bring(file, entry.base)
     from zoo_weights import FetchError
 
     try:
@@ -137,6 +142,12 @@ def _fetched(entry: Entry[Dataset]) -> Path:
     return result.path
 
 
+def _bring(record: FileRecord, base: Path) -> Path:
+    from zoo.model import download_progress
+
+    return store("data").fetch(record, base=base, progress=download_progress(record.name))
+
+
 def _read(dataset: Dataset, file: Path) -> Arrays:
     from zoo_weights import hash_file
 
@@ -157,7 +168,7 @@ def _keep(entry: Entry[Dataset], content: bytes | Arrays) -> Path:
             temporary.write_bytes(content)
         else:
             with temporary.open("wb") as file:
-                np.savez(file, allow_pickle=False, **content)
+                np.savez(file, **content)
     return path
 
 
@@ -165,7 +176,7 @@ def _words(entry: Entry[Dataset]) -> Mapping[str, int] | None:
     record = entry.value.words
     if record is None:
         return None
-    path = store("data").fetch(record, base=entry.base)
+    path = _bring(record, entry.base)
     words: dict[str, int] = json.loads(path.read_text(encoding="utf-8"))
     return words
 
@@ -181,6 +192,7 @@ def _parts(
     dataset: Dataset, arrays: Arrays, words: Mapping[str, int] | None
 ) -> dict[str, Labelled]:
     """Return the parts of a dataset of arrays; names end in ``_train`` and ``_test``, or not."""
+    import numpy as np
 
     def rows(suffix: str) -> Labelled:
         if dataset.kind == "images":
@@ -192,10 +204,12 @@ def _parts(
 
     if "y_train" not in arrays:
         return _apart(dataset, rows(""))
-    train = rows("_train")
-    if dataset.shuffle is not None:
-        train = train.take(permutation(len(train), dataset.shuffle))
-    return {"train": train, "test": rows("_test")}
+    parts = {"train": rows("_train"), "test": rows("_test")}
+    if dataset.shuffle is None:
+        return parts
+    # One generator for both, as Keras has it; the test part goes on where the training part ended.
+    draw = np.random.RandomState(dataset.shuffle)
+    return {part: found.take(draw.permutation(len(found))) for part, found in parts.items()}
 
 
 def _apart(dataset: Dataset, rows: Labelled) -> dict[str, Labelled]:

@@ -1,10 +1,17 @@
-"""Texts as sequences of word numbers, kept flat: one array of numbers, and where texts start."""
+"""Texts: one per line of a file, and as sequences of word numbers.
+
+Numbers are kept flat: one array of the numbers of all texts, and where each text starts.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, overload
+
+from zoo.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +25,7 @@ PADDING, START, UNKNOWN, SHIFT = 0, 1, 2, 3
 This is Keras's convention for its text datasets.
 """
 
-_WORD = re.compile(r"[a-z0-9']+")
+_WORD = re.compile(r"(?:[^\W_]|')+")
 
 
 class Tokens(Sequence["NDArray[np.int32]"]):
@@ -44,6 +51,14 @@ class Tokens(Sequence["NDArray[np.int32]"]):
         self.offsets = offsets
         self.words = words
 
+    @classmethod
+    def of(cls, texts: Sequence[Any]) -> Tokens:
+        """Join texts that are sequences of numbers."""
+        import numpy as np
+
+        flat = np.concatenate([np.empty(0, np.int32), *texts]).astype(np.int32)
+        return cls(flat, _starts([len(text) for text in texts]))
+
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
@@ -52,20 +67,45 @@ class Tokens(Sequence["NDArray[np.int32]"]):
     @overload
     def __getitem__(self, index: slice) -> Tokens: ...
     def __getitem__(self, index: int | slice) -> NDArray[np.int32] | Tokens:
-        if isinstance(index, slice):
-            return self.take(range(*index.indices(len(self))))
-        return self.flat[self.offsets[index] : self.offsets[index + 1]]
+        rows = range(len(self))[index]  # as every sequence: from the end, and IndexError beyond
+        if isinstance(rows, range):
+            return self.take(rows)
+        return self.flat[self.offsets[rows] : self.offsets[rows + 1]]
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """How many numbers each text has."""
+        import numpy as np
+
+        return np.diff(self.offsets)
 
     def take(self, rows: Rows) -> Tokens:
         """Return some of the texts, in the order given."""
         import numpy as np
 
         chosen = np.asarray(rows, np.int64)
-        starts, lengths = self.offsets[chosen], np.diff(self.offsets)[chosen]
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        # Position of every number: its place within its text, moved to where the text was.
-        places = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
-        return Tokens(self.flat[places], offsets, self.words)
+        lengths = self.lengths[chosen]
+        places = np.repeat(self.offsets[:-1][chosen], lengths) + steps(lengths)
+        return Tokens(self.flat[places], _starts(lengths), self.words)
+
+
+def steps(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Count from 0 to each of the lengths: 2, 3 gives 0, 1, 0, 1, 2."""
+    import numpy as np
+
+    return np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+
+
+def _starts(lengths: Any) -> NDArray[np.int64]:
+    import numpy as np
+
+    starts: NDArray[np.int64] = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return starts
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words of a text: letters, digits and apostrophes, in lower case."""
+    return _WORD.findall(text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
 
 
 def tokens_of(text: str, words: Mapping[str, int], limit: int) -> list[int]:
@@ -80,9 +120,17 @@ def tokens_of(text: str, words: Mapping[str, int], limit: int) -> list[int]:
     limit
         Numbers from here on are `UNKNOWN`.
     """
-    found = (words.get(word) for word in _WORD.findall(text.lower()))
+    # An apostrophe belongs to "don't" and "'em", but not to a quoted 'word'.
+    found = (words.get(word) or words.get(word.strip("'")) for word in words_of(text))
     numbers = (UNKNOWN if rank is None else rank + SHIFT for rank in found)
     return [START, *(number if number < limit else UNKNOWN for number in numbers)]
+
+
+def count_words(texts: Iterable[str]) -> dict[str, int]:
+    """Return the rank of each word: 1 for the most frequent, ties in the order of the alphabet."""
+    counts = Counter(word for text in texts for word in words_of(text))
+    ordered = sorted(counts, key=lambda word: (-counts[word], word))
+    return {word: rank for rank, word in enumerate(ordered, 1)}
 
 
 def shifted(flat: NDArray[Any], offsets: NDArray[Any]) -> Tokens:
@@ -97,3 +145,30 @@ def shifted(flat: NDArray[Any], offsets: NDArray[Any]) -> Tokens:
     mask[starts] = False
     moved[mask] = flat.astype(np.int32) + SHIFT
     return Tokens(moved, offsets + np.arange(texts + 1))
+
+
+def read_lines(source: Path | IO[bytes]) -> Iterator[str | InputError]:
+    """Yield a text for each line of a file; a line that is no UTF-8 is an error in its place.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read.
+    """
+    if isinstance(source, Path):
+        try:
+            with source.open("rb") as file:
+                yield from read_lines(file)
+        except OSError as error:
+            kind = "not-found" if isinstance(error, FileNotFoundError) else "unreadable"
+            msg = f"{source}: cannot be read, {error.strerror or error}"
+            raise InputError(msg, kind=kind) from None
+        return
+    for number, line in enumerate(source):
+        if number == 0:
+            line = line.removeprefix(b"\xef\xbb\xbf")
+        try:
+            yield line.decode().rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            msg = f"is not UTF-8 text, byte {line[error.start]:#04x} is no text"
+            yield InputError(msg, kind="not-text")

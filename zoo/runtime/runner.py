@@ -31,17 +31,16 @@ class Runner:
     def __init__(self, network: Any) -> None:
         self.network = network
         self.shape: tuple[int | None, ...] = tuple(network.input_shape[1:])
+        self._dtype = _dtype(network)
         self._call = _compiled(network)
 
-    def __call__(
-        self, inputs: NDArray[np.float32], *, batch_size: int = 32
-    ) -> NDArray[np.floating[Any]]:
+    def __call__(self, inputs: NDArray[Any], *, batch_size: int = 32) -> NDArray[np.floating[Any]]:
         """Return the outputs, float32 of shape (samples, ...).
 
         Parameters
         ----------
         inputs
-            Preprocessed samples, float32 of shape (samples, *network's input).
+            Preprocessed samples, numbers of shape (samples, *network's input).
         batch_size
             Samples computed at once, at most.
 
@@ -55,7 +54,8 @@ class Runner:
         inputs = self.checked(inputs)
         outputs = []
         for start in range(0, len(inputs), batch_size):
-            batch = inputs[start : start + batch_size]
+            # A batch at a time: narrow inputs would be several times as large as float32.
+            batch = np.ascontiguousarray(inputs[start : start + batch_size], self._dtype)
             size = min(batch_size, 1 << (len(batch) - 1).bit_length())
             padding = size - len(batch)
             if padding:
@@ -67,8 +67,8 @@ class Runner:
             return np.empty((0, *(side or 0 for side in self.network.output_shape[1:])), np.float32)
         return np.concatenate(outputs) if len(outputs) > 1 else outputs[0]
 
-    def checked(self, inputs: Any) -> NDArray[np.float32]:
-        """Return `inputs` as a float32 array of the network's shape, or raise `InputError`."""
+    def checked(self, inputs: Any) -> NDArray[Any]:
+        """Return `inputs` as an array of numbers of the network's shape, or raise `InputError`."""
         import numpy as np
 
         array = np.asarray(inputs)
@@ -83,7 +83,13 @@ class Runner:
             want = "(samples, " + ", ".join(str(side or "any") for side in self.shape) + ")"
             msg = f"the network takes an array of shape {want}, received {array.shape}"
             raise InputError(msg, kind="bad-shape")
-        return np.ascontiguousarray(array, np.float32)
+        return array
+
+
+def _dtype(network: Any) -> str:
+    """Return the dtype that the network is handed: its input's, float32 for all floats."""
+    dtype = str(network.inputs[0].dtype)
+    return "float32" if "float" in dtype else dtype
 
 
 def _compiled(network: Any) -> Callable[[NDArray[Any]], NDArray[Any]]:
@@ -111,7 +117,9 @@ def _compiled(network: Any) -> Callable[[NDArray[Any]], NDArray[Any]]:
 
         graph = tensorflow.function(
             lambda batch: network(batch, training=False),
-            input_signature=[tensorflow.TensorSpec((None, *network.input_shape[1:]), "float32")],
+            input_signature=[
+                tensorflow.TensorSpec((None, *network.input_shape[1:]), _dtype(network))
+            ],
         )
         return lambda batch: np.asarray(graph(tensorflow.constant(batch)))
 

@@ -7,14 +7,22 @@ import signal
 import sys
 import threading
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 from zoo.errors import TrainingError
 from zoo.registry.registry import registry
 from zoo.runtime.backend import keras
+from zoo.runtime.seeding import seed_epoch
 from zoo.spec.training import EarlyStopping
 from zoo.training.checkpoint import Checkpoint, Progress
 from zoo.training.run import Run
+
+
+class Data(Protocol):
+    """Training rows that want to know which epoch begins."""
+
+    def begin(self, epoch: int) -> None:
+        """Take note of which epoch begins."""
 
 
 class Bar:
@@ -123,6 +131,7 @@ def epoch_callback(
     run: Run,
     progress: Progress,
     checkpoint: Checkpoint,
+    data: Data,
     *,
     bar: Bar,
     interruption: Interruption,
@@ -131,6 +140,10 @@ def epoch_callback(
     """Return the Keras callback that does what is due after each step and each epoch."""
 
     class Epochs(keras().callbacks.Callback):  # type: ignore[misc]
+        def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+            data.begin(epoch)
+            seed_epoch(run.seed, epoch)
+
         def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
             if interruption.asked:
                 self.model.stop_training = True

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.components import Decoder, Preprocessor
-from zoo.data import datasets
+from zoo.data import datasets, stream
 from zoo.data.folder import read_folder
 from zoo.data.labelled import Labelled
+from zoo.data.stream import Stream, csv_stream, generated
 from zoo.data.table import Table, read_csv
 from zoo.errors import InputError, TrainingError, UsageError
 from zoo.registry.registry import registry
@@ -20,9 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def parts(
-    kind: str, training: Training | None, data: Any, target: str | None
-) -> dict[str, Labelled]:
+def parts(kind: str, training: Training | None, data: Any, target: str | None) -> dict[str, Any]:
     """Return the labelled data that were named, or the recipe's dataset, by part.
 
     Parameters
@@ -32,14 +32,16 @@ def parts(
     training
         The recipe, which may name a dataset and a target.
     data
-        CSV file, folder, table or frame; None for the recipe's dataset.
+        CSV file, folder, table or frame; a function that generates pieces of a table; None for
+        the recipe's dataset.
     target
         Column to learn, for tables.
 
     Returns
     -------
     dict
-        ``"train"``, and ``"test"`` where the dataset keeps rows for that.
+        ``"train"``, and ``"test"`` where the dataset keeps rows for that: `Labelled` rows, or a
+        `Stream` for a function and for a file too large to be held in memory.
 
     Raises
     ------
@@ -66,18 +68,32 @@ def parts(
     return {"train": _table(kind, data, target or (entry.value.target if entry else None))}
 
 
-def _table(kind: str, data: Any, target: str | None) -> Labelled:
-    """Return the rows of a CSV file or frame; for texts, the one column beside the target."""
+def _table(kind: str, data: Any, target: str | None) -> Labelled | Stream:
+    """Return the rows of a CSV file, a frame, or a function that generates them."""
     if target is None:
         msg = "which column is to be learnt? name it with --target"
         raise UsageError(msg)
-    is_file = isinstance(data, str | PathLike)
-    table = read_csv(Path(data)) if is_file else Table.of(data)
-    name = str(data) if is_file else "the table"
-    labels = table.column(target)
-    if not len(table):
-        msg = f"{name}: has no rows below the header"
+    take = functools.partial(_labelled, kind)
+    if callable(data):
+        return generated(data, target, take)
+    if not isinstance(data, str | PathLike):
+        return _some(take(Table.of(data), target, "the table"))
+    path = Path(data)
+    if path.is_file() and path.stat().st_size > stream.BYTES:
+        return csv_stream(path, target, take)
+    return _some(take(read_csv(path), target, str(path)))
+
+
+def _some(rows: Labelled) -> Labelled:
+    if not len(rows):
+        msg = f"{rows.source}: has no rows below the header"
         raise InputError(msg, kind="no-rows")
+    return rows
+
+
+def _labelled(kind: str, table: Table, target: str, name: str) -> Labelled:
+    """Take the labels out of a table; of texts, there is one column beside them."""
+    labels = table.column(target)
     rest = {column: cells for column, cells in table.columns.items() if column != target}
     if kind != "text":
         return Labelled(Table(rest, table.problems), labels, name, target)

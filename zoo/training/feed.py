@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zoo.runtime.backend import chosen_backend, keras
-from zoo.runtime.seeding import seed_epoch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,49 +61,20 @@ class Feed:
         }[chosen_backend()]
         return prepare(self, network)
 
-    def callback(self) -> Any:
-        """Return the Keras callback that tells the feed which epoch begins."""
-        feed = self
 
-        class Begin(keras().callbacks.Callback):  # type: ignore[misc]
-            def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-                feed.epoch = epoch
-                seed_epoch(feed.seed, epoch)
-
-        return Begin()
+def steps_of(rows: int, size: int) -> int:
+    """Return how many batches of `size` rows there are, the last one maybe smaller."""
+    return -(-rows // size)
 
 
 def _for_jax(feed: Feed, network: Any) -> Any:
-    """Compile a whole epoch into one program that scans over Keras's own ``train_step``.
-
-    A step of a small network costs far less than its dispatch; here an epoch is dispatched once.
-    """
+    """Put the rows on the device once; an epoch then takes their order alone."""
     import jax
 
-    arrays = [jax.device_put(array) for array in feed.arrays]
-    size = feed.batch_size
-    steps, rest = divmod(len(feed), size)
-
-    def batch(arrays: list[Any], rows: Any) -> tuple[Any, ...]:
-        x, *others = (array[rows] for array in arrays)
-        return (x.astype(network.inputs[0].dtype), *others)
-
-    def epoch(state: Any, arrays: list[Any], order: Any) -> Any:
-        def step(state: Any, rows: Any) -> Any:
-            logs, state = network.train_step(state, batch(arrays, rows))
-            return state, logs
-
-        logs: Any = None
-        if steps:
-            state, each = jax.lax.scan(step, state, order[: steps * size].reshape(steps, size))
-            logs = jax.tree.map(lambda values: values[-1], each)  # metrics add up as they go
-        if rest:
-            state, logs = step(state, order[steps * size :])
-        return logs, state
-
-    compiled = jax.jit(epoch, donate_argnums=0)
-    network._symbolic_build(data_batch=tuple(array[:1] for array in feed.arrays))
-    network.train_function = lambda state, iterator: compiled(state, arrays, next(iterator)[0])
+    arrays = tuple(jax.device_put(array) for array in feed.arrays)
+    epoch = _scanned(network, feed.batch_size, lambda rows: tuple(a[rows] for a in arrays))
+    _prepare(network, feed.arrays)
+    network.train_function = lambda state, iterator: epoch(state, next(iterator)[0])
 
     class Orders(keras().utils.PyDataset):  # type: ignore[misc]
         """One item an epoch: the order of its rows."""
@@ -116,6 +86,64 @@ def _for_jax(feed: Feed, network: Any) -> Any:
             return (feed.order().astype("int32"),)
 
     return Orders()
+
+
+def compile_pieces(network: Any, size: int, sample: tuple[NDArray[Any], ...]) -> None:
+    """Make a network take many batches at once, as one array of rows for inputs and targets.
+
+    Parameters
+    ----------
+    network
+        The compiled network.
+    size
+        Rows of a batch.
+    sample
+        Some rows, for their shapes.
+    """
+    piece = _scanned(network, size, lambda rows: rows)
+    _prepare(network, sample)
+    network.train_function = lambda state, iterator: piece(state, next(iterator))
+
+
+def _prepare(network: Any, arrays: tuple[NDArray[Any], ...]) -> None:
+    """Let Keras build loss and metrics now, from real rows: `fit` would look at its own input."""
+    network._symbolic_build(data_batch=tuple(array[:1] for array in arrays))
+
+
+def _scanned(network: Any, size: int, batch: Callable[[Any], tuple[Any, ...]]) -> Any:
+    """Compile many training steps into one program that scans over Keras's own ``train_step``.
+
+    A step of a small network costs far less than its dispatch; here all are dispatched at once.
+
+    Parameters
+    ----------
+    network
+        The compiled network.
+    size
+        Rows of a step; rows left over are one step more.
+    batch
+        Makes inputs, targets and weights of what stands for the rows of a step.
+    """
+    import jax
+
+    def step(state: Any, rows: Any) -> Any:
+        x, *others = batch(rows)
+        logs, state = network.train_step(state, (x.astype(network.inputs[0].dtype), *others))
+        return state, logs
+
+    def steps(state: Any, rows: Any) -> Any:
+        count = len(jax.tree.leaves(rows)[0])
+        whole = count // size * size
+        logs: Any = None
+        if whole:
+            stacked = jax.tree.map(lambda a: a[:whole].reshape(-1, size, *a.shape[1:]), rows)
+            state, each = jax.lax.scan(step, state, stacked)
+            logs = jax.tree.map(lambda values: values[-1], each)  # metrics add up as they go
+        if whole < count:
+            state, logs = step(state, jax.tree.map(lambda a: a[whole:], rows))
+        return logs, state
+
+    return jax.jit(steps, donate_argnums=0)
 
 
 def _for_tensorflow(feed: Feed, network: Any) -> Any:
@@ -132,7 +160,7 @@ def _for_tensorflow(feed: Feed, network: Any) -> Any:
 
     rows = tf.data.Dataset.from_generator(orders, output_signature=tf.TensorSpec((None,), tf.int64))
     data = rows.unbatch().batch(feed.batch_size).map(batch).prefetch(2)
-    return data.apply(tf.data.experimental.assert_cardinality(-(-len(feed) // feed.batch_size)))
+    return data.apply(tf.data.experimental.assert_cardinality(steps_of(len(feed), feed.batch_size)))
 
 
 def _for_torch(feed: Feed, network: Any) -> Any:
@@ -146,7 +174,7 @@ def _for_torch(feed: Feed, network: Any) -> Any:
             self._order = (-1, feed.order())
 
         def __len__(self) -> int:
-            return -(-len(feed) // feed.batch_size)
+            return steps_of(len(feed), feed.batch_size)
 
         def __getitem__(self, index: int) -> tuple[Any, ...]:
             if self._order[0] != feed.epoch:

@@ -2,53 +2,88 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from zoo.components import Classifier
 from zoo.data.labelled import Labelled
-from zoo.errors import SpecError, TrainingError, did_you_mean
+from zoo.errors import TrainingError
 from zoo.registry.registry import registry
 from zoo.runtime.backend import chosen_backend
 from zoo.runtime.network import freeze
 from zoo.runtime.seeding import seeded
 from zoo.spec.toml import spec_to
-from zoo.spec.training import Training
 from zoo.training.callbacks import Bar, Interruption, Stopping, epoch_callback
 from zoo.training.checkpoint import Checkpoint
 from zoo.training.data import tensors
 from zoo.training.feed import Feed
-from zoo.training.recipe import compile_network, measure, targets_for
+from zoo.training.recipe import compile_network, measure, row_weights, targets_for
 from zoo.training.run import Run
+from zoo.training.streamed import Streamed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from zoo.model import Model
 
-Arrays = dict[str, tuple["NDArray[Any]", "NDArray[Any]"]]
-"""Inputs and targets of each part of the data."""
+
+class InMemory:
+    """What `fit` trains on where all rows fit into memory.
+
+    Parameters
+    ----------
+    model
+        The model; its preprocessing is fitted here, to the training rows.
+    parts
+        The parts of the data.
+    seed
+        Seed of the order of the rows.
+    """
+
+    failure: Exception | None = None
+
+    def __init__(self, model: Model, parts: dict[str, Labelled], seed: int) -> None:
+        assert model.spec.training is not None
+        self.training = model.spec.training
+        model.preprocessor.fit(parts["train"].inputs)
+        model.decoder.fit(parts["train"].labels)
+        self.arrays = {}
+        for part, rows in parts.items():
+            inputs, targets = tensors(rows, model.preprocessor, model.decoder)
+            self.arrays[part] = inputs, targets_for(self.training, targets, model.decoder.units)
+        inputs, targets = self.arrays["train"]
+        weights = row_weights(model, self.training, targets)
+        batch = (inputs, targets) if weights is None else (inputs, targets, weights)
+        self.feed = Feed(batch, self.training.batch_size, seed, self.training.shuffle)
+        self.rows = len(inputs)
+
+    def fit_arguments(self, network: Any, epoch: int) -> dict[str, Any]:
+        """Return what ``fit`` takes for the data, from the epoch of that number on."""
+        self.feed.epoch = epoch
+        return {
+            "x": self.feed.data_for(network),
+            "validation_data": self.arrays.get("validation"),
+            "validation_batch_size": max(256, self.training.batch_size),
+        }
+
+    def begin(self, epoch: int) -> None:
+        """Take note of which epoch begins."""
+        self.feed.epoch = epoch
+
+    def measure(self, network: Any) -> dict[str, dict[str, float]]:
+        """Return loss and metrics of the present weights on each part."""
+        return {part: measure(network, *pair) for part, pair in self.arrays.items()}
+
+    def sample(self) -> tuple[NDArray[Any], ...]:
+        """Return inputs and targets of the training rows."""
+        return self.arrays["train"]
 
 
-def arrays_of(model: Model, content: dict[str, Labelled]) -> Arrays:
-    """Fit a model's preprocessing to the training part, and return all parts as arrays."""
-    training = cast("Training", model.spec.training)
-    model.preprocessor.fit(content["train"].inputs)
-    model.decoder.fit(content["train"].labels)
-    arrays = {}
-    for part, rows in content.items():
-        inputs, targets = tensors(rows, model.preprocessor, model.decoder)
-        arrays[part] = inputs, targets_for(training, targets, model.decoder.units)
-    return arrays
-
-
-def fit(run: Run, model: Model, arrays: Arrays) -> None:
+def fit(run: Run, model: Model, data: InMemory | Streamed) -> None:
     """Train a model whose preprocessing is fitted, and write its run folder.
 
     Where the folder holds a checkpoint of the same training, it goes on from there.
     """
-    training = cast("Training", model.spec.training)
-    inputs, targets = arrays["train"]
-    weights = _row_weights(model, training, targets)
+    training = data.training
     with seeded(run.seed):
         network = model.keras
         freeze(network, training.freeze)
@@ -61,30 +96,32 @@ def fit(run: Run, model: Model, arrays: Arrays) -> None:
             "spec": spec_to(run.spec),
             "seed": run.seed,
             "backend": chosen_backend(),
-            "rows": len(inputs),
+            "rows": data.rows,
         }
         checkpoint = Checkpoint(run.path, network, identity)
         progress = checkpoint.restore()
         run.history = progress.history
-        rows = (inputs, targets) if weights is None else (inputs, targets, weights)
-        feed = Feed(rows, training.batch_size, run.seed, training.shuffle)
         rule = training.early_stopping
         stopping = Stopping(rule, checkpoint, progress) if rule else None
         registry().notify("training_started", run=run)
         with Bar(training.epochs) as bar, Interruption() as interruption:
             each_epoch = epoch_callback(
-                run, progress, checkpoint, bar=bar, interruption=interruption, stopping=stopping
-            )
-            network.fit(
-                feed.data_for(network),
-                shuffle=False,  # the feed has its own order
-                initial_epoch=progress.epochs,
-                epochs=training.epochs,
-                validation_data=arrays.get("validation"),
-                validation_batch_size=max(256, training.batch_size),
-                verbose=0,
-                callbacks=[feed.callback(), each_epoch],
-            )
+                run, progress, checkpoint, data,
+                bar=bar, interruption=interruption, stopping=stopping,
+            )  # fmt: skip
+            try:
+                network.fit(
+                    **data.fit_arguments(network, progress.epochs),
+                    shuffle=False,  # the data come in an order of their own
+                    initial_epoch=progress.epochs,
+                    epochs=training.epochs,
+                    verbose=0,
+                    callbacks=[each_epoch],
+                )
+            except Exception:
+                if data.failure is not None:
+                    raise data.failure from None
+                raise
         checkpoint.restore_best()
         if interruption.asked:
             run.environment["interrupted"] = True
@@ -92,35 +129,13 @@ def fit(run: Run, model: Model, arrays: Arrays) -> None:
                 f"interrupted in epoch {len(run.history['loss'])} of {training.epochs}; "
                 "what was trained so far is saved, go on with --resume"
             )
-        run.metrics.update({part: measure(network, *pair) for part, pair in arrays.items()})
-    run.notes += _worries(run, model, inputs, targets)
+        run.metrics.update(data.measure(network))
+    run.notes += _worries(run, model, *data.sample()[:2])
     state = {"input": model.preprocessor.state(), "output": model.decoder.state()}
     run.save(network, state)
     if not interruption.asked:
         checkpoint.remove()
     registry().notify("training_finished", run=run)
-
-
-def _row_weights(model: Model, training: Training, targets: NDArray[Any]) -> NDArray[Any] | None:
-    """Return how much each row counts, float32 of shape (rows,), where classes have weights."""
-    if not training.class_weights:
-        return None
-    import numpy as np
-
-    labels = getattr(model.decoder, "labels", None)
-    if labels is None:
-        msg = "training.class_weights: the model has no classes"
-        raise SpecError(msg)
-    for name in training.class_weights:
-        if name not in labels:
-            hint = did_you_mean(name, labels)
-            msg = f"training.class_weights: there is no class {name!r}.{hint}"
-            raise SpecError(msg)
-    each = np.array([training.class_weights.get(label, 1.0) for label in labels], np.float32)
-    one_hot = targets.ndim == 2 and targets.shape[1] > 1
-    classes = targets.argmax(axis=1) if one_hot else targets.reshape(len(targets)).astype(int)
-    weights: NDArray[Any] = each[classes]
-    return weights
 
 
 def _worries(run: Run, model: Model, inputs: Any, targets: Any) -> list[str]:

@@ -103,6 +103,28 @@ def targets_for(training: Training, targets: NDArray[Any], units: int | None) ->
     return targets
 
 
+def row_weights(model: Model, training: Training, targets: NDArray[Any]) -> NDArray[Any] | None:
+    """Return how much each row counts, float32 of shape (rows,), where classes have weights."""
+    if not training.class_weights:
+        return None
+    import numpy as np
+
+    labels = getattr(model.decoder, "labels", None)
+    if labels is None:
+        msg = "training.class_weights: the model has no classes"
+        raise SpecError(msg)
+    for name in training.class_weights:
+        if name not in labels:
+            hint = did_you_mean(name, labels)
+            msg = f"training.class_weights: there is no class {name!r}.{hint}"
+            raise SpecError(msg)
+    each = np.array([training.class_weights.get(label, 1.0) for label in labels], np.float32)
+    one_hot = targets.ndim == 2 and targets.shape[1] > 1
+    classes = targets.argmax(axis=1) if one_hot else targets.reshape(len(targets)).astype(int)
+    weights: NDArray[Any] = each[classes]
+    return weights
+
+
 def measure(network: Any, inputs: NDArray[Any], targets: NDArray[Any]) -> dict[str, float]:
     """Return Keras's own evaluation of the network's present weights: loss and metrics."""
     result = network.evaluate(inputs, targets, batch_size=256, verbose=0, return_dict=True)

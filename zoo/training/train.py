@@ -13,6 +13,7 @@ import msgspec
 
 from zoo.data.labelled import Labelled
 from zoo.data.split import divide, folds
+from zoo.data.stream import Stream
 from zoo.errors import TrainingError, UsageError
 from zoo.runtime.backend import chosen_backend, devices, keras
 from zoo.spec.model import ModelSpec
@@ -20,9 +21,10 @@ from zoo.spec.override import override
 from zoo.spec.training import Training
 from zoo.training.checkpoint import identity_of
 from zoo.training.data import parts
-from zoo.training.fit import arrays_of, fit
+from zoo.training.fit import InMemory, fit
 from zoo.training.recipe import options_at
 from zoo.training.run import CHECKPOINT, Run, environment, run_folder
+from zoo.training.streamed import Streamed
 
 if TYPE_CHECKING:
     from zoo.model import Model
@@ -72,14 +74,28 @@ def train_spec(
     content = parts(model.preprocessor.kind, training, data, target)
     run = Run(path, spec, seed, environment=environment(chosen_backend(), devices(), seed))
     count = fold_count or training.folds
+    if isinstance(content["train"], Stream):
+        if count:
+            msg = f"{content['train'].source} is streamed, which cannot be cut into folds"
+            raise UsageError(msg)
+        fit(run, model, Streamed(model, _divided(content, training, seed), seed))
+        return run
     if count:
         run.metrics["folds"] = trainer.cross_validate(content["train"], count, path)
     if training.validation is not None and not count:
         kept, held = divide(len(content["train"]), training.validation, seed=seed)
         content["validation"] = content["train"].take(held)
         content["train"] = content["train"].take(kept)
-    fit(run, model, arrays_of(model, content))
+    fit(run, model, InMemory(model, content, seed))
     return run
+
+
+def _divided(content: dict[str, Any], training: Training, seed: int) -> dict[str, Stream]:
+    """Hold out the validation rows of a stream."""
+    if training.validation is None:
+        return content
+    train, held = content["train"].divide(training.validation, seed)
+    return {**content, "train": train, "validation": held}
 
 
 class _Trainer:
@@ -114,7 +130,7 @@ class _Trainer:
                 run = Run.read(run.path)  # done before an interruption
             else:
                 run.environment = environment(chosen_backend(), devices(), self.seed)
-                fit(run, model, arrays_of(model, content))
+                fit(run, model, InMemory(model, content, self.seed))
                 if run.environment.get("interrupted"):
                     msg = f"interrupted in fold {number} of {count}; go on with --resume"
                     raise TrainingError(msg)

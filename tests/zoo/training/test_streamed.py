@@ -1,0 +1,133 @@
+"""Training on rows that are never all in memory."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import zoo
+from zoo.data import stream
+from zoo.errors import TrainingError, UsageError
+
+pytestmark = pytest.mark.backends
+
+
+def spec(**changes: Any) -> zoo.ModelSpec:
+    training = {
+        "loss": "mse",
+        "optimizer": zoo.Component("adam", learning_rate=0.02),
+        "epochs": 3,
+        "batch_size": 50,
+        "target": "y",
+        **changes,
+    }
+    return zoo.ModelSpec(
+        name="line",
+        task="tabular-regression",
+        architecture=zoo.Component("tabular/mlp", hidden=[]),
+        input=zoo.Component("tabular/columns"),
+        output=zoo.Component("tabular/value"),
+        training=zoo.Training(**training),
+    )
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """A CSV of 20,010 rows: pieces of 8192, and a remainder in the last batch."""
+    x = np.random.default_rng(0).uniform(-1, 1, 20_010)
+    path = tmp_path / "line.csv"
+    path.write_text("x,y\n" + "".join(f"{a:.6f},{3 * a + 1:.6f}\n" for a in x))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def small_files_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "BYTES", 1000)
+
+
+def test_a_large_file_is_learnt(table: Path, tmp_path: Path) -> None:
+    run = zoo.train(spec(validation=0.25), table, seed=1, output=tmp_path / "run")
+    assert run.metrics["train"]["loss"] < 1e-3
+    assert run.metrics["validation"]["loss"] < 1e-3
+    assert run.model.predict([{"x": 0.5}])[0].value == pytest.approx(2.5, abs=0.05)
+    assert run.history["val_loss"][-1] == pytest.approx(run.metrics["validation"]["loss"], rel=1e-4)
+
+
+def test_every_row_counts_once_an_epoch(table: Path, tmp_path: Path) -> None:
+    """The loss of an epoch is the mean over all rows; with a learning rate of 0 it is known."""
+    recipe = spec(optimizer=zoo.Component("sgd", learning_rate=1e-30), epochs=2)
+    run = zoo.train(recipe, table, seed=1, output=tmp_path / "run")
+    assert run.history["loss"] == pytest.approx([run.metrics["train"]["loss"]] * 2, rel=1e-5)
+
+
+def test_a_generator_of_pieces(tmp_path: Path) -> None:
+    calls: list[int] = []
+
+    def pieces() -> Iterator[list[dict[str, float]]]:
+        calls.append(1)
+        for start in range(0, 1000, 130):
+            x = [(start + i) % 200 / 100 - 1 for i in range(130)]
+            yield [{"x": a, "y": 3 * a + 1} for a in x]
+
+    run = zoo.train(spec(epochs=30), pieces, seed=1, output=tmp_path / "run")
+    assert len(calls) > 30
+    assert run.metrics["train"]["loss"] < 1e-2
+
+
+def test_a_killed_stream_goes_on(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from zoo.registry.registry import registry
+
+    monkeypatch.setattr("zoo.training.checkpoint.LEAST", 0.0)
+    monkeypatch.setattr("zoo.training.checkpoint.SHARE", 1e9)
+    whole = zoo.train(spec(epochs=4), table, seed=2, output=tmp_path / "whole")
+
+    class Killed(BaseException):
+        pass
+
+    def notify(event: str, **values: Any) -> None:
+        if values.get("epoch") == 2:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(registry(), "notify", notify)
+        with pytest.raises(Killed):
+            zoo.train(spec(epochs=4), table, seed=2, output=tmp_path / "killed")
+    run = zoo.train(spec(epochs=4), table, resume=True, output=tmp_path / "killed")
+    assert run.history == whole.history
+
+
+def test_a_bad_row_ends_it_with_its_place(table: Path, tmp_path: Path) -> None:
+    with table.open("a") as file:
+        file.write("high,1\n")
+    with pytest.raises(TrainingError, match="column 'x' holds 'high'"):
+        zoo.train(spec(), table, output=tmp_path / "run")
+
+
+def test_what_needs_all_rows_at_once(table: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be cut into folds"):
+        zoo.train(spec(), table, folds=3, output=tmp_path / "run")
+    recipe = spec(validation=zoo.Split(held=10, order="first"))
+    with pytest.raises(TrainingError, match="a share of its rows can be held out"):
+        zoo.train(recipe, table, output=tmp_path / "run")
+
+
+def test_twice_the_rows_take_no_more_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "SAMPLE", 2_000)
+    peaks = []
+    for rows in (40_000, 160_000):
+        path = tmp_path / f"{rows}.csv"
+        path.write_text("x,y\n" + "0.5,2.5\n" * rows)
+        tracemalloc.start()
+        zoo.train(spec(epochs=1), path, seed=1, output=tmp_path / str(rows))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.3 * peaks[0]

@@ -1,0 +1,166 @@
+"""Rows that do not fit into memory: read anew for every epoch, piece by piece."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from zoo.data.labelled import Labelled
+from zoo.data.table import Table, stream_csv
+from zoo.errors import InputError, TrainingError
+from zoo.spec.training import Split
+
+BYTES = 256 << 20
+"""Size of a CSV file from which on it is streamed instead of held in memory."""
+
+SAMPLE = 100_000
+"""Rows of the random sample that preprocessing is fitted to."""
+
+CLASSES = 10_000
+"""How many different labels are remembered; a target with more is a number."""
+
+
+class Stream:
+    """Labelled rows in pieces, as often as they are asked for.
+
+    Parameters
+    ----------
+    pieces
+        Returns an iterator over the pieces, the same ones at every call.
+    source
+        What people call the data.
+    held
+        Share of the rows that `part` ``"validation"`` yields; 0 for none.
+    seed
+        Seed of which rows these are.
+    part
+        ``"train"`` or ``"validation"``.
+    """
+
+    def __init__(
+        self,
+        pieces: Callable[[], Iterator[Labelled]],
+        source: str,
+        *,
+        held: float = 0.0,
+        seed: int = 0,
+        part: str = "train",
+    ) -> None:
+        self.pieces = pieces
+        self.source = source
+        self.held = held
+        self.seed = seed
+        self.part = part
+
+    def __iter__(self) -> Iterator[Labelled]:
+        """Yield the pieces of this part."""
+        import numpy as np
+
+        for number, piece in enumerate(self.pieces()):
+            if not self.held:
+                yield piece
+                continue
+            held = np.random.default_rng([self.seed, number]).random(len(piece)) < self.held
+            yield piece.take(np.flatnonzero(held if self.part == "validation" else ~held))
+
+    def divide(self, split: Split | float, seed: int) -> tuple[Stream, Stream]:
+        """Return the part to train on and the part held out, drawn row by row with the seed.
+
+        Raises
+        ------
+        TrainingError
+            If the split is no share in random order: that would need all rows at once.
+        """
+        split = split if isinstance(split, Split) else Split(held=split)
+        if isinstance(split.held, int) or split.order != "random":
+            msg = (
+                f"{self.source} is streamed: a share of its rows can be held out in random order, "
+                f"received {split}"
+            )
+            raise TrainingError(msg)
+        chosen = seed if split.seed is None else split.seed
+        train, held = (
+            Stream(self.pieces, self.source, held=split.held, seed=chosen, part=part)
+            for part in ("train", "validation")
+        )
+        return train, held
+
+    def look(self, seed: int) -> tuple[int, Labelled, set[Any]]:
+        """Read everything once.
+
+        Returns
+        -------
+        rows : int
+            How many there are.
+        sample : Labelled
+            A random sample of them.
+        labels : set
+            All different labels, or nothing where they are too many to be classes.
+
+        Raises
+        ------
+        InputError
+            If there are no rows.
+        """
+        draw = random.Random(seed)
+        kept: list[tuple[Any, Any]] = []
+        labels: set[Any] = set()
+        rows = 0
+        for piece in self:
+            if len(labels) <= CLASSES:
+                labels.update(piece.labels)
+            for row, label in enumerate(piece.labels):
+                rows += 1
+                if len(kept) < SAMPLE:
+                    kept.append((piece.inputs[row], label))
+                elif (place := draw.randrange(rows)) < SAMPLE:
+                    kept[place] = (piece.inputs[row], label)
+        if not rows:
+            msg = f"{self.source}: has no rows"
+            raise InputError(msg, kind="no-rows")
+        inputs: Any = [raw for raw, _ in kept]
+        if isinstance(piece.inputs, Table):
+            inputs = Table.of(inputs)
+        sample = Labelled(inputs, [label for _, label in kept], self.source)
+        return rows, sample, labels if len(labels) <= CLASSES else set()
+
+
+def csv_stream(path: Path, target: str, label: Callable[[Table, str, str], Labelled]) -> Stream:
+    """Return the rows of a CSV file as a stream.
+
+    Parameters
+    ----------
+    path
+        The file.
+    target
+        Column to learn.
+    label
+        Takes the labels out of a piece: (table, target, name of the source) to labelled rows.
+    """
+
+    def pieces() -> Iterator[Labelled]:
+        start = 0
+        for table in stream_csv(path):
+            yield label(table, target, f"{path}, piece from row {start} on")
+            start += len(table)
+
+    return Stream(pieces, str(path))
+
+
+def generated(
+    make: Callable[[], Iterable[Any]], target: str, label: Callable[[Table, str, str], Labelled]
+) -> Stream:
+    """Return the rows that a function of the caller generates as a stream.
+
+    Parameters
+    ----------
+    make
+        Returns an iterable of pieces, the same ones at every call: frames, lists of dicts, or
+        tables, the target column among them.
+    target, label
+        As for `csv_stream`.
+    """
+    name = getattr(make, "__name__", "the generator")
+    return Stream(lambda: (label(Table.of(piece), target, name) for piece in make()), name)

@@ -1,0 +1,136 @@
+"""Training on a stream: each epoch reads the rows again, and holds a few pieces of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from zoo.data.labelled import Labelled
+from zoo.data.stream import Stream
+from zoo.errors import ZooError
+from zoo.runtime.backend import chosen_backend
+from zoo.training.data import tensors
+from zoo.training.feed import steps_of
+from zoo.training.recipe import row_weights, targets_for
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from zoo.model import Model
+
+Batch = tuple["NDArray[Any]", ...]
+
+PIECE = 8192
+"""Rows handed to the compiled program at once, about."""
+
+
+class Streamed:
+    """What `zoo.training.fit.fit` trains on where the rows come as a stream.
+
+    Parameters
+    ----------
+    model
+        The model; its preprocessing is fitted here, to a random sample of the training rows.
+    parts
+        Streams of the parts of the data.
+    seed
+        Seed of the sample and of the order in which the rows of a piece come.
+
+    Attributes
+    ----------
+    failure
+        The error that ended the stream: not every backend lets it through as it is.
+    """
+
+    failure: Exception | None = None
+
+    def __init__(self, model: Model, parts: dict[str, Stream], seed: int) -> None:
+        self.model = model
+        self.parts = parts
+        self.seed = seed
+        self.epoch = 0
+        assert model.spec.training is not None
+        self.training = model.spec.training
+        looks = {part: stream.look(seed) for part, stream in parts.items()}
+        self.counts = {part: rows for part, (rows, _, _) in looks.items()}
+        _, self._sample, labels = looks["train"]
+        model.preprocessor.fit(self._sample.inputs)
+        model.decoder.fit([*labels, *self._sample.labels])
+        self.rows = self.counts["train"]
+
+    def fit_arguments(self, network: Any, epoch: int) -> dict[str, Any]:
+        """Return what ``fit`` takes for the data, from the epoch of that number on."""
+        size = self.training.batch_size
+        piece = size
+        if chosen_backend() == "jax":
+            from zoo.training.feed import compile_pieces
+
+            piece = max(1, PIECE // size) * size
+            compile_pieces(network, size, self.sample())
+        arguments: dict[str, Any] = {
+            "x": self._endless("train", piece, epoch, shuffle=self.training.shuffle),
+            "steps_per_epoch": steps_of(self.rows, piece),
+        }
+        if "validation" in self.parts:
+            large = max(256, size)
+            arguments["validation_data"] = self._endless("validation", large, 0, shuffle=False)
+            arguments["validation_steps"] = steps_of(self.counts["validation"], large)
+        return arguments
+
+    def begin(self, epoch: int) -> None:
+        """Do nothing: the stream counts its epochs itself."""
+
+    def measure(self, network: Any) -> dict[str, dict[str, float]]:
+        """Return loss and metrics of the present weights on each part."""
+        size = max(256, self.training.batch_size)
+        return {
+            part: {
+                name: float(value)
+                for name, value in network.evaluate(
+                    self._endless(part, size, 0, shuffle=False),
+                    steps=steps_of(self.counts[part], size),
+                    verbose=0,
+                    return_dict=True,
+                ).items()
+            }
+            for part in self.parts
+        }
+
+    def sample(self) -> Batch:
+        """Return inputs, targets and, where classes have weights, row weights of some rows."""
+        return self._tensors(self._sample.take(range(min(len(self._sample), 10_000))))
+
+    def _tensors(self, rows: Labelled) -> Batch:
+        inputs, targets = tensors(rows, self.model.preprocessor, self.model.decoder)
+        targets = targets_for(self.training, targets, self.model.decoder.units)
+        weights = row_weights(self.model, self.training, targets)
+        return (inputs, targets) if weights is None else (inputs, targets, weights)
+
+    def _checked(self, rows: Labelled) -> Batch:
+        try:
+            return self._tensors(rows)
+        except ZooError as error:
+            self.failure = error
+            raise
+
+    def _endless(self, part: str, size: int, epoch: int, *, shuffle: bool) -> Iterator[Batch]:
+        """Yield batches of `size` rows, the last of an epoch maybe smaller, epoch after epoch."""
+        import numpy as np
+
+        while True:
+            rest: Batch | None = None
+            for number, rows in enumerate(self.parts[part]):
+                arrays = self._checked(rows)
+                if shuffle:
+                    draw = np.random.default_rng([self.seed, epoch, number])
+                    order = draw.permutation(len(arrays[0]))
+                    arrays = tuple(array[order] for array in arrays)
+                if rest is not None:
+                    arrays = tuple(np.concatenate(pair) for pair in zip(rest, arrays, strict=True))
+                whole = len(arrays[0]) // size * size
+                for start in range(0, whole, size):
+                    yield tuple(array[start : start + size] for array in arrays)
+                rest = tuple(array[whole:] for array in arrays)
+            if rest is not None and len(rest[0]):
+                yield rest
+            epoch += 1
