@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from zoo.data.files import stream_table
 from zoo.data.labelled import Labelled
-from zoo.data.table import Table, stream_csv
+from zoo.data.table import Table
 from zoo.errors import InputError, TrainingError
 from zoo.spec.training import Split
 
 BYTES = 256 << 20
-"""Size of a CSV file from which on it is streamed instead of held in memory."""
+"""Size of a file from which on it is streamed instead of held in memory."""
 
 SAMPLE = 100_000
 """Rows of the random sample that preprocessing is fitted to."""
@@ -127,8 +128,8 @@ class Stream:
         return rows, sample, labels if len(labels) <= CLASSES else set()
 
 
-def csv_stream(path: Path, target: str, label: Callable[[Table, str, str], Labelled]) -> Stream:
-    """Return the rows of a CSV file as a stream.
+def file_stream(path: Path, target: str, label: Callable[[Table, str, str], Labelled]) -> Stream:
+    """Return the rows of a file as a stream.
 
     Parameters
     ----------
@@ -142,7 +143,7 @@ def csv_stream(path: Path, target: str, label: Callable[[Table, str, str], Label
 
     def pieces() -> Iterator[Labelled]:
         start = 0
-        for table in stream_csv(path):
+        for table in stream_table(path):
             yield label(table, target, f"{path}, piece from row {start} on")
             start += len(table)
 
@@ -160,7 +161,7 @@ def generated(
         Returns an iterable of pieces, the same ones at every call: frames, lists of dicts, or
         tables, the target column among them.
     target, label
-        As for `csv_stream`.
+        As for `file_stream`.
     """
     name = getattr(make, "__name__", "the generator")
     return Stream(lambda: (label(Table.of(piece), target, name) for piece in make()), name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -116,10 +116,15 @@ class Table(Sequence[Mapping[str, Any]]):
 
 def read_csv(source: Path | io.TextIOBase) -> Table:
     """Read a whole CSV file; see `stream_csv`."""
+    return joined(stream_csv(source))
+
+
+def joined(chunks: Iterable[Table]) -> Table:
+    """Return tables of the same columns as one."""
     columns: dict[str, list[Any]] = {}
     problems: dict[int, str] = {}
     done = 0
-    for chunk in stream_csv(source):
+    for chunk in chunks:
         for name, cells in chunk.columns.items():
             columns.setdefault(name, []).extend(cells)
         problems.update({done + row: text for row, text in chunk.problems.items()})

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.components import Decoder, Preprocessor
 from zoo.data import datasets, stream
+from zoo.data.files import stream_table
 from zoo.data.folder import read_folder
 from zoo.data.labelled import Labelled
-from zoo.data.stream import Stream, csv_stream, generated
-from zoo.data.table import Table, read_csv
+from zoo.data.stream import Stream, file_stream, generated
+from zoo.data.table import Table, joined
 from zoo.errors import InputError, TrainingError, UsageError
 from zoo.registry.registry import registry
 from zoo.spec.training import Training
@@ -80,8 +81,8 @@ def _table(kind: str, data: Any, target: str | None) -> Labelled | Stream:
         return _some(take(Table.of(data), target, "the table"))
     path = Path(data)
     if path.is_file() and path.stat().st_size > stream.BYTES:
-        return csv_stream(path, target, take)
-    return _some(take(read_csv(path), target, str(path)))
+        return file_stream(path, target, take)
+    return _some(take(joined(stream_table(path)), target, str(path)))
 
 
 def _some(rows: Labelled) -> Labelled:
