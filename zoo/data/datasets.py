@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from zoo.config import store
 from zoo.data.containers import Arrays, ragged, read_arrays
@@ -117,21 +117,8 @@ def _fetched(entry: Entry[Dataset]) -> Path:
         return path
     file = dataset.file
     if dataset.content is None or file.file:
-        return _bring(file, entry.base)
-    from zoo_weights import FetchError
-
-    try:
-        source = store("data").fetch(file, progress=download_progress(file.name))
-    except FetchError as error:
-        reason = (
-            f"could not be fetched ({error})" if file.urls else "has no address to fetch it from"
-        )
-        origin = f"; it comes from {dataset.sources[0]}" if dataset.sources else ""
-        msg = (
-            f"dataset {dataset.name!r} is not here and {reason}; add a copy with "
-            f"`zoo data add {dataset.name} FILE`{origin}"
-        )
-        raise InputError(msg, kind="not-here") from None
+        return _bring(entry, file, "FILE")
+    source = _bring(entry, file, "FILE")
     result = add(entry, source)
     if result.path is None:
         msg = (
@@ -142,10 +129,27 @@ def _fetched(entry: Entry[Dataset]) -> Path:
     return result.path
 
 
-def _bring(record: FileRecord, base: Path) -> Path:
+def _bring(entry: Entry[Dataset], record: FileRecord, file: str) -> Path:
+    """Return the file of a record; `file` is what people may add instead of downloading it."""
     from zoo.model import download_progress
+    from zoo_weights import FetchError, HashMismatch
 
-    return store("data").fetch(record, base=base, progress=download_progress(record.name))
+    progress = download_progress(record.name)
+    try:
+        return store("data").fetch(record, base=entry.base, progress=progress)
+    except HashMismatch:
+        raise
+    except FetchError as error:
+        dataset, name = entry.value, record.name or "its file"
+        reason = (
+            f"could not be fetched ({error})" if record.urls else "has no address to fetch from"
+        )
+        origin = f"; it comes from {dataset.sources[0]}" if dataset.sources else ""
+        msg = (
+            f"dataset {dataset.name!r} is not here: {name} {reason}; add a copy with "
+            f"`zoo data add {dataset.name} {file}`{origin}"
+        )
+        raise InputError(msg, kind="not-here") from None
 
 
 def _read(dataset: Dataset, file: Path) -> Arrays:
@@ -168,7 +172,7 @@ def _keep(entry: Entry[Dataset], content: bytes | Arrays) -> Path:
             temporary.write_bytes(content)
         else:
             with temporary.open("wb") as file:
-                np.savez(file, **content)
+                np.savez(file, **cast("Any", content))
     return path
 
 
@@ -176,7 +180,7 @@ def _words(entry: Entry[Dataset]) -> Mapping[str, int] | None:
     record = entry.value.words
     if record is None:
         return None
-    path = _bring(record, entry.base)
+    path = _bring(entry, record, record.name)
     words: dict[str, int] = json.loads(path.read_text(encoding="utf-8"))
     return words
 

@@ -1,4 +1,4 @@
-"""``zoo predict``: rows of tables, or pictures."""
+"""``zoo predict``: rows of tables, texts, or pictures."""
 
 from __future__ import annotations
 
@@ -16,36 +16,59 @@ from zoo_cli.options import FORMATS, common_options, complete_model, note
 from zoo_cli.output import opened, write_records
 from zoo_weights import printable
 
+_TAKES = {
+    "image": "pictures", "table": "a CSV file", "text": "a file with one text per line",
+    "array": "arrays",
+}  # fmt: skip
+
 
 @click.command()
 @click.argument("model", metavar="MODEL|BUNDLE", shell_complete=complete_model)
-@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.argument("inputs", metavar="[INPUT]...", nargs=-1)
+@click.option("--text", "texts", metavar="TEXT", multiple=True, help="A text (text models only).")
 @click.option("--weights", metavar="TAG|FILE", help="Weights to use.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="Output format.")
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE.")
 @common_options
 def command(
-    model: str, inputs: tuple[str, ...], weights: str | None, form: str, output: str | None
+    model: str,
+    inputs: tuple[str, ...],
+    texts: tuple[str, ...],
+    weights: str | None,
+    form: str,
+    output: str | None,
 ) -> int:
     """Predict each INPUT with MODEL, or with a trained BUNDLE or run folder.
 
-    An INPUT is a CSV file (- for standard input) for table models, a picture for image models.
+    An INPUT is a CSV file for table models, a file with one text per line for text models (- for
+    standard input), a picture for image models.
     """
+    if bool(inputs) == bool(texts):
+        received = "both" if inputs else "neither"
+        msg = f"give INPUT... or --text TEXT, received {received}"
+        raise UsageError(msg)
     chosen = model_or_bundle(model, weights)
-    if chosen.preprocessor.kind == "image":
+    kind = chosen.preprocessor.kind
+    if texts and kind != "text":
+        msg = f"--text is for text models; {chosen.spec.name} takes {_TAKES[kind]}"
+        raise UsageError(msg)
+    if kind == "image":
         return classify.run(chosen, inputs, top=1, form=form, output=output)
     for name in inputs:
         if name != "-" and not Path(name).is_file():
-            msg = f"{name}: no such file; expected a CSV file, or - for standard input"
+            msg = f"{name}: no such file; expected {_TAKES[kind]}, or - for standard input"
             raise UsageError(msg)
     chosen.check_weights()
     failed = 0
+    sources: list[tuple[str, Any]] = [("--text", list(texts))] if texts else []
+    for name in inputs:
+        standard = sys.stdin.buffer if kind == "text" else sys.stdin
+        sources.append((name, standard if name == "-" else Path(name)))
 
     def records() -> Iterator[dict[str, Any]]:
         nonlocal failed
         row = 0
-        for name in inputs:
-            source = sys.stdin if name == "-" else Path(name)
+        for name, source in sources:
             for result in chosen.stream_rows(source):
                 record = {**result.to_dict(), "row": row}
                 row += 1
