@@ -88,7 +88,14 @@ def _read_npy(data: bytes, trusted: bool) -> NDArray[Any]:
     reader = {(1, 0): np.lib.format.read_array_header_1_0}.get(
         version, np.lib.format.read_array_header_2_0
     )
-    shape, fortran, dtype = reader(file)
+    try:
+        shape, fortran, dtype = reader(file)
+    except Exception as error:  # NumPy parses it as Python and lets all of its errors through
+        msg = f"its header is refused: {error}"
+        raise ValueError(msg) from None
+    if any(side < 0 for side in shape):
+        msg = f"it declares the shape {shape}"
+        raise ValueError(msg)
     if dtype.kind == "O":
         if not trusted:
             msg = "it holds pickled objects, which could run code"
@@ -177,6 +184,8 @@ def _read_idx(path: Path) -> NDArray[Any]:
             if zero or size > MAX_BYTES:
                 raise ValueError
             array = np.frombuffer(file.read(size), dtype).reshape(shape)
+            if file.read(1):  # a gzip file checks its sum at its end
+                raise ValueError
     except (OSError, EOFError, KeyError, ValueError, struct.error, zlib.error):
         msg = f"{path}: is no IDX file, or damaged"
         raise InputError(msg, kind="bad-container") from None
