@@ -1,0 +1,248 @@
+"""Texts from data to prediction: trained, carried away, asked about plain text."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import zoo
+from zoo import Component
+from zoo.data import datasets
+from zoo.registry.registry import registry
+
+GOOD = ("great", "wonderful", "superb", "lovely", "moving")
+BAD = ("awful", "boring", "dull", "terrible", "lame")
+PLAIN = ("the", "film", "was", "and", "a", "plot", "with", "acting")
+
+
+def sentences(count: int, labels: tuple[str, str]) -> list[tuple[str, str]]:
+    draw = random.Random(0)
+    rows = []
+    for number in range(count):
+        words = [draw.choice(PLAIN) for _ in range(8)]
+        words[draw.randrange(8)] = draw.choice((BAD, GOOD)[number % 2])
+        rows.append((" ".join(words).capitalize() + ", don't you think?", labels[number % 2]))
+    return rows
+
+
+def written(path: Path, labels: tuple[str, str], count: int = 240) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("text", "label"), *sentences(count, labels)])
+    return path
+
+
+def trained(folder: Path, model: str, labels: tuple[str, str], *settings: str) -> zoo.Run:
+    return zoo.train(
+        model, written(folder / "texts.csv", labels), target="label", epochs=12, seed=1,
+        settings=["words=40", "batch_size=16", *settings], output=folder / "run",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> zoo.Run:
+    """A small model of one's own reviews."""
+    return trained(tmp_path_factory.mktemp("text"), "mlp-imdb", ("negative", "positive"))
+
+
+@pytest.mark.backends
+def test_a_table_of_sentences_is_learnt(run: zoo.Run) -> None:
+    assert run.metrics["train"]["accuracy"] > 0.95
+    assert run.metrics["train"]["binary_crossentropy"] > 0
+    assert run.notes == []
+
+
+@pytest.mark.backends
+def test_the_bundle_answers_about_any_text(run: zoo.Run) -> None:
+    model = zoo.load(run.path)
+    one = model.predict("A GREAT, superb film!")
+    assert [result.prediction for result in one] == ["positive"]
+    results = model.predict(["so dull and boring", "", "http://example.invalid/ was great", "Dull"])
+    assert [result.row for result in results] == [0, 1, 2, 3]
+    assert [result.prediction for result in results] == ["negative", None, "positive", "negative"]
+    assert results[1].error is not None
+    assert results[1].error.kind == "empty-text"
+    probabilities = results[0].probabilities
+    assert probabilities is not None
+    assert list(probabilities) == ["negative", "positive"]
+    assert sum(probabilities.values()) == pytest.approx(1.0)
+    assert results[0].score == probabilities["negative"]
+
+
+def test_texts_in_small_batches_are_the_same(run: zoo.Run, tmp_path: Path) -> None:
+    texts = [text for text, _ in sentences(21, ("", ""))]
+    (tmp_path / "texts.txt").write_text("\n".join(texts))
+    whole, *others = (
+        run.model.predict(texts),
+        run.model.predict(iter(texts), batch_size=4),
+        run.model.predict(tmp_path / "texts.txt", batch_size=5),
+    )
+    for results in others:
+        for result, same in zip(results, whole, strict=True):
+            assert (result.row, result.prediction) == (same.row, same.prediction)
+            assert result.score == pytest.approx(same.score, abs=1e-5)
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", "categorical_crossentropy"])
+def test_topics_learn_with_integer_and_one_hot_labels(loss: str, tmp_path: Path) -> None:
+    settings = (f"loss={loss}", "validation=0.2", "optimizer.learning_rate=0.01")
+    run = trained(tmp_path, "mlp-reuters", ("gold", "wheat"), *settings)
+    assert run.metrics["validation"]["accuracy"] > 0.9
+    assert run.model.predict("a great plot")[0].prediction == "wheat"
+
+
+def test_a_network_of_sequences_takes_padded_texts(tmp_path: Path) -> None:
+    spec = zoo.ModelSpec(
+        name="padded",
+        task="text-classification",
+        architecture=Component("tabular/mlp", hidden=[], output_activation="sigmoid"),
+        input=Component("text/padded", words=40, length=6),
+        output=Component("tabular/binary"),
+        training=zoo.Training(loss=Component("binary_crossentropy"), target="label"),
+    )
+    run = zoo.train(spec, written(tmp_path / "x.csv", ("-", "+")), seed=1, output=tmp_path / "run")
+    assert zoo.load(run.path).predict("great")[0].error is None
+
+
+def test_the_variants_of_the_book_are_settings(run: zoo.Run, tmp_path: Path) -> None:
+    variants = trained(
+        tmp_path, "mlp-imdb", ("negative", "positive"),
+        "epochs=1", "training.validation={held=100, order='first'}",
+        "hidden=[4, 4]", "l1=0.001", "l2=0.001", "dropout=0.5",
+    )  # fmt: skip
+    recipe = variants.spec.training
+    assert recipe is not None
+    assert recipe.validation == zoo.Split(held=100, order="first")
+    figures = variants.metrics["validation"]
+    # The cross-entropy alone: with a penalty the loss cannot be compared.
+    assert figures["binary_crossentropy"] < figures["loss"]
+    assert run.metrics["train"]["binary_crossentropy"] == run.metrics["train"]["loss"]
+
+
+@pytest.mark.parametrize(("name", "parameters"), [("mlp-imdb", 160305), ("mlp-reuters", 647214)])
+def test_the_networks_are_those_of_the_book(name: str, parameters: int) -> None:
+    assert zoo.get_spec(name).parameters == parameters
+    assert zoo.get_model(name, weights=None).keras.count_params() == parameters
+
+
+# The command line
+
+
+def test_predict_a_text(zoo_command: Any, run: zoo.Run, tmp_path: Path) -> None:
+    """On a machine that has the bundle alone."""
+    done = zoo_command(
+        "predict", run.path, "--text", "A great film", "--text", "Dull!", "--format", "json",
+        env={"ZOO_HOME": str(tmp_path / "elsewhere"), "ZOO_OFFLINE": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    first, second = json.loads(done.stdout)
+    assert list(first) == ["row", "prediction", "score", "probabilities"]
+    assert (first["row"], first["prediction"]) == (0, "positive")
+    assert set(first["probabilities"]) == {"negative", "positive"}
+    assert (second["row"], second["prediction"]) == (1, "negative")
+
+
+def test_predict_lines(zoo_command: Any, run: zoo.Run, tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_bytes("\N{BYTE ORDER MARK}great film\r\ndull film\r\n".encode())
+    stdin = b"superb\n\nlame\n\xff great\n"
+    done = zoo_command("predict", run.path, "texts.txt", "-", stdin=stdin)
+    assert done.returncode == 1
+    shown = [line.split(" (")[0] for line in done.stdout.splitlines()]
+    assert shown == [
+        "0: positive", "1: negative", "2: positive", "3: error", "4: negative", "5: error",
+    ]  # fmt: skip
+    assert "zoo: -: row 1: is empty, expected a text" in done.stderr
+    assert "zoo: -: row 3: is not UTF-8 text" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["mlp-imdb"], "give INPUT... or --text TEXT, received neither"),
+        (["mlp-imdb", "x.txt", "--text", "x"], "give INPUT... or --text TEXT, received both"),
+        (["mlp-pima", "--text", "x"], "--text is for text models; mlp-pima takes a CSV file"),
+        (["vgg16", "--text", "x"], "--text is for text models; vgg16 takes pictures"),
+        (["mlp-imdb", "x.txt"], "x.txt: no such file; expected a file with one text per line"),
+        (["mlp-imdb", "--text", "x"], "no trained weights; run `zoo train mlp-imdb`"),
+    ],
+)
+def test_wrong_usage_is_told(arguments: list[str], says: str, zoo_command: Any) -> None:
+    done = zoo_command("predict", *arguments)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert done.stdout == ""
+
+
+# The published data
+
+
+@pytest.fixture
+def real(shared_data: Path) -> Any:
+    """Bring a dataset from the shared files; the home is that of the test session."""
+
+    def bring(name: str) -> None:
+        entry = registry().datasets.find(name)
+        if not datasets.present(entry):
+            for file in (f"{name}_ragged.npz", f"{name}_word_index.json"):
+                assert datasets.add(entry, shared_data / "keras" / file).path
+
+    return bring
+
+
+def test_a_model_of_reuters_knows_its_words(real: Any, tmp_path: Path) -> None:
+    """The whole way at a small size: the dataset's own words, topics and test rows."""
+    real("reuters")
+    settings = ["words=1000", "hidden=[16]", "batch_size=256"]
+    run = zoo.train("mlp-reuters", epochs=2, seed=1, settings=settings, output=tmp_path / "run")
+    assert set(run.metrics) == {"train", "validation", "test"}
+    assert run.metrics["test"]["accuracy"] > 0.5
+    earn = "mln dlrs net profit shr vs qtr cts revs year"
+    assert zoo.load(run.path).predict(earn)[0].prediction == "earn"
+    assert run.model.evaluate() == pytest.approx(run.metrics["test"], abs=1e-4)
+    recipe = tomllib.loads((run.path / "spec.toml").read_text())
+    assert recipe["training"]["validation"] == {"held": 1000, "order": "first"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mlp-imdb", "mlp-reuters"])
+def test_the_figures_are_reached(
+    name: str, real: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from zoo.training.reproduce import reproduce
+
+    real(name.removeprefix("mlp-"))
+    monkeypatch.chdir(tmp_path)
+    result = reproduce(name)
+    assert len(result.seeds) == 3
+    assert result.passed, result.to_dict()
+
+
+@pytest.mark.slow
+def test_regularised_variants_overfit_less(real: Any, tmp_path: Path) -> None:
+    """After 20 epochs, on the cross-entropy without the penalty."""
+    real("imdb")
+
+    def entropy(name: str, *settings: str) -> float:
+        run = zoo.train(
+            "mlp-imdb", epochs=20, batch_size=500, seed=1, output=tmp_path / name,
+            settings=["training.validation={held=10000, order='first'}", *settings],
+        )  # fmt: skip
+        return run.metrics["validation"]["binary_crossentropy"]
+
+    plain = entropy("plain")
+    variants = {
+        "fewer": ["hidden=[4, 4]"],
+        "l1": ["l1=0.001"],
+        "l2": ["l2=0.001"],
+        "both": ["l1=0.001", "l2=0.001"],
+        "dropout": ["dropout=0.5"],
+    }
+    figures = {name: entropy(name, *settings) for name, settings in variants.items()}
+    assert np.array(list(figures.values())).max() < plain, (plain, figures)
