@@ -1,1 +1,6 @@
-"""Pictures of what was trained, drawn with matplotlib (the ``plot`` extra)."""
+"""Pictures of models and trainings, drawn with matplotlib (the ``plot`` extra).
+
+``curves`` and ``overlay`` draw learning curves; ``confusion`` and ``scatter`` what a model gets
+right; ``diagram`` the layers of a network, which ``layers`` reads and ``grid`` places; ``samples``
+a sheet of pictures. ``style`` and ``spread`` are what they share.
+"""

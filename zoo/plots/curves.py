@@ -11,13 +11,19 @@ import importlib.util
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from zoo.plots.style import BLUE, GREY, ORANGE, figure, save
 from zoo.spec.toml import read_spec
+from zoo.spec.training import EarlyStopping
 
 History = dict[str, list[float]]
+
+SPREAD = 5
+"""From this ratio of the largest to the smallest loss on, its axis is logarithmic."""
 
 
 def draw_later(run: Path) -> None:
@@ -34,11 +40,10 @@ def draw_later(run: Path) -> None:
 
 def draw(run: Path) -> Path:
     """Draw ``curves.png`` of a run folder from its ``history.csv`` and return its path."""
-    history = read_history(run / "history.csv")
-    metric = next((n for n in history if n != "loss" and not n.startswith("val_")), None)
-    names = ["loss", metric] if metric else ["loss"]
-    best = best_epoch(history)
-    with figure(len(names), read_spec(run / "spec.toml").name) as (picture, panels):
+    history, spec = read_history(run / "history.csv"), read_spec(run / "spec.toml")
+    best = best_epoch(history, spec.training.early_stopping if spec.training else None)
+    names = ["loss", *metrics(history)[:1]]
+    with figure(len(names), spec.name) as (picture, panels):
         for panel, name in zip(panels, names, strict=True):
             _curves(panel, history, name, best)
         return save(picture, run / "curves.png")
@@ -52,28 +57,80 @@ def read_history(path: Path) -> History:
     return {name: [float(row[name]) for row in rows] for name in names}
 
 
-def best_epoch(history: History) -> int:
-    """Return the epoch, from 1, with the lowest validation loss (or loss, without validation)."""
-    losses = history.get("val_loss") or history.get("loss") or [0.0]
-    return min(range(len(losses)), key=losses.__getitem__) + 1
+def metrics(history: History) -> list[str]:
+    """Return the names of what was measured beside the loss, without those of validation."""
+    return [name for name in history if name != "loss" and not name.startswith("val_")]
 
 
-def _curves(panel: Any, history: History, name: str, best: int) -> None:
+def best_epoch(history: History, rule: EarlyStopping | None = None) -> int | None:
+    """Return the best epoch, from 1; None where no figure is finite.
+
+    It is the one with the lowest validation loss (or loss, without validation); where training
+    stopped early, the one that the rule takes for the best.
+    """
+    monitor = "val_loss" if "val_loss" in history else "loss"
+    sign, least = 1.0, 0.0
+    if rule is not None and rule.monitor in history:
+        monitor, least = rule.monitor, rule.min_delta
+        sign = -1.0 if "acc" in monitor or "auc" in monitor else 1.0
+    best = None
+    for epoch, value in enumerate(history.get(monitor, ()), 1):
+        if isfinite(value) and (best is None or sign * (best[1] - value) > least):
+            best = epoch, value
+    return best[0] if best else None
+
+
+def label_axes(panel: Any, name: str, values: Iterable[float]) -> None:
+    """Name the axes of a panel of curves; a loss that falls far gets a logarithmic one."""
+    from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
+
+    shown = [value for value in values if isfinite(value)]
+    panel.set(xlabel="epoch", ylabel=name.replace("_", " "))
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    if not shown:
+        note = {"ha": "center", "va": "center", "color": GREY, "transform": panel.transAxes}
+        panel.text(0.5, 0.5, "no finite values", **note)
+        panel.set_yticks([])
+    elif name == "loss" and min(shown) > 0 and max(shown) > SPREAD * min(shown):
+        panel.set_yscale("log")  # a bad first epoch would flatten all the others
+        if max(shown) < 50 * min(shown):  # one power of ten has too few ticks, and 1 beats 10⁰
+            from matplotlib.ticker import LogLocator
+
+            panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            panel.yaxis.set_major_formatter(ScalarFormatter())
+            panel.yaxis.set_minor_formatter(NullFormatter())
+
+
+def curve(
+    panel: Any,
+    values: list[float],
+    dashes: str,
+    colour: str,
+    label: str = "",
+    mark: str | None = None,
+) -> None:
+    """Draw one curve over the epochs; points where a line would not be seen."""
+    few = sum(isfinite(value) for value in values) < 3
+    style = {"marker": mark or ("o" if few else None), "markevery": 1 + len(values) // 12}
+    panel.plot(range(1, len(values) + 1), values, dashes, color=colour, label=label, **style)
+
+
+def _curves(panel: Any, history: History, name: str, best: int | None) -> None:
+    shown: list[float] = []
     lines = (("training", name, BLUE, "-"), ("validation", f"val_{name}", ORANGE, "--"))
     for label, key, colour, dashes in lines:
         values = history.get(key)
         if not values:
             continue
-        epochs = range(1, len(values) + 1)
-        marker = "o" if len(values) < 3 else None
-        panel.plot(epochs, values, dashes, color=colour, label=label, marker=marker)
-        panel.plot([best], [values[best - 1]], "o", color=colour)
-    shown = [v for key in (name, f"val_{name}") for v in history.get(key, ())]
-    if name == "loss" and min(shown) > 0 and max(shown) > 10 * min(shown):
-        panel.set_yscale("log")  # a bad first epoch would flatten all the others
-    panel.axvline(best, color=GREY, linewidth=1, linestyle=":", label=f"best epoch, {best}")
-    panel.set(xlabel="epoch", ylabel=name.replace("_", " "))
-    panel.legend()
+        shown += values
+        curve(panel, values, dashes, colour, label)
+        if best is not None:
+            panel.plot([best], [values[best - 1]], "o", color=colour)
+    label_axes(panel, name, shown)
+    if best is not None:
+        panel.axvline(best, color=GREY, linewidth=1, linestyle=":", label=f"best epoch, {best}")
+    if shown:
+        panel.legend()
 
 
 if __name__ == "__main__":

@@ -7,9 +7,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from zoo.errors import UsageError
 from zoo_weights import atomic_write
 
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
+
+COLOURS = (BLUE, ORANGE, GREEN, PINK, "#E69F00", "#56B4E9", "#000000")
+"""For lines that stand for different things; yellow is left out, it is too faint on white."""
+
+FORMATS = ("png", "svg")
 
 _STYLE = {
     "axes.grid": True,
@@ -20,24 +26,70 @@ _STYLE = {
     "grid.alpha": 0.3,
     "legend.frameon": False,
     "svg.fonttype": "none",
+    "svg.hashsalt": "zoo",  # the same picture is the same file
+    "text.parse_math": False,  # a dollar sign in a label is a dollar sign
 }
 
 
+def check_picture(path: Path) -> None:
+    """Raise `UsageError` unless a picture can be drawn into the file; before any long work."""
+    if path.suffix.lower().removeprefix(".") not in FORMATS:
+        msg = f"{path}: pictures are drawn as .png or .svg, received {path.suffix or 'no suffix'!r}"
+        raise UsageError(msg)
+    if not path.absolute().parent.is_dir():
+        msg = f"{path}: there is no folder {path.parent}"
+        raise UsageError(msg)
+    if path.is_dir():
+        msg = f"{path}: is a folder, expected a file to draw"
+        raise UsageError(msg)
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        msg = "drawing needs matplotlib; run: pip install 'keras-zoo[plot]'"
+        raise UsageError(msg) from None
+
+
 @contextmanager
-def figure(panels: int, title: str) -> Iterator[tuple[Any, list[Any]]]:
-    """Yield a figure and its panels side by side; no window and no global state."""
+def figure(
+    panels: int, title: str, *, size: tuple[float, float] | None = None, stacked: bool = False
+) -> Iterator[tuple[Any, list[Any]]]:
+    """Yield a figure and its panels; no window and no global state.
+
+    Parameters
+    ----------
+    panels
+        How many, side by side.
+    title
+        What stands above them all.
+    size
+        Width and height of the whole in inches; chosen by the number of panels if not given.
+    stacked
+        Whether the panels lie one below the other, with the same x axis.
+    """
     import matplotlib
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(_STYLE):
-        picture = Figure(figsize=(5.0 * panels, 3.6), layout="constrained")
-        axes = picture.subplots(1, panels, squeeze=False)
+        picture = Figure(figsize=size or (5.0 * panels, 3.6), layout="constrained")
+        shape = (panels, 1) if stacked else (1, panels)
+        axes = picture.subplots(*shape, squeeze=False, sharex=stacked)
         picture.suptitle(title)
-        yield picture, list(axes[0])
+        yield picture, list(axes.flat)
 
 
 def save(picture: Any, path: Path) -> Path:
     """Write a figure whole or not at all, in the format of the path's suffix."""
+    form = path.suffix.lower().removeprefix(".")
+    # A date in the file would make the same picture another file every time.
+    metadata = {"Date": None} if form == "svg" else None
     with atomic_write(path) as temporary:
-        picture.savefig(temporary, format=path.suffix.removeprefix(".") or "png")
+        # What stands outside of the figure's frame is not cut off, empty margins are.
+        picture.savefig(
+            temporary, format=form, metadata=metadata, bbox_inches="tight", pad_inches=0.1
+        )
     return path
+
+
+def shortened(text: str, length: int) -> str:
+    """Return a text cut to so many characters, its end marked where it was cut."""
+    return text if len(text) <= length else text[: length - 1] + "…"

@@ -72,20 +72,22 @@ def _for_jax(feed: Feed, network: Any) -> Any:
     import jax
 
     arrays = tuple(jax.device_put(array) for array in feed.arrays)
-    epoch = _scanned(network, feed.batch_size, lambda rows: tuple(a[rows] for a in arrays))
+    steps = _compiled_steps(network, feed.batch_size, lambda rows: tuple(a[rows] for a in arrays))
     _prepare(network, feed.arrays)
-    network.train_function = lambda state, iterator: epoch(state, next(iterator)[0])
+    network.train_function = lambda state, iterator: steps(state, next(iterator)[0])
+    return _parts_of_epochs(feed, len(feed) if scans(network) else feed.batch_size, lambda r: (r,))
 
-    class Orders(keras().utils.PyDataset):  # type: ignore[misc]
-        """One item an epoch: the order of its rows."""
 
-        def __len__(self) -> int:
-            return 1
+def scans(network: Any) -> bool:
+    """Whether many steps go into one program, on JAX.
 
-        def __getitem__(self, index: int) -> tuple[Any]:
-            return (feed.order().astype("int32"),)
+    On a CPU a convolution inside of a loop runs on one core and ten times slower; but its steps
+    take so long that their dispatch does not matter.
+    """
+    import jax
 
-    return Orders()
+    convolves = any("Conv" in type(layer).__name__ for layer in network._flatten_layers())
+    return not convolves or jax.default_backend() != "cpu"
 
 
 def compile_pieces(network: Any, size: int, sample: tuple[NDArray[Any], ...]) -> None:
@@ -100,9 +102,9 @@ def compile_pieces(network: Any, size: int, sample: tuple[NDArray[Any], ...]) ->
     sample
         Some rows, for their shapes.
     """
-    piece = _scanned(network, size, lambda rows: rows)
+    steps = _compiled_steps(network, size, lambda rows: rows)
     _prepare(network, sample)
-    network.train_function = lambda state, iterator: piece(state, next(iterator))
+    network.train_function = lambda state, iterator: steps(state, next(iterator))
 
 
 def _prepare(network: Any, arrays: tuple[NDArray[Any], ...]) -> None:
@@ -110,10 +112,11 @@ def _prepare(network: Any, arrays: tuple[NDArray[Any], ...]) -> None:
     network._symbolic_build(data_batch=tuple(array[:1] for array in arrays))
 
 
-def _scanned(network: Any, size: int, batch: Callable[[Any], tuple[Any, ...]]) -> Any:
-    """Compile many training steps into one program that scans over Keras's own ``train_step``.
+def _compiled_steps(network: Any, size: int, batch: Callable[[Any], tuple[Any, ...]]) -> Any:
+    """Compile training steps, however many they are, into one program.
 
-    A step of a small network costs far less than its dispatch; here all are dispatched at once.
+    It scans over Keras's own ``train_step``. A step of a small network costs far less than its
+    dispatch; here all are dispatched at once.
 
     Parameters
     ----------
@@ -133,12 +136,13 @@ def _scanned(network: Any, size: int, batch: Callable[[Any], tuple[Any, ...]]) -
 
     def steps(state: Any, rows: Any) -> Any:
         count = len(jax.tree.leaves(rows)[0])
+        if count <= size:
+            state, logs = step(state, rows)
+            return logs, state
         whole = count // size * size
-        logs: Any = None
-        if whole:
-            stacked = jax.tree.map(lambda a: a[:whole].reshape(-1, size, *a.shape[1:]), rows)
-            state, each = jax.lax.scan(step, state, stacked)
-            logs = jax.tree.map(lambda values: values[-1], each)  # metrics add up as they go
+        stacked = jax.tree.map(lambda a: a[:whole].reshape(-1, size, *a.shape[1:]), rows)
+        state, each = jax.lax.scan(step, state, stacked)
+        logs = jax.tree.map(lambda values: values[-1], each)  # metrics add up as they go
         if whole < count:
             state, logs = step(state, jax.tree.map(lambda a: a[whole:], rows))
         return logs, state
@@ -165,21 +169,25 @@ def _for_tensorflow(feed: Feed, network: Any) -> Any:
 
 def _for_torch(feed: Feed, network: Any) -> Any:
     """Cut the rows into batches in Python."""
+    return _parts_of_epochs(
+        feed, feed.batch_size, lambda rows: tuple(array[rows] for array in feed.arrays)
+    )
 
-    class Batches(keras().utils.PyDataset):  # type: ignore[misc]
-        """The batches of the present epoch."""
 
+def _parts_of_epochs(feed: Feed, size: int, item: Callable[[Any], tuple[Any, ...]]) -> Any:
+    """Return a Keras dataset of what `item` makes of every `size` rows, in the epoch's order."""
+
+    class Parts(keras().utils.PyDataset):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
-            self._order = (-1, feed.order())
+            self._epoch = -1
 
         def __len__(self) -> int:
-            return steps_of(len(feed), feed.batch_size)
+            return steps_of(len(feed), size)
 
         def __getitem__(self, index: int) -> tuple[Any, ...]:
-            if self._order[0] != feed.epoch:
-                self._order = (feed.epoch, feed.order())
-            rows = self._order[1][index * feed.batch_size : (index + 1) * feed.batch_size]
-            return tuple(array[rows] for array in feed.arrays)
+            if self._epoch != feed.epoch:
+                self._epoch, self._order = feed.epoch, feed.order().astype("int32")
+            return item(self._order[index * size : (index + 1) * size])
 
-    return Batches()
+    return Parts()

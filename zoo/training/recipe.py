@@ -133,13 +133,30 @@ def measure(network: Any, inputs: NDArray[Any], targets: NDArray[Any]) -> dict[s
 
 def evaluate(model: Model, data: Any, target: str | None) -> dict[str, float]:
     """Return loss and metrics of a model over labelled data; see `zoo.Model.evaluate`."""
-    training = model.spec.training
-    if training is None:
-        msg = f"{model.spec.name} has no recipe, so no loss or metrics to evaluate"
-        raise UsageError(msg)
+    return evaluate_on(model, *labelled(model, data, target))
+
+
+def labelled(
+    model: Model, data: Any, target: str | None
+) -> tuple[NDArray[np.float32], NDArray[Any]]:
+    """Return the inputs and targets to evaluate a model on: those kept for testing, or all."""
+    training = _training(model)
     content = parts(model.preprocessor.kind, training, data, target)
     rows = content.get("test", content["train"])
-    inputs, targets = tensors(rows, model.preprocessor, model.decoder)
-    network = model.keras
+    return tensors(rows, model.preprocessor, model.decoder)
+
+
+def evaluate_on(
+    model: Model, inputs: NDArray[np.float32], targets: NDArray[Any]
+) -> dict[str, float]:
+    """Return loss and metrics of a model over the inputs and targets of `labelled`."""
+    training, network = _training(model), model.keras
     compile_network(network, training)
     return measure(network, inputs, targets_for(training, targets, model.decoder.units))
+
+
+def _training(model: Model) -> Training:
+    if model.spec.training is None:
+        msg = f"{model.spec.name} has no recipe, so no loss or metrics to evaluate"
+        raise UsageError(msg)
+    return model.spec.training

@@ -10,7 +10,7 @@ from zoo.data.stream import Stream
 from zoo.errors import ZooError
 from zoo.runtime.backend import chosen_backend
 from zoo.training.data import tensors
-from zoo.training.feed import steps_of
+from zoo.training.feed import compile_pieces, scans, steps_of
 from zoo.training.recipe import row_weights, targets_for
 
 if TYPE_CHECKING:
@@ -63,10 +63,9 @@ class Streamed:
         size = self.training.batch_size
         piece = size
         if chosen_backend() == "jax":
-            from zoo.training.feed import compile_pieces
-
-            piece = max(1, PIECE // size) * size
             compile_pieces(network, size, self.sample())
+            if scans(network):
+                piece = max(1, PIECE // size) * size
         arguments: dict[str, Any] = {
             "x": self._endless("train", piece, epoch, shuffle=self.training.shuffle),
             "steps_per_epoch": steps_of(self.rows, piece),

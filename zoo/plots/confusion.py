@@ -1,0 +1,83 @@
+"""A confusion matrix: how often each class is taken for each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.plots.style import GREY, check_picture, figure, save, shortened
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+CELL = 0.33
+"""Side of a cell in inches that still holds a count."""
+
+MOST = 80
+"""Up to so many classes the cells hold counts and all classes are named."""
+
+
+def draw_confusion(
+    confusion: NDArray[np.int64], labels: Sequence[str], title: str, path: Path
+) -> Path:
+    """Draw a confusion matrix and return the path.
+
+    Each cell holds its count; its colour is the share of its row, that is of the true class, so
+    that rare classes are seen as well as frequent ones.
+
+    Parameters
+    ----------
+    confusion
+        Rows by true class (first axis) and predicted class.
+    labels
+        Name of each class.
+    title
+        What stands above.
+    path
+        The picture, ``.png`` or ``.svg``.
+    """
+    check_picture(path)
+    count = len(labels)
+    named = count <= MOST
+    cell = min(1.3, max(CELL, 5.5 / count)) if named else 12 / count
+    names = [shortened(label, 24) for label in labels]
+    upright = max(map(len, names)) * 0.085 > cell  # in inches, at the font's size
+    long = max(map(len, names)) * 0.085 if named else 0.5
+    side = cell * count
+    size = (side + long + 2.8, side + (long if upright else 0.3) + 1.2)
+    totals = confusion.sum(axis=1)
+    shares = confusion / totals.clip(1)[:, None]
+    right = confusion.trace() / confusion.sum()
+    with figure(1, "", size=size) as (picture, [panel]):
+        panel.set_title(f"{title}: {right:.1%} of {confusion.sum():,} right")
+        shown = panel.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="equal")
+        panel.grid(False)
+        panel.spines[:].set_visible(False)
+        panel.set(xlabel="predicted class", ylabel="true class (rows)")
+        bar = picture.colorbar(shown, ax=panel, fraction=0.05, pad=0.02, shrink=min(1, 4 / side))
+        bar.outline.set_visible(False)
+        bar.set_label("share of the true class")
+        if named:
+            style = {"rotation": 90 if upright else 0}
+            panel.set_xticks(range(count), names, **style)
+            rows = [f"{name} ({total:,})" for name, total in zip(names, totals, strict=True)]
+            panel.set_yticks(range(count), rows)
+            _write_counts(panel, confusion, shares, cell)
+        else:
+            panel.set(xlabel="predicted class, by number", ylabel="true class, by number")
+        panel.tick_params(length=0)
+        return save(picture, path)
+
+
+def _write_counts(panel: Any, confusion: Any, shares: Any, cell: float) -> None:
+    digits = max(2, len(f"{confusion.max():,}"))
+    size = min(11.0, 72 * cell * 0.85 / (0.64 * digits))
+    for row, counts in enumerate(confusion):
+        for column, number in enumerate(counts):
+            if not number and len(confusion) > 12:
+                continue  # a field of zeros hides the rest
+            colour = "white" if shares[row, column] > 0.5 else "black" if number else GREY
+            style = {"ha": "center", "va": "center", "fontsize": size, "color": colour}
+            panel.text(column, row, f"{number:,}", **style)

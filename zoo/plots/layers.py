@@ -1,0 +1,149 @@
+"""The layers of a network as boxes and arrows; a long network's alike ones made one box."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+Edges = list[tuple[int, int]]
+"""From which box to which, by number; boxes are in an order in which arrows lead onwards."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """A layer, or several that are drawn as one.
+
+    Attributes
+    ----------
+    name
+        The layer's name, or what the names have in common.
+    kind
+        The layer's class.
+    shape
+        Shape of its output without the batch axis, for people.
+    parameters
+        Number of its weights.
+    layers
+        How many layers it stands for.
+    """
+
+    name: str
+    kind: str
+    shape: str
+    parameters: int = 0
+    layers: int = 1
+
+
+def read_network(network: Any) -> tuple[list[Box], Edges]:
+    """Return a built Keras model's layers, one box for each call, and what flows between them.
+
+    A model that is no graph of layers (a subclass) is a chain of its layers.
+    """
+    graph = getattr(network, "_functional", None) or network
+    by_depth = getattr(graph, "_nodes_by_depth", None)
+    if by_depth is None:
+        boxes = [_box(layer, getattr(layer, "output_shape", None)) for layer in network.layers]
+        return boxes, list(pairwise(range(len(boxes))))
+    rank = {id(layer): number for number, layer in enumerate(graph.operations)}
+    nodes = [
+        node
+        for depth in sorted(by_depth, reverse=True)
+        for node in sorted(by_depth[depth], key=lambda node: rank[id(node.operation)])
+    ]
+    number = {id(node): i for i, node in enumerate(nodes)}
+    boxes, seen = [], set()
+    for node in nodes:
+        shapes = [tuple(tensor.shape) for tensor in node.outputs]
+        counted = id(node.operation) in seen  # a layer that is called again has its weights once
+        seen.add(id(node.operation))
+        boxes.append(_box(node.operation, *shapes, counted=counted))
+    edges = {
+        (number[id(parent)], number[id(node)])
+        for node in nodes
+        for parent in node.parent_nodes
+        if id(parent) in number
+    }
+    return boxes, sorted(edges)
+
+
+def _box(layer: Any, *shapes: Any, counted: bool = False) -> Box:
+    own = 0 if counted or not hasattr(layer, "count_params") else layer.count_params()
+    text = ", ".join(_shape(shape) for shape in shapes if isinstance(shape, tuple))
+    return Box(layer.name, type(layer).__name__, text, own)
+
+
+def _shape(shape: tuple[int | None, ...]) -> str:
+    return " × ".join("any" if side is None else str(side) for side in shape[1:]) or "one number"
+
+
+def grouped(boxes: Sequence[Box], edges: Edges, most: int) -> tuple[list[Box], Edges]:
+    """Return a network of at most `most` boxes, if layers can be put together.
+
+    First those whose names begin alike (``block2a_expand``, ``block2a_bn``), as little of the name
+    as needed; if that is not enough, those that lie between two places which all data pass.
+    """
+    for parts in range(8, 0, -1):
+        if len(boxes) <= most:
+            break
+        names = [_beginning(box.name, parts) for box in boxes]
+        merged = _merged(boxes, edges, names, lambda group, name: name)
+        if len(merged[0]) <= most:
+            boxes, edges = merged
+    if len(boxes) > most:
+        sections = _sections(len(boxes), edges)
+        return _merged(boxes, edges, sections, lambda group, _: group[-1].name)
+    return list(boxes), edges
+
+
+def _beginning(name: str, parts: int) -> str:
+    return "_".join(name.split("_")[:parts])
+
+
+def _sections(count: int, edges: Edges) -> list[int]:
+    """Return for each box the number of its section; sections end where all data pass one box."""
+    reach = [0] * count  # the farthest box that an arrow from this one or an earlier one leads to
+    for begin, end in edges:
+        reach[begin] = max(reach[begin], end)
+    sections, section, farthest, alone = [], 0, 0, True
+    for box in range(count):
+        passed = farthest <= box  # no arrow leads past this box
+        sections.append(section)
+        if passed:
+            section += 1
+        farthest = max(farthest, reach[box])
+        alone = passed
+    return sections if alone else [0] * count
+
+
+def _merged(
+    boxes: Sequence[Box],
+    edges: Edges,
+    keys: Sequence[Any],
+    name: Callable[[list[Box], Any], str],
+) -> tuple[list[Box], Edges]:
+    """Make one box of neighbours with the same key: arrows still lead onwards."""
+    groups: list[list[Box]] = []
+    place = []
+    for i, box in enumerate(boxes):
+        if i and keys[i] == keys[i - 1]:
+            groups[-1].append(box)
+        else:
+            groups.append([box])
+        place.append(len(groups) - 1)
+    starts = [place.index(i) for i in range(len(groups))]
+    merged = [
+        group[0]
+        if len(group) == 1
+        else Box(
+            name(group, keys[start]),
+            "",
+            group[-1].shape,
+            sum(box.parameters for box in group),
+            sum(box.layers for box in group),
+        )
+        for group, start in zip(groups, starts, strict=True)
+    ]
+    arrows = {(place[a], place[b]) for a, b in edges if place[a] != place[b]}
+    return merged, sorted(arrows)

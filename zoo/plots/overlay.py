@@ -1,0 +1,171 @@
+"""Learning curves of several runs in one picture, each named where it ends."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import UsageError, did_you_mean
+from zoo.plots.curves import History, curve, label_axes, metrics
+from zoo.plots.style import COLOURS, GREY, check_picture, figure, save
+
+LINE = 0.17
+"""Height of a line of a label, in inches."""
+
+MARKS = (None, "s", "^", "v")
+
+
+def draw_overlay(
+    runs: Sequence[tuple[str, History]], path: Path, *, title: str = "", metric: str | None = None
+) -> Path:
+    """Draw loss and a metric of several runs over the epochs, and return the path.
+
+    Parameters
+    ----------
+    runs
+        What tells a run from the others, and its history.
+    path
+        The picture, ``.png`` or ``.svg``.
+    title
+        What they have in common.
+    metric
+        Keras's name of the only figure to draw; the loss and the first metric that all runs have
+        if not given.
+
+    Raises
+    ------
+    UsageError
+        If a run has no such metric, or no epoch is over.
+    """
+    check_picture(path)
+    for label, history in runs:
+        if not history.get("loss"):
+            msg = f"{label}: no epoch is over, there is nothing to draw"
+            raise UsageError(msg)
+    names = [_known(metric, runs)] if metric else ["loss", *_shared(runs)[:1]]
+    labels = [textwrap.fill(label, 34) for label, _ in runs]
+    histories = [history for _, history in runs]
+    lines = sum(1 + label.count("\n") for label in labels)
+    height = max(2.9, 0.9 + LINE * lines)
+    size = (8.4, 0.7 + height * len(names))
+    with figure(len(names), title, size=size, stacked=True) as (picture, panels):
+        for panel, name in zip(panels, names, strict=True):
+            _panel(panel, name, histories)
+            _name_ends(panel, name, labels, histories, (height - 0.9) / LINE)
+        for panel in panels[:-1]:
+            panel.set_xlabel("")
+        _explain_dashes(panels[0], histories)
+        return save(picture, path)
+
+
+def _known(metric: str, runs: Sequence[tuple[str, History]]) -> str:
+    name = metric.removeprefix("val_")
+    for label, history in runs:
+        if name not in history:
+            known = ["loss", *metrics(history)]
+            hint = did_you_mean(name, known)
+            msg = f"{label}: has no metric {metric!r}; there are {', '.join(known)}.{hint}"
+            raise UsageError(msg)
+    return name
+
+
+def _shared(runs: Sequence[tuple[str, History]]) -> list[str]:
+    return [name for name in metrics(runs[0][1]) if all(name in history for _, history in runs[1:])]
+
+
+def _panel(panel: Any, name: str, histories: list[History]) -> None:
+    shown: list[float] = []
+    for number, history in enumerate(histories):
+        colour = COLOURS[number % len(COLOURS)]
+        # Where colours are used again, marks on the lines tell them apart.
+        mark = MARKS[number // len(COLOURS) % len(MARKS)]
+        for key, dashes in ((name, "-"), (f"val_{name}", "--")):
+            if values := history.get(key):
+                shown += values
+                curve(panel, values, dashes, colour, mark=mark)
+    label_axes(panel, name, shown)
+
+
+def _name_ends(
+    panel: Any, name: str, labels: list[str], histories: list[History], room: float
+) -> None:
+    """Write each run's label to the right of its curves, with a hair line to where they end."""
+    ends = []
+    for label, history in zip(labels, histories, strict=True):
+        values = history.get(f"val_{name}") or history[name]
+        known = [(epoch, value) for epoch, value in enumerate(values, 1) if isfinite(value)]
+        ends.append((label, known[-1] if known else None))
+    # Labels in the order of the ends, pushed apart where they would overlap.
+    panel.autoscale_view()  # the scale is settled now, not when the figure is saved
+    place = panel.transAxes.inverted()
+    heights = [
+        place.transform(panel.transData.transform(end))[1] if end else 0.0 for _, end in ends
+    ]
+    sizes = [(1.25 + label.count("\n")) / room for label in labels]
+    for number, height in zip(range(len(ends)), spread(heights, sizes), strict=True):
+        label, end = ends[number]
+        colour = COLOURS[number % len(COLOURS)]
+        text = {"va": "center", "fontsize": 9, "color": colour, "annotation_clip": False}
+        panel.annotate(
+            label if end else f"{label} (not finite)",
+            xy=end or (1.0, height),
+            xycoords="data" if end else "axes fraction",
+            xytext=(1.05, height),
+            textcoords="axes fraction",
+            arrowprops={
+                "arrowstyle": "-",
+                "color": colour,
+                "linewidth": 0.6,
+                "alpha": 0.6,
+                "relpos": (0, 0.5),
+            },
+            **text,
+        )
+
+
+def spread(centres: Sequence[float], sizes: Sequence[float]) -> list[float]:
+    """Return centres of labels that do not overlap, near the ones given and in their order.
+
+    Parameters
+    ----------
+    centres
+        Where each label would be.
+    sizes
+        The height of each.
+    """
+    order = sorted(range(len(centres)), key=lambda i: -centres[i])
+    placed: list[list[int]] = []  # blocks of labels that touch, from the top
+    middle: list[float] = []
+    for label in order:
+        placed.append([label])
+        middle.append(centres[label])
+        while len(placed) > 1:
+            above, below = (sum(sizes[i] for i in block) for block in placed[-2:])
+            if middle[-2] - middle[-1] >= (above + below) / 2:
+                break
+            block = placed.pop(-2) + placed.pop()
+            # The block lies where its labels would lie on average.
+            placed.append(block)
+            middle[-2:] = [sum(centres[i] for i in block) / len(block)]
+    result = [0.0] * len(centres)
+    for block, centre in zip(placed, middle, strict=True):
+        height = sum(sizes[i] for i in block)
+        top = max(centre + height / 2, height)  # not below the axis, where there is room above
+        for label in block:
+            result[label] = top - sizes[label] / 2
+            top -= sizes[label]
+    return result
+
+
+def _explain_dashes(panel: Any, histories: list[History]) -> None:
+    from matplotlib.lines import Line2D
+
+    if any("val_loss" in history for history in histories):
+        handles = [
+            Line2D([], [], color=GREY, linestyle=dashes, label=label)
+            for dashes, label in (("-", "training"), ("--", "validation"))
+        ]
+        panel.legend(handles=handles, ncols=2, loc="lower right", bbox_to_anchor=(1, 1))

@@ -1,0 +1,53 @@
+"""Predicted against true values, with the diagonal on which they would be equal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoo.plots.style import BLUE, GREY, check_picture, figure, save
+
+if TYPE_CHECKING:
+    from zoo.training.report import ValueReport
+
+MANY = 5000
+"""From so many points on, they are pixels in an SVG too: as shapes they would fill megabytes."""
+
+
+def draw_scatter(report: ValueReport, title: str, path: Path) -> Path:
+    """Draw the rows of a report and return the path.
+
+    Parameters
+    ----------
+    report
+        True and predicted values; those that are not finite are left out.
+    title
+        What stands above.
+    path
+        The picture, ``.png`` or ``.svg``.
+    """
+    import numpy as np
+
+    check_picture(path)
+    true, predicted = report.true.ravel(), report.predicted.ravel()
+    seen = np.isfinite(true) & np.isfinite(predicted)
+    true, predicted = true[seen], predicted[seen]
+    unit = f" ({report.unit})" if report.unit else ""
+    with figure(1, title, size=(5.4, 5.6)) as (picture, [panel]):
+        panel.scatter(
+            true, predicted,
+            s=18, color=BLUE, linewidths=0, alpha=float(np.clip(150 / max(1, len(true)), 0.1, 0.7)),
+            rasterized=len(true) > MANY,
+        )  # fmt: skip
+        both = np.concatenate([true, predicted]) if len(true) else np.array([0.0, 1.0])
+        margin = 0.04 * (both.max() - both.min()) or 1.0
+        ends = (both.min() - margin, both.max() + margin)
+        panel.plot(ends, ends, color=GREY, linewidth=1, linestyle="--")
+        panel.set(xlim=ends, ylim=ends, aspect="equal")
+        panel.set(xlabel=f"true value{unit}", ylabel=f"predicted value{unit}")
+        panel.xaxis.set_major_locator(panel.yaxis.get_major_locator())
+        figures = "\n".join(report.lines())
+        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8}
+        place = {"transform": panel.transAxes, "ha": "left", "va": "top", "bbox": box}
+        panel.text(0.03, 0.97, figures, **place)
+        return save(picture, path)

@@ -1,0 +1,224 @@
+"""What a model gets right and wrong on labelled data: per class, or number against number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from zoo.components import Classifier, Regressor
+from zoo.errors import UsageError
+from zoo.training.recipe import evaluate_on, labelled
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from zoo.model import Model
+
+
+class ClassFigures(msgspec.Struct, frozen=True):
+    """How well one class is recognised.
+
+    Attributes
+    ----------
+    label
+        Name of the class.
+    precision
+        Share of the rows predicted to be of the class that are; 0 where none is predicted.
+    recall
+        Share of the rows of the class that are predicted to be; 0 where there are none.
+    f1
+        Harmonic mean of both.
+    support
+        Rows of the class.
+    """
+
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True)
+class ClassReport:
+    """What a classifier gets right.
+
+    Attributes
+    ----------
+    labels
+        The classes that occur among the true or the predicted ones, in the order of the outputs.
+    confusion
+        Rows by true class (first axis) and predicted class, integers.
+    """
+
+    labels: tuple[str, ...]
+    confusion: NDArray[np.int64]
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the rows whose class is predicted."""
+        return float(self.confusion.trace() / self.confusion.sum())
+
+    def classes(self) -> list[ClassFigures]:
+        """Return the figures of each class."""
+        true, predicted = self.confusion.sum(axis=1), self.confusion.sum(axis=0)
+        figures = []
+        for i, label in enumerate(self.labels):
+            hits = int(self.confusion[i, i])
+            precision, recall = _ratio(hits, predicted[i]), _ratio(hits, true[i])
+            f1 = _ratio(2 * hits, true[i] + predicted[i])
+            figures.append(ClassFigures(label, precision, recall, f1, int(true[i])))
+        return figures
+
+    def data(self) -> dict[str, Any]:
+        """Return the report as plain data: means are over classes (macro) and over rows."""
+        classes = self.classes()
+        rows = int(self.confusion.sum())
+        names = ("precision", "recall", "f1")
+
+        def mean(weight: Any) -> dict[str, float]:
+            total = sum(weight(c) for c in classes)
+            return {n: sum(getattr(c, n) * weight(c) for c in classes) / total for n in names}
+
+        return {
+            "rows": rows,
+            "accuracy": self.accuracy,
+            "classes": [msgspec.to_builtins(figures) for figures in classes],
+            "macro": mean(lambda figures: 1),
+            "weighted": mean(lambda figures: figures.support),
+            "confusion": self.confusion.tolist(),
+        }
+
+    def lines(self) -> Iterator[str]:
+        """Yield the report as a table of text."""
+        data = self.data()
+        ends = [("mean of classes", data["macro"]), ("mean of rows", data["weighted"])]
+        width = max(len(label) for label in (*self.labels, "mean of classes"))
+        yield f"{'':{width}}  precision  recall      F1  support"
+        for row in data["classes"]:
+            yield f"{row['label']:{width}}  {_cells(row)}  {row['support']:7,}"
+        for label, row in ends:
+            yield f"{label:{width}}  {_cells(row)}  {data['rows']:7,}"
+        yield f"{'accuracy':{width}}  {'':9}  {'':6}  {self.accuracy:6.4f}  {data['rows']:7,}"
+
+    def draw(self, path: Path, title: str) -> Path:
+        """Draw the confusion matrix and return the path."""
+        from zoo.plots.confusion import draw_confusion
+
+        return draw_confusion(self.confusion, self.labels, title, path)
+
+
+@dataclass(frozen=True)
+class ValueReport:
+    """How near a regressor comes.
+
+    Attributes
+    ----------
+    true, predicted
+        The numbers, float64 of shape (rows,), or (rows, outputs) of networks with several.
+    unit
+        Unit of the numbers, for people.
+    """
+
+    true: NDArray[np.float64]
+    predicted: NDArray[np.float64]
+    unit: str = ""
+
+    def data(self) -> dict[str, Any]:
+        """Return mean absolute and root mean squared error, and the share of variance explained.
+
+        ``r2`` is None where the true numbers are all the same.
+        """
+        error = self.predicted - self.true
+        # Several outputs have means of their own.
+        variance = float(((self.true - self.true.mean(axis=0)) ** 2).sum())
+        return {
+            "rows": len(self.true),
+            "mae": float(abs(error).mean()),
+            "rmse": float((error**2).mean() ** 0.5),
+            "r2": 1 - float((error**2).sum()) / variance if variance else None,
+        }
+
+    def lines(self) -> Iterator[str]:
+        """Yield the report as lines of text."""
+        data = self.data()
+        unit = f" {self.unit}" if self.unit else ""
+        r2 = "undefined, the true values are all the same"
+        yield f"rows {data['rows']:,}"
+        yield f"MAE {data['mae']:.4g}{unit}"
+        yield f"RMSE {data['rmse']:.4g}{unit}"
+        yield f"R² {r2 if data['r2'] is None else format(data['r2'], '.4f')}"
+
+    def draw(self, path: Path, title: str) -> Path:
+        """Draw predicted against true values and return the path."""
+        from zoo.plots.scatter import draw_scatter
+
+        return draw_scatter(self, title, path)
+
+
+def examine(
+    model: Model, data: Any = None, target: str | None = None
+) -> tuple[dict[str, float], ClassReport | ValueReport]:
+    """Return the loss and metrics of a model over labelled data, and what it gets right.
+
+    Parameters
+    ----------
+    model, data, target
+        As for `zoo.Model.evaluate`.
+
+    Raises
+    ------
+    UsageError
+        If the model gives neither classes nor numbers.
+    """
+    decoder = model.decoder
+    if not isinstance(decoder, Classifier | Regressor):
+        msg = f"{model.spec.name} gives neither classes nor numbers (its task is {model.spec.task})"
+        raise UsageError(msg)
+    inputs, targets = labelled(model, data, target)
+    values = evaluate_on(model, inputs, targets)
+    outputs = model.outputs(inputs, batch_size=256)
+    if isinstance(decoder, Classifier):
+        return values, class_report(decoder, targets, outputs)
+    true, predicted = (array.reshape(len(inputs), -1) for array in (targets, outputs))
+    if true.shape[1] == 1:
+        true, predicted = true[:, 0], predicted[:, 0]
+    unit = str(getattr(decoder, "unit", ""))
+    return values, ValueReport(true.astype(float), predicted.astype(float), unit)
+
+
+def class_report(decoder: Classifier, targets: NDArray[Any], outputs: NDArray[Any]) -> ClassReport:
+    """Return the report of a classifier's outputs.
+
+    Parameters
+    ----------
+    decoder
+        Tells the class of each row of outputs.
+    targets
+        The true classes, encoded by the decoder.
+    outputs
+        The network's outputs for these rows.
+    """
+    import numpy as np
+
+    one_hot = targets.ndim == 2 and targets.shape[1] > 1
+    true = targets.argmax(axis=1) if one_hot else targets.reshape(len(targets)).astype(int)
+    predicted = np.array([best[0].index for best in decoder.decode(outputs, 1)])
+    names = {prediction.index: prediction.label for prediction in decoder.decode(outputs[:1])[0]}
+    present, places = np.unique(np.concatenate([true, predicted]), return_inverse=True)
+    confusion = np.zeros((len(present), len(present)), np.int64)
+    np.add.at(confusion, (places[: len(true)], places[len(true) :]), 1)
+    return ClassReport(tuple(names[int(index)] for index in present), confusion)
+
+
+def _ratio(part: float, whole: float) -> float:
+    return float(part / whole) if whole else 0.0
+
+
+def _cells(row: dict[str, Any]) -> str:
+    return f"{row['precision']:9.4f}  {row['recall']:6.4f}  {row['f1']:6.4f}"
