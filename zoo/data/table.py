@@ -198,4 +198,6 @@ def _stream(file: Any, name: str, rows: int) -> Iterator[Table]:
 
 def take(raws: Any, rows: Rows) -> Any:
     """Return some of the raw inputs, whatever holds them: a table, texts, an array, a list."""
+    if hasattr(raws, "dtype"):
+        return raws[rows]
     return raws.take(rows) if hasattr(raws, "take") else [raws[row] for row in rows]

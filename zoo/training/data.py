@@ -138,7 +138,8 @@ def tensors(
     ]
     if bad:
         row, error = bad[0]
-        name = data.inputs[row] if isinstance(data.inputs, list) else f"row {row}"
+        raw = data.inputs[row]
+        name = raw if isinstance(raw, Path) else f"row {row}"
         count = len({row for row, _ in bad})
         more = f" ({count} of {len(data)} rows are bad)" if count > 1 else ""
         msg = f"{data.source}: {name}: {error.message}{more}"

@@ -6,6 +6,7 @@ Keras's own loop stays in charge: callbacks, metrics, validation and history are
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -72,9 +73,11 @@ def _for_jax(feed: Feed, network: Any) -> Any:
     import jax
 
     arrays = tuple(jax.device_put(array) for array in feed.arrays)
-    steps = _compiled_steps(network, feed.batch_size, lambda rows: tuple(a[rows] for a in arrays))
+    steps = _compiled_steps(
+        network, feed.batch_size, lambda arrays, rows: tuple(array[rows] for array in arrays)
+    )
     _prepare(network, feed.arrays)
-    network.train_function = lambda state, iterator: steps(state, next(iterator)[0])
+    network.train_function = lambda state, iterator: steps(state, arrays, next(iterator)[0])
     return _parts_of_epochs(feed, len(feed) if scans(network) else feed.batch_size, lambda r: (r,))
 
 
@@ -102,9 +105,9 @@ def compile_pieces(network: Any, size: int, sample: tuple[NDArray[Any], ...]) ->
     sample
         Some rows, for their shapes.
     """
-    steps = _compiled_steps(network, size, lambda rows: rows)
+    steps = _compiled_steps(network, size, lambda _, rows: rows)
     _prepare(network, sample)
-    network.train_function = lambda state, iterator: steps(state, next(iterator))
+    network.train_function = lambda state, iterator: steps(state, (), next(iterator))
 
 
 def _prepare(network: Any, arrays: tuple[NDArray[Any], ...]) -> None:
@@ -112,7 +115,7 @@ def _prepare(network: Any, arrays: tuple[NDArray[Any], ...]) -> None:
     network._symbolic_build(data_batch=tuple(array[:1] for array in arrays))
 
 
-def _compiled_steps(network: Any, size: int, batch: Callable[[Any], tuple[Any, ...]]) -> Any:
+def _compiled_steps(network: Any, size: int, batch: Callable[[Any, Any], tuple[Any, ...]]) -> Any:
     """Compile training steps, however many they are, into one program.
 
     It scans over Keras's own ``train_step``. A step of a small network costs far less than its
@@ -125,26 +128,27 @@ def _compiled_steps(network: Any, size: int, batch: Callable[[Any], tuple[Any, .
     size
         Rows of a step; rows left over are one step more.
     batch
-        Makes inputs, targets and weights of what stands for the rows of a step.
+        Makes inputs, targets and weights of the data and what stands for the rows of a step. The
+        data are an argument of the program: what it captures would be compiled into it.
     """
     import jax
 
-    def step(state: Any, rows: Any) -> Any:
-        x, *others = batch(rows)
+    def step(data: Any, state: Any, rows: Any) -> Any:
+        x, *others = batch(data, rows)
         logs, state = network.train_step(state, (x.astype(network.inputs[0].dtype), *others))
         return state, logs
 
-    def steps(state: Any, rows: Any) -> Any:
+    def steps(state: Any, data: Any, rows: Any) -> Any:
         count = len(jax.tree.leaves(rows)[0])
         if count <= size:
-            state, logs = step(state, rows)
+            state, logs = step(data, state, rows)
             return logs, state
         whole = count // size * size
         stacked = jax.tree.map(lambda a: a[:whole].reshape(-1, size, *a.shape[1:]), rows)
-        state, each = jax.lax.scan(step, state, stacked)
+        state, each = jax.lax.scan(functools.partial(step, data), state, stacked)
         logs = jax.tree.map(lambda values: values[-1], each)  # metrics add up as they go
         if whole < count:
-            state, logs = step(state, jax.tree.map(lambda a: a[whole:], rows))
+            state, logs = step(data, state, jax.tree.map(lambda a: a[whole:], rows))
         return logs, state
 
     return jax.jit(steps, donate_argnums=0)

@@ -34,7 +34,7 @@ def command(
 
     The median over the seeds is judged; exit 1 if one is out of its bounds.
     """
-    from zoo.training.reproduce import reproducible, reproduce
+    from zoo.training.reproduce import reproduce, reproducible
 
     if every == bool(models):
         msg = "name the models to reproduce, or say --all"

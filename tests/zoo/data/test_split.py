@@ -46,3 +46,13 @@ def test_folds_are_consecutive_and_of_one_size() -> None:
     assert all(sorted([*kept, *held]) == list(range(11)) for kept, held in parts)
     with pytest.raises(TrainingError, match="need at least 4 rows, there are 3"):
         folds(3, 4)
+
+
+def test_pictures_keep_their_shape_when_rows_are_taken() -> None:
+    from zoo.data.labelled import Labelled
+
+    pictures = np.arange(10 * 4 * 4).reshape(10, 4, 4)
+    some = Labelled(pictures, np.arange(10), "pictures").take(np.array([3, 1]))
+    assert some.inputs.shape == (2, 4, 4)
+    assert some.labels.tolist() == [3, 1]
+    np.testing.assert_array_equal(some.inputs[0], pictures[3])
