@@ -22,6 +22,7 @@ COMMANDS = {
     "train": "Train a model by its recipe.",
     "evaluate": "Measure a trained model on labelled data.",
     "reproduce": "Train anew and compare with the published figures.",
+    "runs": "List, show, compare and remove trainings.",
     "data": "List, show, add and verify datasets.",
     "weights": "Fetch, add, verify and remove weights files.",
     "plugins": "Show the plugins and what is wrong with them.",

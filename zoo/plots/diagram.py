@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import bisect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,11 @@ from zoo.plots.layers import Box, grouped, read_network
 from zoo.plots.style import GREY, check_picture, figure, save, shortened
 from zoo_weights import printable
 
-MOST = 64
+MOST = 72
 """Boxes up to which every layer has its own."""
+
+MOST_PIXELS = 10_000
+"""Sides of a picture up to which viewers open it."""
 
 HEIGHT, PITCH, GUTTER = 0.56, 0.8, 0.45
 """Height of a box, from one row to the next, and between columns, in inches."""
@@ -45,21 +48,23 @@ def draw_diagram(network: Any, title: str, path: Path) -> Path:
     boxes, edges = grouped(layers, flow, MOST)
     grid = lay_out(len(boxes), edges)
     texts = [_texts(box) for box in boxes]
-    width = 0.2 + max(_width(text, size, bold) for lines in texts for text, size, bold in lines)
-    places, size = _places(grid, width)
+    width = 0.2 + max(_width(*text) for text in {text for lines in texts for text in lines})
+    page = _page(grid, width)
     count = sum(box.parameters for box in boxes)
     told = f"{len(layers)} layers, {count:,} parameters"
     if len(boxes) < len(layers):
-        told += ", some drawn as one"
-    with figure(1, "", size=(size[0] + 0.4, size[1] + 0.9)) as (picture, [panel]):
+        told += "; orange: layers that are drawn as one"
+    across, down = max(page.size[0], 3.5), page.size[1]
+    with figure(1, "", size=(across + 0.4, down + 0.92)) as (picture, [panel]):
+        picture.set_dpi(min(picture.dpi, MOST_PIXELS / max(across, down)))
         panel.set_position((0, 0, 1, 1))  # one unit of the axes is an inch
-        panel.set(xlim=(-0.2, size[0] + 0.2), ylim=(-size[1] - 0.2, 0.7))
+        panel.set(xlim=(-0.2, across + 0.2), ylim=(-down - 0.02, 0.9))
         panel.axis("off")
-        panel.text(0, 0.44, title, fontsize=12, fontweight="bold", va="bottom")
-        panel.text(0, 0.36, told, fontsize=9, color=GREY, va="top")
-        for way in _ways(grid, places, size[1]):
-            _arrow(panel, way)
-        for box, lines, centre in zip(boxes, texts, places, strict=False):
+        panel.text(0, 0.62, title, fontsize=12, fontweight="bold", va="baseline")
+        panel.text(0, 0.42, told, fontsize=9, color=GREY, va="baseline")
+        for way in _ways(grid, page):
+            _draw_arrow(panel, way)
+        for box, lines, centre in zip(boxes, texts, page.centres, strict=False):
             _draw_box(panel, box, lines, centre, width)
         return save(picture, path)
 
@@ -80,59 +85,96 @@ def _texts(box: Box) -> list[Text]:
 
 def _width(text: str, size: float, bold: bool) -> float:
     from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import TextPath
+    from matplotlib.textpath import text_to_path
 
-    font = FontProperties(weight="bold" if bold else "normal")
-    extent: float = TextPath((0, 0), text, size=size, prop=font).get_extents().width
-    return extent / 72
+    font = FontProperties(size=size, weight="bold" if bold else "normal")
+    points: float = text_to_path.get_text_width_height_descent(text, font, False)[0]
+    return points / 72
 
 
-def _places(grid: Grid, width: float) -> tuple[list[Point], Point]:
-    """Return the centre of each place in inches, y upwards from 0, and the size of the whole."""
+@dataclass(frozen=True)
+class _Page:
+    """Where places of the grid lie, in inches, y upwards from 0; their columns; the whole."""
+
+    centres: list[Point]
+    lefts: list[float]
+    size: Point
+
+
+def _page(grid: Grid, width: float) -> _Page:
     rows = grid.rows
-    widest = max(
-        (_extent(grid, places, width)[1] - _extent(grid, places, width)[0]) for places in rows
-    )
+    ends = [_ends(grid, places, width) for places in rows]
+    widest = max(high - low for low, high in ends)
     # Somewhat wider than high, as screens and pages on their side are.
     columns = round((1.3 * len(rows) * PITCH / (widest + GUTTER)) ** 0.5) if len(rows) > 9 else 1
-    breaks = column_breaks(grid, max(1, columns))
-    left, centres = 0.0, [(0.0, 0.0)] * len(grid.row)
-    for begin, end in pairwise([*breaks, len(rows)]):
-        inside = [place for row in rows[begin:end] for place in row]
-        low, high = _extent(grid, inside, width)
-        for place in inside:
+    breaks = [*column_breaks(grid, max(1, columns)), len(rows)]
+    left = 0.0
+    centres, lefts = [(0.0, 0.0)] * len(grid.row), [0.0] * len(grid.row)
+    for begin, end in pairwise(breaks):
+        low, high = min(low for low, _ in ends[begin:end]), max(high for _, high in ends[begin:end])
+        for place in (place for row in rows[begin:end] for place in row):
             y = -(grid.row[place] - begin) * PITCH - HEIGHT / 2
             centres[place] = (left + grid.x[place] * width - low, y)
+            lefts[place] = left
         left += high - low + GUTTER
-    longest = max(end - begin for begin, end in pairwise([*breaks, len(rows)]))
-    return centres, (left - GUTTER, longest * PITCH)
+    longest = max(end - begin for begin, end in pairwise(breaks))
+    return _Page(centres, lefts, (left - GUTTER, longest * PITCH))
 
 
-def _extent(grid: Grid, places: Sequence[int], width: float) -> tuple[float, float]:
-    """Return the left and right end of places, in inches."""
-    sides = [
-        (grid.x[place] * width, width / 2 if place < grid.boxes else 0.05) for place in places
-    ]
+def _ends(grid: Grid, places: Sequence[int], width: float) -> tuple[float, float]:
+    """Return the left and right end of a row, in inches."""
+    sides = [(grid.x[p] * width, width / 2 if p < grid.boxes else 0.05) for p in places]
     return min(x - half for x, half in sides), max(x + half for x, half in sides)
 
 
-def _ways(grid: Grid, centres: list[Point], height: float) -> list[list[Point]]:
-    """Return each arrow as the points it leads through."""
-    ways = []
+def _ways(grid: Grid, page: _Page) -> Iterator[list[Point]]:
+    """Yield each arrow as the points it leads through."""
     across = 0
     for path in grid.paths:
         way: list[Point] = []
         for place, following in pairwise(path):
-            (x, y), (next_x, next_y) = centres[place], centres[following]
+            (x, y), (next_x, next_y) = page.centres[place], page.centres[following]
             if place >= grid.boxes:
                 way.append((x, y + HEIGHT / 2))
             way.append((x, y - HEIGHT / 2))
             if next_y > y:  # the next column: below this one, up between both, and in from above
-                lane = 0.07 * (across % 3)
+                lane = 0.06 * (across % 3)
                 across += 1
-                edge = _left_end(grid, centres, following) - GUTTER / 2 + lane
-                bottom, top = y - HEIGHT / 2 - 0.1 - lane, next_y + HEIGHT / 2 + 0.12 + lane
+                bottom, top = y - HEIGHT / 2 - 0.08 - lane, next_y + HEIGHT / 2 + 0.14 + lane
+                edge = page.lefts[following] - GUTTER / 2 + lane
                 way += [(x, bottom), (edge, bottom), (edge, top), (next_x, top)]
-        way.append((centres[path[-1]][0], centres[path[-1]][1] + HEIGHT / 2))
-        ways.append(way)
-    return ways
+        x, y = page.centres[path[-1]]
+        yield [*way, (x, y + HEIGHT / 2)]
+
+
+def _draw_arrow(panel: Any, way: list[Point]) -> None:
+    from matplotlib.patches import FancyArrowPatch
+    from matplotlib.path import Path as Line
+
+    style: dict[str, Any] = {
+        "arrowstyle": "-|>",
+        "mutation_scale": 7,
+        "linewidth": 0.8,
+        "color": GREY,
+    }
+    panel.add_patch(FancyArrowPatch(path=Line(way), shrinkA=0, shrinkB=0, **style))
+
+
+def _draw_box(panel: Any, box: Box, lines: list[Text], centre: Point, width: float) -> None:
+    from matplotlib.patches import FancyBboxPatch
+
+    x, y = centre
+    colour = GROUP if box.layers > 1 else WITH if box.parameters else WITHOUT
+    panel.add_patch(
+        FancyBboxPatch(
+            (x - width / 2, y - HEIGHT / 2), width, HEIGHT,
+            boxstyle="round,pad=0,rounding_size=0.06",
+            facecolor=colour, edgecolor=GREY, linewidth=0.8,
+        )
+    )  # fmt: skip
+    step = 0.155
+    top = y + step * (len(lines) - 1) / 2
+    for number, (text, size, bold) in enumerate(lines):
+        weight = "bold" if bold else "normal"
+        place = {"ha": "center", "va": "center_baseline", "fontsize": size, "fontweight": weight}
+        panel.text(x, top - number * step, text, **place)

@@ -57,9 +57,7 @@ def lay_out(count: int, edges: Sequence[tuple[int, int]]) -> Grid:
     edges
         From which box to which; every arrow leads to a higher number.
     """
-    row = [0] * count
-    for begin, end in sorted(edges):
-        row[end] = max(row[end], row[begin] + 1)
+    row = _rows(count, sorted(edges))
     grid = Grid(row, [0.0] * count, count)
     for begin, end in edges:
         path = [begin]
@@ -84,6 +82,21 @@ def lay_out(count: int, edges: Sequence[tuple[int, int]]) -> Grid:
             for place, x in zip(places, spread(wishes, sizes, weights), strict=True):
                 grid.x[place] = x
     return grid
+
+
+def _rows(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
+    row = [0] * count
+    fed = {0}  # what the first input leads to
+    for begin, end in edges:
+        row[end] = max(row[end], row[begin] + 1)
+        if begin in fed:
+            fed.add(end)
+    # Another input stands near what takes it, not far above beside the first.
+    for begin, _ in reversed(edges):
+        if begin not in fed:
+            later = [row[other] for start, other in edges if start == begin]
+            row[begin] = min(later) - 1
+    return row
 
 
 def _weight(grid: Grid, place: int) -> float:

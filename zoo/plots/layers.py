@@ -75,7 +75,8 @@ def _box(layer: Any, *shapes: Any, counted: bool = False) -> Box:
 
 
 def _shape(shape: tuple[int | None, ...]) -> str:
-    return " × ".join("any" if side is None else str(side) for side in shape[1:]) or "one number"
+    sides = ["any" if side is None else str(side) for side in shape[1:]]
+    return " × ".join(sides) or "one number"  # noqa: RUF001  # the sign of multiplication
 
 
 def grouped(boxes: Sequence[Box], edges: Edges, most: int) -> tuple[list[Box], Edges]:
@@ -93,7 +94,10 @@ def grouped(boxes: Sequence[Box], edges: Edges, most: int) -> tuple[list[Box], E
             boxes, edges = merged
     if len(boxes) > most:
         sections = _sections(len(boxes), edges)
-        return _merged(boxes, edges, sections, lambda group, _: group[-1].name)
+        merged = _merged(boxes, edges, sections, lambda group, _: group[-1].name)
+        # Where one section is nearly everything, a large picture shows more.
+        if max(box.layers for box in merged[0]) < sum(box.layers for box in boxes) / 2:
+            return merged
     return list(boxes), edges
 
 
@@ -103,18 +107,16 @@ def _beginning(name: str, parts: int) -> str:
 
 def _sections(count: int, edges: Edges) -> list[int]:
     """Return for each box the number of its section; sections end where all data pass one box."""
-    reach = [0] * count  # the farthest box that an arrow from this one or an earlier one leads to
+    reach = [0] * count  # the farthest box that an arrow from each leads to
     for begin, end in edges:
         reach[begin] = max(reach[begin], end)
-    sections, section, farthest, alone = [], 0, 0, True
+    sections, section, farthest = [], 0, 0
     for box in range(count):
-        passed = farthest <= box  # no arrow leads past this box
         sections.append(section)
-        if passed:
+        if farthest <= box:  # no arrow leads past this box
             section += 1
         farthest = max(farthest, reach[box])
-        alone = passed
-    return sections if alone else [0] * count
+    return sections
 
 
 def _merged(

@@ -10,6 +10,7 @@ from typing import Any
 
 from zoo.errors import UsageError, did_you_mean
 from zoo.plots.curves import History, curve, label_axes, metrics
+from zoo.plots.spread import spread
 from zoo.plots.style import COLOURS, GREY, check_picture, figure, save
 
 LINE = 0.17
@@ -105,8 +106,10 @@ def _name_ends(
         place.transform(panel.transData.transform(end))[1] if end else 0.0 for _, end in ends
     ]
     sizes = [(1.25 + label.count("\n")) / room for label in labels]
-    for number, height in zip(range(len(ends)), spread(heights, sizes), strict=True):
-        label, end = ends[number]
+    places = spread(heights, sizes)
+    raised = max(0.0, *(size / 2 - height for height, size in zip(places, sizes, strict=True)))
+    for number, (label, end) in enumerate(ends):
+        height = places[number] + raised  # there is room above the axis, none below
         colour = COLOURS[number % len(COLOURS)]
         text = {"va": "center", "fontsize": 9, "color": colour, "annotation_clip": False}
         panel.annotate(
@@ -124,40 +127,6 @@ def _name_ends(
             },
             **text,
         )
-
-
-def spread(centres: Sequence[float], sizes: Sequence[float]) -> list[float]:
-    """Return centres of labels that do not overlap, near the ones given and in their order.
-
-    Parameters
-    ----------
-    centres
-        Where each label would be.
-    sizes
-        The height of each.
-    """
-    order = sorted(range(len(centres)), key=lambda i: -centres[i])
-    placed: list[list[int]] = []  # blocks of labels that touch, from the top
-    middle: list[float] = []
-    for label in order:
-        placed.append([label])
-        middle.append(centres[label])
-        while len(placed) > 1:
-            above, below = (sum(sizes[i] for i in block) for block in placed[-2:])
-            if middle[-2] - middle[-1] >= (above + below) / 2:
-                break
-            block = placed.pop(-2) + placed.pop()
-            # The block lies where its labels would lie on average.
-            placed.append(block)
-            middle[-2:] = [sum(centres[i] for i in block) / len(block)]
-    result = [0.0] * len(centres)
-    for block, centre in zip(placed, middle, strict=True):
-        height = sum(sizes[i] for i in block)
-        top = max(centre + height / 2, height)  # not below the axis, where there is room above
-        for label in block:
-            result[label] = top - sizes[label] / 2
-            top -= sizes[label]
-    return result
 
 
 def _explain_dashes(panel: Any, histories: list[History]) -> None:

@@ -85,7 +85,12 @@ def save(picture: Any, path: Path) -> Path:
     with atomic_write(path) as temporary:
         # What stands outside of the figure's frame is not cut off, empty margins are.
         picture.savefig(
-            temporary, format=form, metadata=metadata, bbox_inches="tight", pad_inches=0.1
+            temporary,
+            format=form,
+            metadata=metadata,
+            dpi=picture.get_dpi(),
+            bbox_inches="tight",
+            pad_inches=0.1,
         )
     return path
 

@@ -285,11 +285,11 @@ def labels(runs: Sequence[RunRecord]) -> list[str]:
             if not own:
                 parts += [f"default {key}" for key in sorted(others)]
         texts.append(", ".join(parts))
-    for extra in (lambda run: f"seed {run.seed}", lambda run: str(run.path)):
+    for extras in ([f"seed {run.seed}" for run in runs], [str(run.path) for run in runs]):
         counted = Counter(texts)
         texts = [
-            ", ".join(part for part in (text, extra(run)) if part) if counted[text] > 1 else text
-            for text, run in zip(texts, runs, strict=True)
+            ", ".join(part for part in (text, extra) if part) if counted[text] > 1 else text
+            for text, extra in zip(texts, extras, strict=True)
         ]
     return texts
 

@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 import zoo
-from zoo_cli.options import common_options, complete_model
+from zoo_cli.models import model_or_bundle
+from zoo_cli.options import common_options, complete_model, note
 
 
 @click.command()
-@click.argument("model", shell_complete=complete_model)
+@click.argument("model", metavar="MODEL|BUNDLE|SPEC.toml", shell_complete=complete_model)
+@click.option("--plot", metavar="FILE", type=click.Path(path_type=Path),
+              help="Draw the layers into a .png or .svg file.")  # fmt: skip
 @common_options
-def command(model: str) -> None:
+def command(model: str, plot: Path | None) -> None:
     """Print the layers of MODEL with their shapes and parameters; no weights are needed."""
+    if plot is not None:
+        from zoo.plots.style import check_picture
+
+        check_picture(plot)
     from zoo.runtime.network import build
 
-    network = build(zoo.get_model(model, weights=None).architecture(), initialise=False)
+    subject = _subject(model)
+    network = build(subject.architecture(), initialise=False)
+    if plot is not None:
+        from zoo.plots.diagram import draw_diagram
+
+        note(f"drawn: {draw_diagram(network, subject.spec.name, plot)}")
     network.summary(print_fn=lambda text, **_: click.echo(text), line_length=100)
+
+
+def _subject(name: str) -> zoo.Model:
+    if not name.endswith(".toml"):
+        return model_or_bundle(name)
+    from zoo.api import spec_and_base
+
+    spec, base = spec_and_base(name)
+    return zoo.Model(spec, weights=None, base=base)

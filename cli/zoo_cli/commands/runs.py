@@ -1,0 +1,173 @@
+"""``zoo runs``: the trainings that left a run folder."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zoo_cli.options import common_options, note
+from zoo_cli.output import columns, print_json
+
+if TYPE_CHECKING:
+    from zoo.training.runs import RunRecord
+
+RUNS = click.argument(
+    "folders", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+
+
+@click.group(name="runs")
+def command() -> None:
+    """List, show, compare and remove trainings."""
+
+
+@command.command("list")
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@click.option("-m", "--model", metavar="M", help="Only those of this model, or of a pattern.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@common_options
+def list_runs(folder: Path | None, model: str | None, as_json: bool) -> None:
+    """List the runs below FOLDER, runs/ if not given; the latest comes last."""
+    from zoo.training.runs import find_runs
+
+    place = folder or Path("runs")
+    found = find_runs(place, model) if folder or place.is_dir() else []
+    if as_json:
+        print_json([run.data() for run in found])
+        return
+    if not found:
+        of = f" of {model}" if model else ""
+        note(f"no runs{of} below {place}; name another folder, or train one with `zoo train`")
+    for line in columns([_row(run) for run in found]):
+        click.echo(line)
+
+
+@command.command()
+@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@common_options
+def show(folder: Path, as_json: bool) -> None:
+    """Show a run: what was trained, how far, how well, and what was set for it."""
+    from zoo.training.runs import changes, finite, read_run
+
+    run = read_run(folder)
+    changed = changes(run)
+    if as_json:
+        more = {"changed": changed, "environment": run.environment, "history": run.history}
+        print_json({**run.data(), **finite(more)})
+        return
+    for line in _lines(run, changed):
+        click.echo(line)
+
+
+@command.command()
+@RUNS
+@click.option("-o", "--output", metavar="FILE", required=True, type=click.Path(path_type=Path),
+              help="The picture, .png or .svg.")  # fmt: skip
+@click.option("--metric", metavar="NAME", help="Draw this alone; loss and a metric if not given.")
+@common_options
+def plot(folders: tuple[Path, ...], output: Path, metric: str | None) -> None:
+    """Draw the learning curves of runs into one picture, each named by what sets it apart."""
+    from zoo.plots.overlay import draw_overlay
+    from zoo.plots.style import check_picture
+    from zoo.training.runs import labels, read_run
+
+    check_picture(output)
+    runs = [read_run(folder) for folder in dict.fromkeys(folders)]
+    names = labels(runs) if len(runs) > 1 else [f"seed {runs[0].seed}"]
+    models = dict.fromkeys(str(run.model) for run in runs)
+    title = next(iter(models)) if len(models) == 1 else ""
+    series = [(name, run.history) for name, run in zip(names, runs, strict=True)]
+    note(f"drawn: {draw_overlay(series, output, title=title, metric=metric)}")
+
+
+@command.command()
+@RUNS
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@common_options
+def remove(folders: tuple[Path, ...], yes: bool) -> int:
+    """Remove run folders with all that lies in them."""
+    from zoo.training.runs import check_removable, remove_run, size_of
+
+    unique = list({folder.resolve(): folder for folder in folders}.values())
+    for folder in folders:  # one wrong name, and nothing is removed
+        check_removable(folder)
+    if not yes:
+        if not sys.stdin.isatty():
+            msg = "nobody can be asked here; say --yes to remove without asking"
+            raise click.UsageError(msg)
+        for folder in unique:
+            files, size = size_of(folder)
+            click.echo(f"{folder}: {files} files, {size / 1e6:.1f} MB", err=True)
+        if not click.confirm("Remove?", err=True):
+            note("nothing was removed")
+            return 1
+    for folder in unique:
+        if folder.exists():  # a fold goes with its run
+            remove_run(folder)
+            click.echo(f"removed {folder}")
+    return 0
+
+
+def _row(run: RunRecord) -> list[str]:
+    from zoo_weights import printable
+
+    if run.problem:
+        moment = run.time.replace("T", " ")
+        return [printable(str(run.path)), "-", moment, "-", "-", "damaged", printable(run.problem)]
+    return [
+        printable(str(run.path)),
+        str(run.model),
+        run.time.replace("T", " "),
+        f"{run.epochs}/{run.planned} epochs",
+        f"seed {run.seed}",
+        _state(run),
+        _main_metrics(run),
+    ]
+
+
+def _state(run: RunRecord) -> str:
+    if run.state == "finished" and run.planned and run.epochs < run.planned:
+        return "stopped early"
+    return f"{run.state}, can be resumed" if run.resumable else run.state
+
+
+def _main_metrics(run: RunRecord) -> str:
+    from zoo.training.runs import PARTS
+
+    part = next((part for part in PARTS if part in run.metrics), None)
+    if part is not None:
+        return f"{part}: {_figures(run.metrics[part])}"
+    last = {name: values[-1] for name, values in run.history.items() if values}
+    return f"last epoch: {_figures(last)}" if last else ""
+
+
+def _figures(values: dict[str, Any]) -> str:
+    from zoo_weights import printable
+
+    numbers = {name: value for name, value in values.items() if isinstance(value, int | float)}
+    return ", ".join(f"{printable(name)} {value:.4f}" for name, value in numbers.items())
+
+
+def _lines(run: RunRecord, changed: dict[str, str]) -> Iterator[str]:
+    from zoo_weights import printable
+
+    told = run.environment
+    keras = (told.get("versions") or {}).get("keras")
+    devices = ", ".join(str(device) for device in told.get("devices", ()))
+    where = f"{told.get('backend', '?')}{f' on {devices}' if devices else ''}"
+    best = f", best {run.best}" if run.best else ""
+    yield printable(f"{run.path}: {run.model}, {_state(run)}")
+    yield f"written: {run.time.replace('T', ' ')}"
+    yield printable(f"trained: seed {run.seed}, {where}{f', Keras {keras}' if keras else ''}")
+    yield f"epochs: {run.epochs} of {run.planned}{best}"
+    for part, values in run.metrics.items():
+        yield f"{printable(part)}: {_figures(values)}"
+    if not run.metrics and (text := _main_metrics(run)):
+        yield text
+    if changed:
+        yield printable("changed: " + ", ".join(f"{key}={value}" for key, value in changed.items()))
