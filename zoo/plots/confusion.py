@@ -43,7 +43,7 @@ def draw_confusion(
     named = count <= MOST
     cell = min(1.3, max(CELL, 5.5 / count)) if named else 12 / count
     names = [shortened(label, 24) for label in labels]
-    upright = max(map(len, names)) * 0.085 > cell  # in inches, at the font's size
+    upright = max(map(len, names)) * 0.075 > cell  # in inches, at the font's size
     long = max(map(len, names)) * 0.085 if named else 0.5
     side = cell * count
     size = (side + long + 2.8, side + (long if upright else 0.3) + 1.2)

@@ -112,6 +112,7 @@ def curve(
     """Draw one curve over the epochs; points where a line would not be seen."""
     few = sum(isfinite(value) for value in values) < 3
     style = {"marker": mark or ("o" if few else None), "markevery": 1 + len(values) // 12}
+    style |= {"markersize": 4 if mark else 6}
     panel.plot(range(1, len(values) + 1), values, dashes, color=colour, label=label, **style)
 
 

@@ -49,13 +49,12 @@ def draw_overlay(
     names = [_known(metric, runs)] if metric else ["loss", *_shared(runs)[:1]]
     labels = [textwrap.fill(label, 34) for label, _ in runs]
     histories = [history for _, history in runs]
-    lines = sum(1 + label.count("\n") for label in labels)
-    height = max(2.9, 0.9 + LINE * lines)
+    height = max(2.9, 0.9 + sum(_height(label) for label in labels))
     size = (8.4, 0.7 + height * len(names))
     with figure(len(names), title, size=size, stacked=True) as (picture, panels):
         for panel, name in zip(panels, names, strict=True):
             _panel(panel, name, histories)
-            _name_ends(panel, name, labels, histories, (height - 0.9) / LINE)
+            _name_ends(panel, name, labels, histories, height - 0.9)
         for panel in panels[:-1]:
             panel.set_xlabel("")
         _explain_dashes(panels[0], histories)
@@ -105,28 +104,30 @@ def _name_ends(
     heights = [
         place.transform(panel.transData.transform(end))[1] if end else 0.0 for _, end in ends
     ]
-    sizes = [(1.25 + label.count("\n")) / room for label in labels]
-    places = spread(heights, sizes)
-    raised = max(0.0, *(size / 2 - height for height, size in zip(places, sizes, strict=True)))
+    sizes = [_height(label) / room for label in labels]
+    places, floor = spread(heights, sizes), 0.0
+    for i in sorted(range(len(places)), key=places.__getitem__):  # below the axis is no room
+        places[i] = max(places[i], floor + sizes[i] / 2)
+        floor = places[i] + sizes[i] / 2
     for number, (label, end) in enumerate(ends):
-        height = places[number] + raised  # there is room above the axis, none below
-        colour = COLOURS[number % len(COLOURS)]
-        text = {"va": "center", "fontsize": 9, "color": colour, "annotation_clip": False}
+        height, colour = places[number], COLOURS[number % len(COLOURS)]
+        line = {"arrowstyle": "-", "color": colour, "linewidth": 0.6, "alpha": 0.6}
         panel.annotate(
             label if end else f"{label} (not finite)",
             xy=end or (1.0, height),
             xycoords="data" if end else "axes fraction",
             xytext=(1.05, height),
             textcoords="axes fraction",
-            arrowprops={
-                "arrowstyle": "-",
-                "color": colour,
-                "linewidth": 0.6,
-                "alpha": 0.6,
-                "relpos": (0, 0.5),
-            },
-            **text,
+            arrowprops={**line, "relpos": (0, 0.5)} if end else None,
+            va="center",
+            fontsize=9,
+            color=colour,
+            annotation_clip=False,
         )
+
+
+def _height(label: str) -> float:
+    return LINE * (1.25 + label.count("\n"))
 
 
 def _explain_dashes(panel: Any, histories: list[History]) -> None:

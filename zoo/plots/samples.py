@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.plots.style import figure, save
+from zoo.plots.style import check_picture, figure, save, shortened
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,14 +23,22 @@ def draw_sheet(
         Grey or RGB, uint8 of shape (pictures, height, width) or (pictures, height, width, 3).
     labels
         One for each picture.
+    columns
+        Pictures in a row.
+    title
+        What stands above the sheet.
+    path
+        The sheet, ``.png`` or ``.svg``.
     """
-    with figure(1, title) as (picture, [panel]):
+    check_picture(path)
+    rows = -(-len(pictures) // columns)
+    height = 1.1 * pictures.shape[1] / pictures.shape[2] + 0.25
+    with figure(1, title, size=(1.1 * columns, height * rows + 0.3)) as (picture, [panel]):
         panel.remove()
-        picture.set_size_inches(1.1 * columns, 1.35 * -(-len(pictures) // columns))
-        grid = picture.subplots(-(-len(pictures) // columns), columns, squeeze=False)
+        grid = picture.subplots(rows, columns, squeeze=False)
         for place in grid.flat:
             place.axis("off")
         for place, pixels, label in zip(grid.flat, pictures, labels, strict=False):
             place.imshow(pixels, cmap="gray", vmin=0, vmax=255)
-            place.set_title(label, fontsize=9)
+            place.set_title(shortened(label, 16), fontsize=9)
         return save(picture, path)

@@ -195,7 +195,8 @@ def _saved(path: Path) -> dict[str, Any]:
         json.loads((path / name).read_text(encoding="utf-8"))
         for name in ("metrics.json", "environment.json")
     )
-    if not all(isinstance(part, dict) for part in (environment, metrics, *metrics.values())):
+    parts = metrics.values() if isinstance(metrics, dict) else [metrics]
+    if not all(isinstance(part, dict) for part in (environment, *parts)):
         msg = "metrics.json and environment.json must hold tables"
         raise ValueError(msg)
     return {

@@ -1,0 +1,136 @@
+"""`zoo evaluate`: figures, reports by class or of errors, and their pictures."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from pathlib import Path
+
+import pytest
+
+import zoo
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("evaluate") / "run"
+    return zoo.train("mlp-pima", epochs=5, seed=3, output=path).path
+
+
+def own(folder: Path, output: str, truth: list[object], **training: object) -> Path:
+    """Train on two columns of a table of one's own, ``data.csv`` beside the run."""
+    draw = random.Random(0)
+    rows = [(len(str(y)) + draw.random(), draw.random(), y) for y in truth]
+    lines = ["a,b,y", *(f"{a},{b},{y}" for a, b, y in rows)]
+    (folder / "data.csv").write_text("\n".join(lines) + "\n")
+    options = {"output_activation": "softmax"} if output == "classes" else {}
+    spec = zoo.ModelSpec(
+        name="own",
+        task="tabular-classification" if output == "classes" else "tabular-regression",
+        architecture=zoo.Component("tabular/mlp", hidden=[4], **options),
+        input=zoo.Component("tabular/columns"),
+        output=zoo.Component(f"tabular/{output}"),
+        training=zoo.Training(epochs=1, target="y", **training),  # type: ignore[arg-type]
+    )
+    run = zoo.train(spec, folder / "data.csv", seed=0, output=folder / "run")
+    return run.path
+
+
+def test_the_report_agrees_with_keras(cli, run):
+    done = cli("evaluate", run, "--report", "--json")
+    values = json.loads(done.out)
+    report = values.pop("report")
+    assert values == json.loads(cli("evaluate", run, "--json").out)
+    assert report["accuracy"] == pytest.approx(values["accuracy"], abs=1e-6)
+    assert report["rows"] == 768
+    classes = report["classes"]
+    assert [row["label"] for row in classes] == ["no diabetes", "diabetes"]
+    assert [row["support"] for row in classes] == [500, 268]
+    assert [sum(row) for row in report["confusion"]] == [500, 268]
+    assert set(classes[0]) == {"label", "precision", "recall", "f1", "support"}
+    assert {"macro", "weighted"} <= set(report)
+
+
+def test_the_report_as_text(cli, run):
+    lines = cli("evaluate", run, "--report").out.splitlines()
+    assert lines[0].startswith("accuracy 0.")
+    assert lines[3].split() == ["precision", "recall", "F1", "support"]
+    assert lines[4].startswith("no diabetes  ")
+    assert lines[4].endswith("    500")
+    assert [line.split("  ")[0] for line in lines[6:]] == [
+        "mean of classes", "mean of rows", "accuracy",
+    ]  # fmt: skip
+
+
+def test_a_confusion_matrix_is_drawn(cli, run, tmp_path):
+    pytest.importorskip("matplotlib")
+    done = cli("evaluate", run, "--plot", "x.svg")
+    assert done.status == 0
+    assert "drawn: x.svg" in done.err
+    assert "precision" not in done.out  # nobody asked for the report
+    text = (tmp_path / "x.svg").read_text()
+    assert "no diabetes (500)" in text
+    assert "predicted class" in text
+
+
+@pytest.mark.parametrize(
+    ("count", "loss"),
+    [(10, "sparse_categorical_crossentropy"), (46, "categorical_crossentropy")],
+)
+def test_many_classes(cli, tmp_path, count, loss):
+    pytest.importorskip("matplotlib")
+    truth = [f"t{number % count:02}" for number in range(3 * count)]
+    path = own(tmp_path, "classes", truth, loss=zoo.Component(loss))
+    done = cli("evaluate", path, "--data", "data.csv", "--report", "--json", "--plot", "x.png")
+    assert done.status == 0, done.err
+    report = json.loads(done.out)["report"]
+    assert [row["label"] for row in report["classes"]] == sorted(set(truth))
+    assert all(row["support"] == 3 for row in report["classes"])
+    from PIL import Image
+
+    with Image.open(tmp_path / "x.png") as picture:
+        assert min(picture.size) > (1500 if count == 46 else 500)
+
+
+def test_a_regressor_has_errors(cli, tmp_path):
+    pytest.importorskip("matplotlib")
+    truth: list[object] = [number / 10 for number in range(60)]
+    path = own(tmp_path, "value", truth, loss=zoo.Component("mse"))
+    done = cli("evaluate", path, "--data", "data.csv", "--report", "--json", "--plot", "x.svg")
+    assert done.status == 0, done.err
+    values = json.loads(done.out)
+    report = values["report"]
+    assert report["rmse"] ** 2 == pytest.approx(values["loss"], rel=1e-4)
+    assert 0 < report["mae"] <= report["rmse"]
+    assert report["rows"] == 60
+    variance = sum((float(str(y)) - 2.95) ** 2 for y in truth) / 60
+    assert report["r2"] == pytest.approx(1 - values["loss"] / variance, rel=1e-3)
+    text = (tmp_path / "x.svg").read_text()
+    assert "true value" in text
+    assert "RMSE" in text
+    lines = cli("evaluate", path, "--data", "data.csv", "--report").out.splitlines()
+    assert [line.split(" ")[0] for line in lines] == ["loss", "", "rows", "MAE", "RMSE", "R²"]
+
+
+def test_pictures_that_cannot_be_drawn_cost_no_evaluation(cli, run, monkeypatch):
+    done = cli("evaluate", run, "--plot", "x.txt")
+    assert (done.status, done.out) == (2, "")
+    assert "drawn as .png or .svg, received '.txt'" in done.err
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    done = cli("evaluate", run, "--plot", "x.png")
+    assert (done.status, done.out) == (2, "")
+    assert "pip install 'keras-zoo[plot]'" in done.err
+    assert cli("evaluate", run, "--report").status == 0  # a report needs no picture
+
+
+def test_a_model_of_neither_classes_nor_numbers(run, monkeypatch):
+    from zoo.components import Decoder
+    from zoo.errors import UsageError
+    from zoo.training.report import examine
+
+    model = zoo.load(run)
+    monkeypatch.setattr(Decoder, "__abstractmethods__", frozenset())
+    model.__dict__["decoder"] = Decoder()  # type: ignore[abstract]
+    with pytest.raises(UsageError, match="gives neither classes nor numbers"):
+        examine(model)

@@ -1,0 +1,60 @@
+"""A picture is asked for in a way that cannot work: said before any work, in one sentence."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from zoo.errors import UsageError
+from zoo.plots.spread import spread
+from zoo.plots.style import check_picture, figure, save, shortened
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("x.jpg", "drawn as .png or .svg, received '.jpg'"),
+        ("x", "drawn as .png or .svg, received 'no suffix'"),
+        ("nowhere/x.png", "there is no folder"),
+        ("folder.png", "is a folder"),
+    ],
+)
+def test_a_file_that_cannot_be_drawn(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(UsageError, match=text):
+        check_picture(tmp_path / name)
+
+
+def test_without_matplotlib_the_install_line_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(UsageError, match=r"pip install 'keras-zoo\[plot\]'"):
+        check_picture(tmp_path / "x.png")
+
+
+def test_the_same_picture_is_the_same_file(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    for name in ("a.svg", "b.svg"):
+        with figure(1, "costs $5 and $6") as (picture, [panel]):
+            panel.plot([1, 2, 3])
+            save(picture, tmp_path / name)
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    assert "costs $5 and $6" in (tmp_path / "a.svg").read_text()  # no formula
+    assert {path.name for path in tmp_path.iterdir()} == {"a.svg", "b.svg"}
+
+
+def test_texts_are_cut_where_they_are_too_long() -> None:
+    assert shortened("wheat", 5) == "wheat"
+    assert shortened("wheats", 5) == "whea…"
+
+
+def test_things_that_overlap_are_pushed_apart_and_others_stay() -> None:
+    assert spread([], []) == []
+    assert spread([5.0, 1.0], [1.0, 1.0]) == [5.0, 1.0]
+    assert spread([1.0, 1.0], [1.0, 1.0]) == [0.5, 1.5]
+    assert spread([1.0, 1.2, 9.0], [1.0, 1.0, 1.0]) == pytest.approx([0.6, 1.6, 9.0])
+    heavy = spread([0.0, 0.1], [1.0, 0.2], [1.0, 0.0001])
+    assert heavy == pytest.approx([0.0, 0.6], abs=1e-3)  # the light one makes room
