@@ -90,7 +90,7 @@ def label_axes(panel: Any, name: str, values: Iterable[float]) -> None:
     if not shown:
         note = {"ha": "center", "va": "center", "color": GREY, "transform": panel.transAxes}
         panel.text(0.5, 0.5, "no finite values", **note)
-        panel.set_yticks([])
+        panel.set(xticks=[], yticks=[])
     elif name == "loss" and min(shown) > 0 and max(shown) > SPREAD * min(shown):
         panel.set_yscale("log")  # a bad first epoch would flatten all the others
         if max(shown) < 50 * min(shown):  # one power of ten has too few ticks, and 1 beats 10⁰
@@ -128,10 +128,21 @@ def _curves(panel: Any, history: History, name: str, best: int | None) -> None:
         if best is not None:
             panel.plot([best], [values[best - 1]], "o", color=colour)
     label_axes(panel, name, shown)
+    if not any(isfinite(value) for value in shown):
+        return
+    _mark_lost(panel, history[name])
     if best is not None:
         panel.axvline(best, color=GREY, linewidth=1, linestyle=":", label=f"best epoch, {best}")
-    if shown:
-        panel.legend()
+    panel.legend()
+
+
+def _mark_lost(panel: Any, values: list[float]) -> None:
+    """Shade the last epochs, where their values are not finite: there is no curve to see."""
+    count = len(values)
+    lost = next((i for i in range(count, 0, -1) if isfinite(values[i - 1])), 0) + 1
+    if lost <= count:
+        panel.axvspan(lost - 0.5, count + 0.5, color=GREY, alpha=0.15, label="not finite")
+        panel.set_xlim(0.5, count + 0.5)
 
 
 if __name__ == "__main__":
