@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from zoo.components import Classifier, Regressor
 from zoo.errors import InputError
@@ -143,11 +144,22 @@ class Value(Regressor):
         Unit of the number, for people.
     width
         How many numbers; ``None`` leaves it to the architecture (features).
+    scale
+        How the network sees them: ``"min-max"`` as 0 to 1 over the training rows, ``"standard"``
+        with mean 0 and deviation 1. Losses and errors are in this scale, predictions are not.
     """
 
-    def __init__(self, unit: str = "", width: int | None = 1) -> None:
+    def __init__(
+        self,
+        unit: str = "",
+        width: int | None = 1,
+        scale: Literal["none", "min-max", "standard"] = "none",
+    ) -> None:
         self.unit = unit
         self.width = width
+        self.scale = scale
+        self.shift = 0.0
+        self.stretch = 1.0
 
     @property
     def units(self) -> int | None:
@@ -168,10 +180,29 @@ class Value(Regressor):
             else:
                 text = f"the target is {_cell(label)!r}, expected a number"
                 errors.append(InputError(text, kind="not-a-number"))
-        return np.array(values, np.float32)[:, None], errors
+        scaled = (np.array(values, np.float64) - self.shift) / self.stretch
+        return scaled.astype(np.float32)[:, None], errors
+
+    def fit(self, labels: Sequence[Any]) -> None:
+        """Learn the scale from the training labels."""
+        values = [number for number in map(_as_number, labels) if number == number]
+        if self.scale == "min-max" and values:
+            self.shift, self.stretch = min(values), max(values) - min(values) or 1.0
+        elif self.scale == "standard" and values:
+            self.shift = statistics.fmean(values)
+            self.stretch = statistics.pstdev(values) or 1.0
+
+    def state(self) -> dict[str, Any]:
+        """Return the scale."""
+        return {"shift": self.shift, "stretch": self.stretch}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take back the scale."""
+        self.shift, self.stretch = state["shift"], state["stretch"]
 
     def decode(self, outputs: NDArray[np.floating[Any]]) -> list[float | list[float]]:
         """Return a number for each row, or a list where the network has several outputs."""
+        outputs = outputs * self.stretch + self.shift if self.scale != "none" else outputs
         if outputs.ndim == 2 and outputs.shape[1] == 1:
             return [float(value) for value in outputs[:, 0]]
         return [row.tolist() for row in outputs]

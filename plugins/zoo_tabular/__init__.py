@@ -12,7 +12,16 @@ Register = Callable[..., None]
 @zoo.hookimpl
 def register_models(register: Register) -> None:
     """Declare the table models."""
-    register("models/mlp-pima.toml")
+    for name in (
+        "linear-cereals",
+        "mlp-boston",
+        "mlp-ionosphere",
+        "mlp-pima",
+        "mlp-synthetic",
+        "mlp-wine",
+        "mlp-wine-dropout",
+    ):
+        register(f"models/{name}.toml")
 
 
 @zoo.hookimpl
@@ -37,23 +46,8 @@ def register_decoders(register: Register) -> None:
 
 @zoo.hookimpl
 def register_datasets(register: Register) -> None:
-    """Declare the tables that come with this package."""
-    register(
-        zoo.Dataset(
-            name="pima",
-            summary="Pima Indians diabetes, 768 women, 8 measurements, onset within five years",
-            file=zoo.FileRecord(
-                file="data/pima_diabetes.csv",
-                sha256="9bd206ca9fa56e1e0e06fee6496e9323c78dbef651cf61a54508b70d745cded2",
-            ),
-            target="outcome",
-            columns=(
-                "pregnancies", "glucose", "blood_pressure", "skin_thickness",
-                "insulin", "bmi", "pedigree", "age",
-            ),
-            licence="none stated at the source",
-            citation="Smith et al., Using the ADAP learning algorithm to forecast the onset of "
-            "diabetes mellitus, 1988; given to UCI by V. Sigillito, 1990",
-            sources=("https://archive.ics.uci.edu/ml/machine-learning-databases/pima-indians-diabetes/",),
-        )
-    )  # fmt: skip
+    """Declare the tables, most of which come with this package."""
+    from zoo_tabular.datasets import datasets
+
+    for dataset in datasets():
+        register(dataset)

@@ -12,6 +12,7 @@ def mlp(
     activation: str = "relu",
     output_activation: str = "linear",
     kernel_initializer: str = "glorot_uniform",
+    output_initializer: str | None = None,
     dropout: float = 0.0,
     normalise: bool = False,
     l1: float = 0.0,
@@ -30,7 +31,9 @@ def mlp(
     activation, output_activation
         Keras names of the activations of hidden layers and output.
     kernel_initializer
-        Keras name of the initialiser of the hidden layers' and the output's weights.
+        Keras name of the initialiser of all weights.
+    output_initializer
+        The same for the output's weights alone.
     dropout
         Fraction of each hidden layer's outputs dropped while training.
     normalise
@@ -63,7 +66,7 @@ def mlp(
     outputs = keras.layers.Dense(
         units,
         activation=output_activation,
-        kernel_initializer=kernel_initializer,
+        kernel_initializer=output_initializer or kernel_initializer,
         name="output",
     )(x)
     return keras.Model(inputs, outputs, name="mlp")

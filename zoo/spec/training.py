@@ -78,6 +78,9 @@ class Training(Record, frozen=True, kw_only=True):
         When to stop before all epochs are over.
     class_weights
         How much a row of each class counts, by the class's label; 1 where not given.
+    skip_bad_rows
+        Whether rows that cannot be used (an empty cell, an unknown class) are left out of the
+        training; otherwise the first one is an error.
     weights
         Tag of the weights that training starts from; ``"none"`` starts from random ones.
     freeze
@@ -98,6 +101,7 @@ class Training(Record, frozen=True, kw_only=True):
     folds: Annotated[int, Meta(ge=2)] | None = None
     early_stopping: EarlyStopping | None = None
     class_weights: dict[str, Annotated[float, Meta(ge=0.0)]] = {}  # noqa: RUF012
+    skip_bad_rows: bool = False
     weights: str = "none"
     freeze: tuple[str, ...] | Annotated[int, Meta(ge=0)] = ()
     seeds: dict[str, tuple[Seed, ...]] = {}  # noqa: RUF012

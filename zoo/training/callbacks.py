@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -85,7 +86,8 @@ class Stopping:
             )
             raise TrainingError(msg)
         best = self.state["best"]
-        if best is None or self.sign * (best - value) > self.rule.min_delta:
+        improved = best is None or self.sign * (best - value) > self.rule.min_delta
+        if improved and math.isfinite(value):  # nothing could ever be better than NaN
             self.state.update(best=value, best_epoch=epoch, waited=0)
             if self.rule.restore_best:
                 self.checkpoint.remember_best()

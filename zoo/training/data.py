@@ -119,9 +119,9 @@ def _retargeted(rows: Labelled, target: str) -> Labelled:
 
 
 def tensors(
-    data: Labelled, preprocessor: Preprocessor, decoder: Decoder
+    data: Labelled, preprocessor: Preprocessor, decoder: Decoder, *, skip: bool = False
 ) -> tuple[NDArray[np.float32], NDArray[Any]]:
-    """Return inputs and targets of labelled data.
+    """Return inputs and targets of labelled data; bad rows are an error, or left out with `skip`.
 
     Raises
     ------
@@ -136,6 +136,9 @@ def tensors(
         for error in errors
         if error is not None
     ]
+    if bad and skip:
+        rows = {row for row, _ in bad}
+        return _without(inputs, input_errors, rows), _without(targets, target_errors, rows)
     if bad:
         row, error = bad[0]
         raw = data.inputs[row]
@@ -145,3 +148,10 @@ def tensors(
         msg = f"{data.source}: {name}: {error.message}{more}"
         raise TrainingError(msg)
     return inputs, targets
+
+
+def _without(array: NDArray[Any], errors: list[InputError | None], rows: set[int]) -> NDArray[Any]:
+    """Return an array of the rows without errors, less those of `rows`."""
+    usable = [row for row, error in enumerate(errors) if error is None]
+    kept: NDArray[Any] = array[[place for place, row in enumerate(usable) if row not in rows]]
+    return kept

@@ -48,7 +48,9 @@ class InMemory:
         model.decoder.fit(parts["train"].labels)
         self.arrays = {}
         for part, rows in parts.items():
-            inputs, targets = tensors(rows, model.preprocessor, model.decoder)
+            inputs, targets = tensors(
+                rows, model.preprocessor, model.decoder, skip=self.training.skip_bad_rows
+            )
             self.arrays[part] = inputs, targets_for(self.training, targets, model.decoder.units)
         inputs, targets = self.arrays["train"]
         weights = row_weights(model, self.training, targets)

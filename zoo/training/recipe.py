@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from zoo.construct import construct, options_of
+from zoo.data.stream import Stream
 from zoo.errors import SpecError, UsageError, did_you_mean
 from zoo.runtime.backend import keras
 from zoo.spec.component import Component
@@ -143,7 +144,18 @@ def labelled(
     training = _training(model)
     content = parts(model.preprocessor.kind, training, data, target)
     rows = content.get("test", content["train"])
-    return tensors(rows, model.preprocessor, model.decoder)
+    import numpy as np
+
+    pieces = [
+        tensors(piece, model.preprocessor, model.decoder, skip=training.skip_bad_rows)
+        for piece in (rows if isinstance(rows, Stream) else [rows])
+    ]
+    inputs, targets = zip(*pieces, strict=True)
+    return (
+        (inputs[0], targets[0])
+        if len(pieces) == 1
+        else (np.concatenate(inputs), np.concatenate(targets))
+    )
 
 
 def evaluate_on(

@@ -100,7 +100,8 @@ class Streamed:
         return self._tensors(self._sample.take(range(min(len(self._sample), 10_000))))
 
     def _tensors(self, rows: Labelled) -> Batch:
-        inputs, targets = tensors(rows, self.model.preprocessor, self.model.decoder)
+        skip = self.training.skip_bad_rows
+        inputs, targets = tensors(rows, self.model.preprocessor, self.model.decoder, skip=skip)
         targets = targets_for(self.training, targets, self.model.decoder.units)
         weights = row_weights(self.model, self.training, targets)
         return (inputs, targets) if weights is None else (inputs, targets, weights)

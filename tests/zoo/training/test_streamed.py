@@ -55,6 +55,7 @@ def test_a_large_file_is_learnt(table: Path, tmp_path: Path) -> None:
     assert run.metrics["train"]["loss"] < 1e-3
     assert run.metrics["validation"]["loss"] < 1e-3
     assert run.model.predict([{"x": 0.5}])[0].value == pytest.approx(2.5, abs=0.05)
+    assert run.model.evaluate(table, target="y")["loss"] < 1e-3
     assert run.history["val_loss"][-1] == pytest.approx(run.metrics["validation"]["loss"], rel=1e-4)
 
 
