@@ -55,8 +55,8 @@ def test_early_stopping_gives_the_best_weights(line: zoo.Table, tmp_path: Path) 
     losses = run.history["val_loss"]
     assert len(losses) < 200
     assert run.metrics["validation"]["loss"] == pytest.approx(min(losses), abs=2e-3)
-    best = int(np.argmin(losses))
-    assert len(losses) - best - 1 >= 3
+    # None of the last three was an improvement of more than a thousandth.
+    assert min(losses[-3:]) > min(losses[:-3]) - 1e-3
 
 
 def test_what_is_watched_has_to_be_measured(line: zoo.Table, tmp_path: Path) -> None:
