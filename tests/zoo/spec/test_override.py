@@ -139,7 +139,7 @@ def test_every_kind_of_field(assignment, path, value, spec):
         ),
         (  # nothing is removed by a value; the sentence offers no null, which TOML does not have
             "validation=null", SpecError,
-            "--set validation=null: training.validation: expected `float`, got `str`, "
+            "--set validation=null: training.validation: expected `float | object`, got `str`, "
             "received 'null'",
         ),
         (

@@ -82,7 +82,7 @@ def without(field: str) -> str:
         (GOOD + TRAINING + "validation = nan", "training.validation: expected `float` > 0.0, rece"),
         (
             GOOD + TRAINING + "validation = 'no'",  # TOML has no null, so none is offered
-            "training.validation: expected `float`, got `str`, received 'no'",
+            "training.validation: expected `float | object`, got `str`, received 'no'",
         ),
         (
             GOOD + TRAINING + "seeds = {jax = [1, 'x']}",
@@ -104,7 +104,7 @@ def without(field: str) -> str:
         ),
         (
             GOOD + "[[figures]]\nmetric = 'a'\non = 'tset'",
-            "figures[0].on: must be one of train, validation, test, received 'tset'\n",
+            "figures[0].on: must be one of train, validation, test, folds, weights, received 'tset'\n",
         ),
         (
             GOOD + "[[weights]]\ntag = 'a'\nformat = 'pickle'",
