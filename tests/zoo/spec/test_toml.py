@@ -104,7 +104,8 @@ def without(field: str) -> str:
         ),
         (
             GOOD + "[[figures]]\nmetric = 'a'\non = 'tset'",
-            "figures[0].on: must be one of train, validation, test, folds, weights, received 'tset'\n",
+            "figures[0].on: must be one of train, validation, test, folds, weights, "
+            "received 'tset'\n",
         ),
         (
             GOOD + "[[weights]]\ntag = 'a'\nformat = 'pickle'",
