@@ -60,9 +60,9 @@ def parts(kind: str, training: Training | None, data: Any, target: str | None) -
             wanted = "a folder with one subfolder per class" if kind == "image" else "a CSV file"
             msg = f"the recipe names no dataset; give one with --data ({wanted})"
             raise UsageError(msg)
-        if target in (None, entry.value.target):
-            return datasets.load(entry)
         found = datasets.load(entry)
+        if target in (None, entry.value.target):
+            return found
         return {part: _retargeted(rows, str(target)) for part, rows in found.items()}
     if kind == "image":
         return {"train": Labelled(*read_folder(Path(data)), source=str(data))}

@@ -141,11 +141,11 @@ def labelled(
     model: Model, data: Any, target: str | None
 ) -> tuple[NDArray[np.float32], NDArray[Any]]:
     """Return the inputs and targets to evaluate a model on: those kept for testing, or all."""
+    import numpy as np
+
     training = _training(model)
     content = parts(model.preprocessor.kind, training, data, target)
     rows = content.get("test", content["train"])
-    import numpy as np
-
     pieces = [
         tensors(piece, model.preprocessor, model.decoder, skip=training.skip_bad_rows)
         for piece in (rows if isinstance(rows, Stream) else [rows])
