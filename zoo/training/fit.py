@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from zoo.components import Classifier
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from zoo.model import Model
+
+
+DEAD, USUAL = 0.99, 0.95
+"""Share of the rows that are predicted alike, and the share that may be alike in truth."""
 
 
 class InMemory:
@@ -151,9 +156,13 @@ def _worries(run: Run, model: Model, inputs: Any, targets: Any) -> list[str]:
     losses = run.history.get("loss", [])
     if len(losses) > 1 and not min(losses[1:]) < losses[0]:
         worries.append(f"the loss did not fall ({losses[0]:.4g} to {losses[-1]:.4g}){advice}")
-    if isinstance(model.decoder, Classifier) and len(np.unique(targets, axis=0)) > 1:
+    if isinstance(model.decoder, Classifier):
         outputs = model.runner(inputs, batch_size=256)
-        best = {predictions[0].label for predictions in model.decoder.decode(outputs, 1)}
-        if len(best) == 1:
-            worries.append(f"the model predicts {best.pop()!r} for every row{advice}")
+        best = Counter(predictions[0].label for predictions in model.decoder.decode(outputs, 1))
+        label, count = best.most_common(1)[0]
+        commonest = np.unique(targets, axis=0, return_counts=True)[1].max()
+        # A dead network may let a few rows through.
+        if count >= DEAD * len(targets) and commonest < USUAL * len(targets):
+            rows = "every row" if count == len(targets) else f"{count} of {len(targets)} rows"
+            worries.append(f"the model predicts {label!r} for {rows}{advice}")
     return worries
