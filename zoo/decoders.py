@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -158,8 +159,7 @@ class Value(Regressor):
         self.unit = unit
         self.width = width
         self.scale = scale
-        self.shift = 0.0
-        self.stretch = 1.0
+        self._range: tuple[float, float] | None = (0.0, 1.0) if scale == "none" else None
 
     @property
     def units(self) -> int | None:
@@ -174,35 +174,49 @@ class Value(Regressor):
         errors: list[InputError | None] = []
         for label in labels:
             number = _as_number(label)
-            if np.isfinite(number):
+            if math.isfinite(number):
                 values.append(number)
                 errors.append(None)
             else:
                 text = f"the target is {_cell(label)!r}, expected a number"
                 errors.append(InputError(text, kind="not-a-number"))
-        scaled = (np.array(values, np.float64) - self.shift) / self.stretch
+        shift, stretch = self._fitted()
+        scaled = (np.array(values, np.float64) - shift) / stretch
         return scaled.astype(np.float32)[:, None], errors
 
     def fit(self, labels: Sequence[Any]) -> None:
         """Learn the scale from the training labels."""
-        values = [number for number in map(_as_number, labels) if number == number]
-        if self.scale == "min-max" and values:
-            self.shift, self.stretch = min(values), max(values) - min(values) or 1.0
-        elif self.scale == "standard" and values:
-            self.shift = statistics.fmean(values)
-            self.stretch = statistics.pstdev(values) or 1.0
+        if self.scale == "none":
+            return
+        values = [number for number in map(_as_number, labels) if math.isfinite(number)]
+        if not values:
+            msg = "the target holds no number in the training rows"
+            raise InputError(msg, kind="not-a-number")
+        if self.scale == "min-max":
+            shift, stretch = min(values), max(values) - min(values)
+        else:
+            shift, stretch = statistics.fmean(values), statistics.pstdev(values)
+        self._range = shift, stretch or 1.0
+
+    def _fitted(self) -> tuple[float, float]:
+        if self._range is None:
+            msg = "the scale of the target is learnt from training data; nothing was fitted yet"
+            raise InputError(msg, kind="not-fitted")
+        return self._range
 
     def state(self) -> dict[str, Any]:
         """Return the scale."""
-        return {"shift": self.shift, "stretch": self.stretch}
+        shift, stretch = self._fitted()
+        return {"shift": shift, "stretch": stretch}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take back the scale."""
-        self.shift, self.stretch = state["shift"], state["stretch"]
+        self._range = float(state["shift"]), float(state["stretch"])
 
     def decode(self, outputs: NDArray[np.floating[Any]]) -> list[float | list[float]]:
         """Return a number for each row, or a list where the network has several outputs."""
-        outputs = outputs * self.stretch + self.shift if self.scale != "none" else outputs
+        shift, stretch = self._fitted()
+        outputs = outputs * stretch + shift
         if outputs.ndim == 2 and outputs.shape[1] == 1:
             return [float(value) for value in outputs[:, 0]]
         return [row.tolist() for row in outputs]
@@ -229,5 +243,5 @@ def _as_number(label: Any) -> float:
     """Return the number that a cell holds, NaN if it is none."""
     try:
         return float(label)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return float("nan")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,6 +78,34 @@ def test_numbers() -> None:
     assert [error is None for error in errors] == [True, True, False, False, False]
     assert Value().decode(np.array([[1.5], [2]])) == [1.5, 2.0]
     assert Value(width=2).decode(np.array([[1.5, 2]])) == [[1.5, 2.0]]
+
+
+@pytest.mark.parametrize("scale", ["min-max", "standard"])
+def test_a_scaled_target_comes_back_in_its_own_unit(scale: Any) -> None:
+    decoder = Value(scale=scale, unit="kg")
+    with pytest.raises(InputError, match="nothing was fitted yet"):
+        decoder.decode(np.array([[0.5]]))
+    decoder.fit(["10", 20, "", "much", "inf", 10**400, 60])
+    targets, errors = decoder.encode([10, 20, "", 60, 10**400])
+    assert [error is None for error in errors] == [True, True, False, True, False]
+    if scale == "min-max":
+        assert targets.ravel().tolist() == pytest.approx([0, 0.2, 1])
+    else:
+        assert targets.mean() == pytest.approx(0, abs=1e-6)
+        assert targets.std() == pytest.approx(1)
+    other = Value(scale=scale)
+    other.restore(json.loads(json.dumps(decoder.state())))
+    assert other.decode(targets) == pytest.approx([10, 20, 60], abs=1e-4)
+
+
+@pytest.mark.parametrize("scale", ["min-max", "standard"])
+def test_a_constant_target_is_no_division_by_zero(scale: Any) -> None:
+    decoder = Value(scale=scale)
+    decoder.fit([0.1] * 11)
+    targets, _ = decoder.encode([0.1, 1.1])
+    assert targets.ravel().tolist() == [0, 1]
+    with pytest.raises(InputError, match="the target holds no number"):
+        decoder.fit(["a", None])
 
 
 def test_a_row_without_a_label_is_an_error_of_its_own() -> None:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import json
+from typing import Any
+
 import numpy as np
 import pytest
 
-from zoo import InputError, Table
+import zoo
+from zoo import Component, InputError, Table
+from zoo.data.table import read_csv
+from zoo_tabular import cells
 from zoo_tabular.columns import Columns
 
 
@@ -18,7 +25,7 @@ def fitted(train: Table, **options: object) -> Columns:
 def moved(columns: Columns, **options: object) -> Columns:
     """Return the same preprocessor on another machine: made by its options and its state."""
     other = Columns(**options)  # type: ignore[arg-type]
-    other.restore(columns.state())
+    other.restore(json.loads(json.dumps(columns.state())))
     return other
 
 
@@ -88,6 +95,136 @@ def test_columns_are_learnt_or_dropped() -> None:
         columns.many(Table({"a": [1]}))
     with pytest.raises(InputError, match="nothing was fitted yet"):
         _ = Columns().shape
+
+
+@pytest.mark.parametrize("scale", ["standard", "min-max"])
+@pytest.mark.parametrize("cell", [0.1, 1e-30, 3e38, 0])
+def test_a_constant_column_is_zero(scale: str, cell: float) -> None:
+    """The mean of equal numbers is not always that number: their deviation is no divisor."""
+    columns = fitted(Table({"a": [cell] * 11}), scale=scale)
+    assert columns.many(Table({"a": [cell, 7]}))[0].tolist() == [[0], [0]]
+
+
+@pytest.mark.parametrize("scale", ["standard", "min-max"])
+def test_large_numbers_that_differ_little_keep_their_differences(scale: str) -> None:
+    """Times in seconds: float32 alone would take them for equal."""
+    train = Table({"time": [1_700_000_000 + second for second in range(5)]})
+    values = fitted(train, scale=scale).many(train)[0][:, 0]
+    steps = np.diff(values)
+    np.testing.assert_allclose(steps, steps[0], rtol=1e-5)
+    assert steps[0] > 0.2
+
+
+def test_the_scale_is_that_of_the_rows_trained_on(tmp_path: Any) -> None:
+    """Neither held-out rows nor those of another fold have a say."""
+    rows = [{"a": number, "y": 2 * number} for number in range(20)]
+    spec = zoo.ModelSpec(
+        name="fold",
+        task="tabular-regression",
+        architecture=Component("mlp", hidden=[]),
+        input=Component("columns", scale="min-max"),
+        output=Component("value", scale="min-max"),
+        training=zoo.Training(loss="mse", validation=zoo.Split(held=8, order="last"), folds=2),  # type: ignore[arg-type]
+    )
+    run = zoo.train(spec, rows, target="y", seed=1, output=tmp_path / "run")
+    for path, low, high in ((run.path / "fold-1", 10, 19), (run.path / "fold-2", 0, 9)):
+        model = zoo.load(path)
+        inputs, _ = model.preprocessor.many(Table({"a": [low, high]}))
+        targets, _ = model.decoder.encode([2 * low, 2 * high])
+        assert inputs.ravel().tolist() == targets.ravel().tolist() == [0, 1]
+
+
+def test_filled_cells_count_in_the_scale() -> None:
+    train = Table({"a": ["0", "", "4"]})
+    assert fitted(train, missing="mean", scale="min-max").many(train)[0].ravel().tolist() == [
+        0, 0.5, 1,
+    ]  # fmt: skip
+
+
+def test_a_text_may_mark_an_empty_cell() -> None:
+    train = read_csv(io.StringIO("a;kind\n1;x\n?;y\n3; ?\n"))
+    options: dict[str, object] = {"missing": "median", "markers": ["?", "-1"], "one_hot": ["kind"]}
+    columns = fitted(train, **options)
+    values, errors = columns.many(train)
+    assert values.tolist() == [[1, 1, 0], [2, 0, 1]]
+    assert str(errors[2]) == "column 'kind' is empty, expected a name"
+    assert columns.many(Table({"a": [-1], "kind": ["x"]}))[0][0, 0] == 2
+
+
+def test_what_frames_hold_for_nothing_is_empty() -> None:
+    columns = fitted(Table({"a": [1.0, float("nan"), None, 5.0]}), missing="mean")
+    assert columns.many(Table({"a": [float("nan"), "nan", 4]}))[0].ravel().tolist() == [3, 4]
+
+
+def test_a_number_that_is_none_costs_its_row() -> None:
+    table = read_csv(io.StringIO("a,b\n1,2\n1,nan\ninf,2\n1\n1e39,2\n,2\n3,4\n"))
+    columns = fitted(table, missing="error")
+    values, errors = columns.many(table)
+    assert values.tolist() == [[1, 2], [3, 4]]
+    assert [str(error) for error in errors[1:-1]] == [
+        "column 'b' holds 'nan', expected a finite number",
+        "column 'a' holds 'inf', expected a finite number",
+        "has 1 cells, the header has 2",
+        "column 'a' holds '1e39', expected a finite number",
+        "column 'a' is empty, expected a number",
+    ]
+    _, (error,) = columns.many([{"a": 10**400, "b": 1}])  # JSON has such numbers
+    assert "expected a finite number" in str(error)
+    _, (error, _) = columns.many([{"a": [1], "b": 1}, {"a": [2], "b": 1}])
+    assert str(error) == "column 'a' holds [1], expected a finite number"
+
+
+def test_a_misspelt_name_has_a_suggestion() -> None:
+    columns = fitted(
+        Table({"kind": ["circle", "square"], "size": ["small", "large"]}),
+        one_hot=["kind"], maps={"size": {"small": 0, "large": 1}},
+    )  # fmt: skip
+    _, errors = columns.many(
+        Table({"kind": ["sqare", "circle"], "size": ["large", "smal"]}),
+    )
+    assert [str(error) for error in errors] == [
+        "column 'kind' holds the unknown name 'sqare', expected circle, square. "
+        "Did you mean 'square'?",
+        "column 'size' holds 'smal', expected small, large. Did you mean 'small'?",
+    ]
+
+
+def test_names_are_not_scaled_and_numbers_may_be_names() -> None:
+    train = Table({"a": [1.0, 3.0], "code": ["7", 7.0], "day": [1, 2]})
+    columns = fitted(train, scale="standard", one_hot=["code", "day"])
+    assert columns.many(train)[0].tolist() == [[-1, 1, 1, 0], [1, 1, 0, 1]]
+
+
+@pytest.mark.parametrize("option", ["drop", "one_hot", "multi_hot", "maps"])
+def test_a_column_that_the_table_does_not_have_is_told(option: str) -> None:
+    value = {"weihgt": {}} if option == "maps" else ["weihgt"]
+    with pytest.raises(InputError, match=r"column 'weihgt' is missing.*Did you mean 'weight'"):
+        fitted(Table({"weight": [1], "height": [2]}), **{option: value})
+
+
+def test_a_column_has_one_meaning() -> None:
+    with pytest.raises(ValueError, match="must name different columns, received"):
+        Columns(one_hot=["a"], maps={"a": {}})
+
+
+def test_an_identifier_is_no_set_of_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cells, "MAX_NAMES", 3)
+    with pytest.raises(InputError, match=r"'id' holds 4 different names .*, expected 1 to 3"):
+        fitted(Table({"id": list("abcd")}), one_hot=["id"])
+
+
+def test_nothing_to_learn_from() -> None:
+    with pytest.raises(InputError, match="column 'a' holds no number in the training rows"):
+        fitted(Table({"a": ["x", ""]}), scale="standard")
+
+
+@pytest.mark.parametrize("options", [{"scale": "standard"}, {"missing": "mean"}])
+def test_what_is_learnt_is_not_guessed(options: Any) -> None:
+    """Weights without the ranges they were trained with would answer, and wrongly."""
+    columns = Columns(columns=["a"], **options)
+    assert columns.shape == (1,)  # the network can be described before
+    with pytest.raises(InputError, match="nothing was fitted yet"):
+        columns.many(Table({"a": [1]}))
 
 
 def test_the_targets_scale_is_undone() -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import zoo
 from zoo.data import datasets
+from zoo.data.split import divide
+from zoo.data.table import read_csv
 from zoo.registry.registry import registry
 from zoo.training.reproduce import reproduce
 
@@ -22,6 +26,41 @@ def test_the_shipped_tables_are_what_their_records_say(name: str) -> None:
     rows = datasets.load(entry)["train"]
     assert len(rows) > 300
     assert (len(datasets.load(entry).get("test", ())) == 102) == (name == "boston")
+
+
+def test_boston_keeps_keras_test_rows() -> None:
+    entry = registry().datasets.find("boston")
+    parts = datasets.load(entry)
+    table = read_csv(datasets.place(entry))
+    indices = np.arange(len(table))
+    np.random.RandomState(113).shuffle(indices)  # as ``load_data`` does, before it cuts at 80 %
+    prices = [table.columns["MEDV"][row] for row in indices]
+    assert parts["train"].labels == prices[: int(506 * 0.8)]
+    assert parts["test"].labels == prices[int(506 * 0.8) :]
+
+
+@pytest.mark.parametrize(("name", "rows"), [("mlp-wine", 1599), ("mlp-ionosphere", 351)])
+def test_the_published_split(name: str, rows: int) -> None:
+    """pandas draws ``sample(frac=0.7, random_state=0)`` so."""
+    training = zoo.get_spec(name).training
+    assert training is not None
+    assert training.validation is not None
+    drawn = np.random.RandomState(0).choice(rows, round(0.7 * rows), replace=False)
+    kept, held = divide(rows, training.validation, seed=5)
+    assert kept.tolist() == drawn.tolist()
+    assert not set(held) & set(drawn)
+
+
+def test_the_synthetic_rows_are_what_their_script_makes(tmp_path: Path) -> None:
+    pytest.importorskip("sklearn")
+    folder = datasets.place(registry().datasets.find("synthetic")).parent
+    runpy.run_path(str(folder / "make_synthetic.py"))["main"](tmp_path)
+    for half in ("old", "new"):
+        made, shipped = (
+            np.loadtxt(path / f"synthetic_{half}.csv", delimiter=",", skiprows=1)
+            for path in (tmp_path, folder)
+        )
+        np.testing.assert_allclose(made, shipped, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -60,6 +99,25 @@ def test_predictions_are_in_real_units(tmp_path: Path) -> None:
     assert all(isinstance(value, float) and 3 < value < 9 for value in values)
 
 
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "linear-cereals"])
+def test_a_few_epochs(name: str, tmp_path: Path) -> None:
+    settings = ["folds=2"] if name == "mlp-boston" else []
+    run = zoo.train(name, epochs=2, seed=1, settings=settings, output=tmp_path / "run")
+    training = run.spec.training
+    assert training is not None
+    assert training.dataset is not None
+    entry = registry().datasets.find(training.dataset)
+    losses = run.history["loss"]
+    assert losses[1] < losses[0] or name == "mlp-pima"  # raw values: the first epochs are wild
+    rows = datasets.load(entry)["train"].inputs[:40]
+    before = run.model.predict(rows)
+    after = zoo.load(run.path).predict(rows)
+    assert [result.error for result in after] == [None] * 40
+    assert [(result.prediction, result.value) for result in after] == [
+        (result.prediction, result.value) for result in before
+    ]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["mlp-boston", "mlp-wine", "mlp-wine-dropout", "mlp-ionosphere"])
 def test_published_figures(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,13 +126,37 @@ def test_published_figures(name: str, tmp_path: Path, monkeypatch: pytest.Monkey
     assert result.passed, result.to_dict()["figures"]
 
 
-def test_variants_are_settings(tmp_path: Path) -> None:
-    """The early-stopped wine and the three-column cereals are no other programs."""
+def test_the_early_stopped_wine_is_a_setting(tmp_path: Path) -> None:
+    rule = ("early_stopping.patience=2", "early_stopping.min_delta=0.5")
     run = zoo.train(
-        "mlp-wine", epochs=30, seed=1, output=tmp_path / "wine",
-        settings=["early_stopping={patience=2, min_delta=0.001}", "hidden=16"],
-    )  # fmt: skip
-    assert len(run.history["loss"]) <= 30
+        "mlp-wine", epochs=30, seed=1, settings=[*rule, "hidden=16"], output=tmp_path / "run"
+    )
+    assert len(run.history["loss"]) == 3
     spec = run.model.spec
     assert spec.training is not None
-    assert spec.training.early_stopping == zoo.EarlyStopping(patience=2, min_delta=0.001)
+    assert spec.training.early_stopping == zoo.EarlyStopping(patience=2, min_delta=0.5)
+
+
+@pytest.mark.usefixtures("cereals")
+def test_cereals_by_three_columns_are_a_setting(tmp_path: Path) -> None:
+    columns = ["sugars", "fiber", "protein"]
+    settings = [f"columns={','.join(columns)}"]
+    run = zoo.train("linear-cereals", seed=1, settings=settings, output=tmp_path / "run")
+    assert run.model.keras.count_params() == 4
+    rows = datasets.load(registry().datasets.find("cereals"))["train"]
+    known = [row for row, cell in enumerate(rows.inputs.columns["sugars"]) if float(cell) >= 0]
+    table = [[float(rows.inputs.columns[name][row]) for name in columns] for row in known]
+    calories = [float(rows.labels[row]) for row in known]
+    plane = np.linalg.lstsq(np.c_[table, np.ones(len(known))], calories)[0]
+    kernel, bias = (np.ravel(weight) for weight in run.model.keras.get_weights())
+    assert [*kernel, *bias] == pytest.approx(list(plane), abs=0.01)
+
+
+@pytest.mark.slow
+def test_the_early_stopped_wine_is_as_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = ["epochs=500", "early_stopping={patience=20, min_delta=0.001}"]
+    (figure,) = reproduce("mlp-wine", settings=settings).figures
+    assert figure.median <= 0.096
