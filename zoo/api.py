@@ -108,6 +108,7 @@ def train(
     target: str | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
+    steps_per_epoch: int | None = None,
     seed: int | None = None,
     weights: str | PathLike[str] | None = "default",
     settings: Sequence[str] = (),
@@ -122,12 +123,15 @@ def train(
     model
         Name of a model, path of a ``SPEC.toml``, or a spec.
     data
-        CSV file, folder with one subfolder of pictures per class, or a pandas or polars frame;
-        the dataset that the spec names if not given.
+        CSV or parquet file, folder with one subfolder of pictures per class, a pandas or polars
+        frame, or a function that generates pieces of a table (frames, lists of dicts), the same
+        ones at every call; the dataset that the spec names if not given.
     target
         Column to learn, for tables.
     epochs, batch_size
         Instead of the recipe's.
+    steps_per_epoch
+        Steps of an epoch, where `data` generates rows without an end.
     seed
         Seed of initial weights, shuffling and splits; the spec's first one for the backend, or a
         random one, if not given. The run records it.
@@ -156,11 +160,11 @@ def train(
         spec = model
     else:
         spec, base = spec_and_base(model)
+    given = {"epochs": epochs, "batch_size": batch_size, "steps_per_epoch": steps_per_epoch}
     assignments = [*settings]
-    if epochs is not None:
-        assignments.append(f"training.epochs={epochs}")
-    if batch_size is not None:
-        assignments.append(f"training.batch_size={batch_size}")
+    assignments += [
+        f"training.{name}={value}" for name, value in given.items() if value is not None
+    ]
     return train_spec(
         spec,
         data,

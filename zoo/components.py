@@ -11,12 +11,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from zoo.errors import InputError
+from zoo.tensors import each
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from zoo.results import Prediction
+    from zoo.tensors import Shape, Tensors
 
 Kind = Literal["image", "table", "text", "array"]
 
@@ -38,11 +40,11 @@ class Preprocessor(abc.ABC):
 
     @property
     @abc.abstractmethod
-    def shape(self) -> tuple[int | None, ...]:
-        """Shape of one sample, without the batch axis."""
+    def shape(self) -> Shape | dict[str, Shape]:
+        """Shape of one sample, without the batch axis; by name, where there are several inputs."""
 
     @abc.abstractmethod
-    def one(self, raw: Any) -> NDArray[np.float32]:
+    def one(self, raw: Any) -> Tensors:
         """Return the tensor of one raw input, of shape `shape`.
 
         Raises
@@ -51,11 +53,11 @@ class Preprocessor(abc.ABC):
             If the input cannot be used.
         """
 
-    def many(self, raws: Sequence[Any]) -> tuple[NDArray[np.float32], list[InputError | None]]:
+    def many(self, raws: Sequence[Any]) -> tuple[Tensors, list[InputError | None]]:
         """Return the tensors of the usable inputs, stacked, and one error or None per input."""
         import numpy as np
 
-        tensors: list[NDArray[np.float32]] = []
+        tensors: list[Any] = []
         errors: list[InputError | None] = []
         for raw in raws:
             try:
@@ -64,8 +66,8 @@ class Preprocessor(abc.ABC):
             except InputError as error:
                 errors.append(error)
         if tensors:
-            return np.stack(tensors), errors
-        return np.empty((0, *(side or 0 for side in self.shape)), np.float32), errors
+            return each(lambda *arrays: np.stack(arrays), *tensors), errors
+        return each(_none, self.shape), errors
 
     def fit(self, raws: Sequence[Any]) -> None:  # noqa: B027  # nothing to learn is the usual case
         """Learn state (means, vocabulary, columns) from the training part of the data."""
@@ -76,6 +78,13 @@ class Preprocessor(abc.ABC):
 
     def restore(self, state: dict[str, Any]) -> None:  # noqa: B027
         """Take back what `state` returned."""
+
+
+def _none(shape: Shape) -> NDArray[np.float32]:
+    """Return the tensor of no inputs."""
+    import numpy as np
+
+    return np.empty((0, *(side or 0 for side in shape)), np.float32)
 
 
 class Decoder(abc.ABC):

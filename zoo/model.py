@@ -22,10 +22,10 @@ from zoo.spec.model import ModelSpec
 from zoo.spec.toml import spec_from
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from zoo.runtime.runner import Runner
+    from zoo.tensors import Tensors
 
 BATCH = 16
 """Inputs computed at once where the caller does not say."""
@@ -124,8 +124,8 @@ class Model:
     def keras(self) -> Any:
         """The network, a ``keras.Model``, with its weights.
 
-        It takes preprocessed float32 (batch first, channels last) and gives probabilities or
-        numbers.
+        It takes preprocessed float32 (batch first, channels last; by name, where the network has
+        several inputs) and gives probabilities or numbers.
         """
         self.check_weights()
         from zoo.runtime.network import build
@@ -174,7 +174,7 @@ class Model:
 
     # Asking
 
-    def outputs(self, inputs: NDArray[np.float32], *, batch_size: int = 32) -> NDArray[Any]:
+    def outputs(self, inputs: Tensors, *, batch_size: int = 32) -> NDArray[Any]:
         """Return the network's outputs for preprocessed inputs, NumPy in and NumPy out."""
         return self.runner(inputs, batch_size=batch_size)
 
@@ -286,7 +286,7 @@ class Model:
             chunk = inputs[start : start + size]
             yield chunk if isinstance(chunk, Table) else [_raw_of(item) for item in chunk]
 
-    def _tensors(self, raws: Sequence[Any]) -> tuple[NDArray[np.float32], list[InputError | None]]:
+    def _tensors(self, raws: Sequence[Any]) -> tuple[Tensors, list[InputError | None]]:
         """Preprocess what was fetched; what could not be is already an error."""
         failed = {i: raw for i, raw in enumerate(raws) if isinstance(raw, InputError)}
         if not failed:

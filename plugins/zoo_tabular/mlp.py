@@ -6,7 +6,7 @@ from typing import Any
 
 
 def mlp(
-    input_shape: tuple[int, ...],
+    input_shape: tuple[int, ...] | dict[str, tuple[int, ...]],
     units: int,
     hidden: list[int],
     activation: str = "relu",
@@ -23,7 +23,8 @@ def mlp(
     Parameters
     ----------
     input_shape
-        Shape of one sample, (features,).
+        Shape of one sample, (features,) or more axes, which are flattened; where the network has
+        several inputs, the shape of each by name: their features are put side by side.
     units
         Width of the output.
     hidden
@@ -44,12 +45,21 @@ def mlp(
     Returns
     -------
     keras.Model
-        Input (batch, features), output (batch, units).
+        Input (batch, features), or one for each name; output (batch, units).
     """
     import keras
 
-    inputs = keras.Input(input_shape, name="input")
-    x = inputs if len(input_shape) == 1 else keras.layers.Flatten(name="flatten")(inputs)
+    def flat(inputs: Any) -> Any:
+        name = "flatten" if inputs.name == "input" else f"flatten_{inputs.name}"
+        return inputs if len(inputs.shape) == 2 else keras.layers.Flatten(name=name)(inputs)
+
+    inputs: Any
+    if isinstance(input_shape, dict):
+        inputs = {name: keras.Input(shape, name=name) for name, shape in input_shape.items()}
+        x = keras.layers.Concatenate(name="features")([flat(each) for each in inputs.values()])
+    else:
+        inputs = keras.Input(input_shape, name="input")
+        x = flat(inputs)
     penalty = keras.regularizers.L1L2(l1, l2) if l1 or l2 else None
     for number, width in enumerate(hidden, 1):
         x = keras.layers.Dense(

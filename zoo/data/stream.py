@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -88,6 +89,16 @@ class Stream:
         )
         return train, held
 
+    def share_of(self, rows: int) -> int:
+        """Return how many rows of this part go with `rows` rows to train on."""
+        if self.part == "train":
+            return rows
+        return max(1, round(rows * self.held / (1.0 - self.held)))
+
+    def first(self, rows: int) -> Stream:
+        """Return the part's first rows; where the stream ends before, it starts anew."""
+        return Stream(lambda: iter(next(in_epochs(self, rows))), self.source)
+
     def look(self, seed: int) -> tuple[int, Labelled, set[Any]]:
         """Read everything once.
 
@@ -128,6 +139,40 @@ class Stream:
         return rows, sample, labels if len(labels) <= CLASSES else set()
 
 
+def in_epochs(
+    stream: Iterable[Labelled], rows: int, first: int = 0
+) -> Iterator[Iterator[Labelled]]:
+    """Yield the pieces of one epoch after the other; each has to be read to its end.
+
+    Parameters
+    ----------
+    stream
+        Pieces; an end is followed by the beginning.
+    rows
+        Rows of an epoch.
+    first
+        Epochs to pass over.
+    """
+    pieces = itertools.chain.from_iterable(itertools.repeat(stream))
+    rest: Labelled | None = None
+
+    def one() -> Iterator[Labelled]:
+        nonlocal rest
+        left = rows
+        while left:
+            piece, rest = next(pieces) if rest is None else rest, None
+            if len(piece) > left:
+                piece, rest = piece.take(range(left)), piece.take(range(left, len(piece)))
+            left -= len(piece)
+            yield piece
+
+    for _ in range(first):
+        for _ in one():
+            pass
+    while True:
+        yield one()
+
+
 def file_stream(path: Path, target: str, label: Callable[[Table, str, str], Labelled]) -> Stream:
     """Return the rows of a file as a stream.
 
@@ -159,7 +204,8 @@ def generated(
     ----------
     make
         Returns an iterable of pieces, the same ones at every call: frames, lists of dicts, or
-        tables, the target column among them.
+        tables, the target column among them. It need not end where the recipe says how many steps
+        an epoch has.
     target, label
         As for `file_stream`.
     """

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from zoo.errors import UnknownName, did_you_mean
 
@@ -104,13 +104,19 @@ class Table(Generic[T]):
             if near and f"{near}/{name}" in self._by_full_name:
                 return self._by_full_name[f"{near}/{name}"]
             owners = self.owners(name)
-            if len(owners) == 1:
+            if len(owners) == 1 or (owners and _one_reference(owners)):
                 return owners[0]
             if owners:
                 raise UnknownName(ambiguous(self.kind, owners))
         candidates = [*self._by_full_name, *self._by_name]
         msg = f"no {self.kind} is called {name!r}.{did_you_mean(name, candidates)}"
         raise UnknownName(msg)
+
+
+def _one_reference(entries: list[Entry[Any]]) -> bool:
+    """Whether several plugins gave the same name to the same piece of code: that is no question."""
+    value = entries[0].value
+    return isinstance(value, str) and all(entry.value == value for entry in entries)
 
 
 def ambiguous(kind: str, entries: list[Entry[T]]) -> str:

@@ -7,16 +7,21 @@ instead of compiling for its own size.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import InputError
 from zoo.runtime.backend import chosen_backend, keras
+from zoo.tensors import count, each
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import numpy as np
     from numpy.typing import NDArray
+
+    from zoo.tensors import Shape, Tensors
 
 
 class Runner:
@@ -25,22 +30,22 @@ class Runner:
     Parameters
     ----------
     network
-        A built ``keras.Model`` with one input and one output.
+        A built ``keras.Model`` with one output.
     """
 
     def __init__(self, network: Any) -> None:
         self.network = network
-        self.shape: tuple[int | None, ...] = tuple(network.input_shape[1:])
-        self._dtype = _dtype(network)
+        self._inputs = inputs_of(network)
         self._call = _compiled(network)
 
-    def __call__(self, inputs: NDArray[Any], *, batch_size: int = 32) -> NDArray[np.floating[Any]]:
+    def __call__(self, inputs: Tensors, *, batch_size: int = 32) -> NDArray[np.floating[Any]]:
         """Return the outputs, float32 of shape (samples, ...).
 
         Parameters
         ----------
         inputs
-            Preprocessed samples, numbers of shape (samples, *network's input).
+            Preprocessed samples, numbers of shape (samples, *network's input); where the network
+            has several inputs, such an array for each, by name.
         batch_size
             Samples computed at once, at most.
 
@@ -52,47 +57,81 @@ class Runner:
         import numpy as np
 
         inputs = self.checked(inputs)
+        samples = count(inputs)
         outputs = []
-        for start in range(0, len(inputs), batch_size):
-            # A batch at a time: narrow inputs would be several times as large as float32.
-            batch = np.ascontiguousarray(inputs[start : start + batch_size], self._dtype)
-            size = min(batch_size, 1 << (len(batch) - 1).bit_length())
-            padding = size - len(batch)
-            if padding:
-                rest = np.zeros((padding, *batch.shape[1:]), batch.dtype)
-                outputs.append(self._call(np.concatenate([batch, rest]))[: len(batch)])
-            else:
-                outputs.append(self._call(batch))
+        for start in range(0, samples, batch_size):
+            rows = min(batch_size, samples - start)
+            size = min(batch_size, 1 << (rows - 1).bit_length())
+            cut = functools.partial(_batch, start, size)
+            outputs.append(self._call(each(cut, inputs, self._inputs))[:rows])
         if not outputs:
             return np.empty((0, *(side or 0 for side in self.network.output_shape[1:])), np.float32)
         return np.concatenate(outputs) if len(outputs) > 1 else outputs[0]
 
-    def checked(self, inputs: Any) -> NDArray[Any]:
-        """Return `inputs` as an array of numbers of the network's shape, or raise `InputError`."""
-        import numpy as np
-
-        array = np.asarray(inputs)
-        if array.dtype.kind not in "fiub":
-            msg = f"the network takes numbers, received an array of {array.dtype}"
-            raise InputError(msg, kind="bad-dtype")
-        fits = array.ndim == len(self.shape) + 1 and all(
-            want is None or want == got
-            for want, got in zip(self.shape, array.shape[1:], strict=True)
-        )
-        if not fits:
-            want = "(samples, " + ", ".join(str(side or "any") for side in self.shape) + ")"
-            msg = f"the network takes an array of shape {want}, received {array.shape}"
+    def checked(self, inputs: Any) -> Tensors:
+        """Return `inputs` as arrays of numbers of the network's shapes, or raise `InputError`."""
+        if not isinstance(self._inputs, dict):
+            return _checked(inputs, self._inputs, "the network takes")
+        names = ", ".join(self._inputs)
+        if not isinstance(inputs, Mapping) or inputs.keys() != self._inputs.keys():
+            shown = ", ".join(inputs) if isinstance(inputs, Mapping) else type(inputs).__name__
+            msg = f"the network takes an array for each of its inputs {names}; received {shown}"
             raise InputError(msg, kind="bad-shape")
-        return array
+        arrays = {
+            name: _checked(inputs[name], wanted, f"the network's input {name!r} takes")
+            for name, wanted in self._inputs.items()
+        }
+        lengths = {name: len(array) for name, array in arrays.items()}
+        if len(set(lengths.values())) > 1:
+            msg = f"the network takes as many samples for each of its inputs, received {lengths}"
+            raise InputError(msg, kind="bad-shape")
+        return arrays
 
 
-def _dtype(network: Any) -> str:
-    """Return the dtype that the network is handed: its input's, float32 for all floats."""
-    dtype = str(network.inputs[0].dtype)
+def inputs_of(network: Any) -> Any:
+    """Return a network's symbolic input, or those of each of its inputs by name."""
+    if isinstance(network.input, dict):
+        return network.input
+    if len(network.inputs) > 1:  # Keras takes a mapping by the inputs' names too
+        return {tensor.name: tensor for tensor in network.inputs}
+    return network.inputs[0]
+
+
+def dtype_of(tensor: Any) -> str:
+    """Return the dtype that a network is handed for an input: float32 for all floats."""
+    dtype = str(tensor.dtype)
     return "float32" if "float" in dtype else dtype
 
 
-def _compiled(network: Any) -> Callable[[NDArray[Any]], NDArray[Any]]:
+def _checked(inputs: Any, wanted: Any, taker: str) -> NDArray[Any]:
+    import numpy as np
+
+    array = np.asarray(inputs)
+    if array.dtype.kind not in "fiub":
+        msg = f"{taker} numbers, received an array of {array.dtype}"
+        raise InputError(msg, kind="bad-dtype")
+    shape: Shape = tuple(wanted.shape[1:])
+    fits = array.ndim == len(shape) + 1 and all(
+        want is None or want == got for want, got in zip(shape, array.shape[1:], strict=True)
+    )
+    if not fits:
+        sides = ", ".join(str(side or "any") for side in shape)
+        msg = f"{taker} an array of shape (samples, {sides}), received {array.shape}"
+        raise InputError(msg, kind="bad-shape")
+    return array
+
+
+def _batch(start: int, size: int, array: NDArray[Any], wanted: Any) -> NDArray[Any]:
+    """Return `size` samples from `start` on, zeros behind the last one."""
+    import numpy as np
+
+    # A batch at a time: narrow inputs would be several times as large as float32.
+    batch = np.ascontiguousarray(array[start : start + size], dtype_of(wanted))
+    rest = np.zeros((size - len(batch), *batch.shape[1:]), batch.dtype)
+    return np.concatenate([batch, rest]) if len(rest) else batch
+
+
+def _compiled(network: Any) -> Callable[[Tensors], NDArray[Any]]:
     """Return the network as a compiled function of one NumPy batch."""
     import numpy as np
 
@@ -115,21 +154,22 @@ def _compiled(network: Any) -> Callable[[NDArray[Any]], NDArray[Any]]:
     if backend == "tensorflow":
         import tensorflow
 
-        graph = tensorflow.function(
-            lambda batch: network(batch, training=False),
-            input_signature=[
-                tensorflow.TensorSpec((None, *network.input_shape[1:]), _dtype(network))
-            ],
+        signature = each(
+            lambda wanted: tensorflow.TensorSpec((None, *wanted.shape[1:]), dtype_of(wanted)),
+            inputs_of(network),
         )
-        return lambda batch: np.asarray(graph(tensorflow.constant(batch)))
+        graph = tensorflow.function(
+            lambda batch: network(batch, training=False), input_signature=[signature]
+        )
+        return lambda batch: np.asarray(graph(each(tensorflow.constant, batch)))
 
     import torch
 
     module = keras()
 
-    def call(batch: NDArray[Any]) -> NDArray[Any]:
+    def call(batch: Tensors) -> NDArray[Any]:
         with torch.inference_mode():
-            result = network(module.ops.convert_to_tensor(batch), training=False)
+            result = network(each(module.ops.convert_to_tensor, batch), training=False)
             array: NDArray[Any] = result.cpu().numpy()
             return array
 

@@ -67,6 +67,9 @@ class Training(Record, frozen=True, kw_only=True):
         Keras names with their options.
     epochs, batch_size
         Passes over the data; samples a step.
+    steps_per_epoch
+        How many steps make an epoch where the rows are streamed, for instance from a generator
+        that does not end; all rows, if not given.
     shuffle
         Whether the rows are put into a new order each epoch.
     validation
@@ -96,6 +99,7 @@ class Training(Record, frozen=True, kw_only=True):
     metrics: tuple[Component, ...] = ()
     epochs: Positive = 1
     batch_size: Positive = 32
+    steps_per_epoch: Positive | None = None
     shuffle: bool = True
     validation: Fraction | Split | None = None
     folds: Annotated[int, Meta(ge=2)] | None = None

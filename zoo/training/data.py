@@ -17,10 +17,12 @@ from zoo.data.table import Table, joined
 from zoo.errors import InputError, TrainingError, UsageError
 from zoo.registry.registry import registry
 from zoo.spec.training import Training
+from zoo.tensors import without
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
+
+    from zoo.tensors import Tensors
 
 
 def parts(kind: str, training: Training | None, data: Any, target: str | None) -> dict[str, Any]:
@@ -77,6 +79,12 @@ def _table(kind: str, data: Any, target: str | None) -> Labelled | Stream:
     take = functools.partial(_labelled, kind)
     if callable(data):
         return generated(data, target, take)
+    if hasattr(data, "__next__"):
+        msg = (
+            f"data is {data!r}, which can be read once; give the function that makes it, "
+            "so that every epoch can begin anew"
+        )
+        raise UsageError(msg)
     if not isinstance(data, str | PathLike):
         return _some(take(Table.of(data), target, "the table"))
     path = Path(data)
@@ -120,7 +128,7 @@ def _retargeted(rows: Labelled, target: str) -> Labelled:
 
 def tensors(
     data: Labelled, preprocessor: Preprocessor, decoder: Decoder, *, skip: bool = False
-) -> tuple[NDArray[np.float32], NDArray[Any]]:
+) -> tuple[Tensors, NDArray[Any]]:
     """Return inputs and targets of labelled data; bad rows are an error, or left out with `skip`.
 
     Raises
@@ -138,7 +146,7 @@ def tensors(
     ]
     if bad and skip:
         rows = {row for row, _ in bad}
-        return _without(inputs, input_errors, rows), _without(targets, target_errors, rows)
+        return without(inputs, input_errors, rows), without(targets, target_errors, rows)
     if bad:
         row, error = bad[0]
         raw = data.inputs[row]
@@ -148,10 +156,3 @@ def tensors(
         msg = f"{data.source}: {name}: {error.message}{more}"
         raise TrainingError(msg)
     return inputs, targets
-
-
-def _without(array: NDArray[Any], errors: list[InputError | None], rows: set[int]) -> NDArray[Any]:
-    """Return an array of the rows without errors, less those of `rows`."""
-    usable = [row for row, error in enumerate(errors) if error is None]
-    kept: NDArray[Any] = array[[place for place, row in enumerate(usable) if row not in rows]]
-    return kept

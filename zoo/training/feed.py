@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zoo.runtime.backend import chosen_backend, keras
+from zoo.runtime.runner import dtype_of, inputs_of
+from zoo.tensors import count, each
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +27,8 @@ class Feed:
     Attributes
     ----------
     arrays
-        Inputs, targets and, where classes have weights, a weight for each row.
+        Inputs (an array, or one for each input of the network by name), targets and, where classes
+        have weights, a weight for each row.
     batch_size
         Rows of a step; the last step of an epoch may have fewer.
     seed
@@ -36,14 +39,14 @@ class Feed:
         Number of the present epoch, from 0.
     """
 
-    arrays: tuple[NDArray[Any], ...]
+    arrays: tuple[Any, ...]
     batch_size: int
     seed: int
     shuffle: bool = True
     epoch: int = 0
 
     def __len__(self) -> int:
-        return len(self.arrays[0])
+        return count(self.arrays[0])
 
     def order(self) -> NDArray[np.int64]:
         """Return the row numbers of the present epoch."""
@@ -72,9 +75,9 @@ def _for_jax(feed: Feed, network: Any) -> Any:
     """Put the rows on the device once; an epoch then takes their order alone."""
     import jax
 
-    arrays = tuple(jax.device_put(array) for array in feed.arrays)
+    arrays = jax.device_put(feed.arrays)
     steps = _compiled_steps(
-        network, feed.batch_size, lambda arrays, rows: tuple(array[rows] for array in arrays)
+        network, feed.batch_size, lambda arrays, rows: jax.tree.map(lambda a: a[rows], arrays)
     )
     _prepare(network, feed.arrays)
     network.train_function = lambda state, iterator: steps(state, arrays, next(iterator)[0])
@@ -93,7 +96,7 @@ def scans(network: Any) -> bool:
     return not convolves or jax.default_backend() != "cpu"
 
 
-def compile_pieces(network: Any, size: int, sample: tuple[NDArray[Any], ...]) -> None:
+def compile_pieces(network: Any, size: int, sample: tuple[Any, ...]) -> None:
     """Make a network take many batches at once, as one array of rows for inputs and targets.
 
     Parameters
@@ -110,9 +113,9 @@ def compile_pieces(network: Any, size: int, sample: tuple[NDArray[Any], ...]) ->
     network.train_function = lambda state, iterator: steps(state, (), next(iterator))
 
 
-def _prepare(network: Any, arrays: tuple[NDArray[Any], ...]) -> None:
+def _prepare(network: Any, arrays: tuple[Any, ...]) -> None:
     """Let Keras build loss and metrics now, from real rows: `fit` would look at its own input."""
-    network._symbolic_build(data_batch=tuple(array[:1] for array in arrays))
+    network._symbolic_build(data_batch=tuple(each(lambda a: a[:1], part) for part in arrays))
 
 
 def _compiled_steps(network: Any, size: int, batch: Callable[[Any, Any], tuple[Any, ...]]) -> Any:
@@ -133,21 +136,24 @@ def _compiled_steps(network: Any, size: int, batch: Callable[[Any, Any], tuple[A
     """
     import jax
 
+    inputs = inputs_of(network)
+
     def step(data: Any, state: Any, rows: Any) -> Any:
         x, *others = batch(data, rows)
-        logs, state = network.train_step(state, (x.astype(network.inputs[0].dtype), *others))
+        x = each(lambda array, wanted: array.astype(dtype_of(wanted)), x, inputs)
+        logs, state = network.train_step(state, (x, *others))
         return state, logs
 
     def steps(state: Any, data: Any, rows: Any) -> Any:
-        count = len(jax.tree.leaves(rows)[0])
-        if count <= size:
+        total = len(jax.tree.leaves(rows)[0])
+        if total <= size:
             state, logs = step(data, state, rows)
             return logs, state
-        whole = count // size * size
+        whole = total // size * size
         stacked = jax.tree.map(lambda a: a[:whole].reshape(-1, size, *a.shape[1:]), rows)
         state, each = jax.lax.scan(functools.partial(step, data), state, stacked)
         logs = jax.tree.map(lambda values: values[-1], each)  # metrics add up as they go
-        if whole < count:
+        if whole < total:
             state, logs = step(data, state, jax.tree.map(lambda a: a[whole:], rows))
         return logs, state
 
@@ -158,10 +164,10 @@ def _for_tensorflow(feed: Feed, network: Any) -> Any:
     """Gather the rows in TensorFlow's own pipeline; only their numbers come from Python."""
     import tensorflow as tf
 
-    arrays = [tf.constant(array) for array in feed.arrays]
+    arrays = tf.nest.map_structure(tf.constant, feed.arrays)
 
-    def batch(rows: Any) -> tuple[Any, ...]:
-        return tuple(tf.gather(array, rows) for array in arrays)
+    def batch(rows: Any) -> Any:
+        return tf.nest.map_structure(lambda array: tf.gather(array, rows), arrays)
 
     def orders() -> Any:
         yield feed.order()
@@ -174,7 +180,7 @@ def _for_tensorflow(feed: Feed, network: Any) -> Any:
 def _for_torch(feed: Feed, network: Any) -> Any:
     """Cut the rows into batches in Python."""
     return _parts_of_epochs(
-        feed, feed.batch_size, lambda rows: tuple(array[rows] for array in feed.arrays)
+        feed, feed.batch_size, lambda rows: tuple(each(lambda a: a[rows], p) for p in feed.arrays)
     )
 
 

@@ -22,8 +22,6 @@ from zoo.training.run import Run
 from zoo.training.streamed import Streamed
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from zoo.model import Model
 
 
@@ -61,7 +59,7 @@ class InMemory:
         weights = row_weights(model, self.training, targets)
         batch = (inputs, targets) if weights is None else (inputs, targets, weights)
         self.feed = Feed(batch, self.training.batch_size, seed, self.training.shuffle)
-        self.rows = len(inputs)
+        self.rows = len(targets)
 
     def fit_arguments(self, network: Any, epoch: int) -> dict[str, Any]:
         """Return what ``fit`` takes for the data, from the epoch of that number on."""
@@ -80,7 +78,7 @@ class InMemory:
         """Return loss and metrics of the present weights on each part."""
         return {part: measure(network, *pair) for part, pair in self.arrays.items()}
 
-    def sample(self) -> tuple[NDArray[Any], ...]:
+    def sample(self) -> tuple[Any, ...]:
         """Return inputs and targets of the training rows."""
         return self.arrays["train"]
 

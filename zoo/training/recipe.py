@@ -11,6 +11,7 @@ from zoo.runtime.backend import keras
 from zoo.spec.component import Component
 from zoo.spec.model import ModelSpec
 from zoo.spec.training import Training
+from zoo.tensors import each
 from zoo.training.data import parts, tensors
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from zoo.model import Model
+    from zoo.tensors import Tensors
 
 
 _SINGULAR = {"losses": "loss", "metrics": "metric", "optimizers": "optimizer"}
@@ -126,7 +128,7 @@ def row_weights(model: Model, training: Training, targets: NDArray[Any]) -> NDAr
     return weights
 
 
-def measure(network: Any, inputs: NDArray[Any], targets: NDArray[Any]) -> dict[str, float]:
+def measure(network: Any, inputs: Tensors, targets: NDArray[Any]) -> dict[str, float]:
     """Return Keras's own evaluation of the network's present weights: loss and metrics."""
     result = network.evaluate(inputs, targets, batch_size=256, verbose=0, return_dict=True)
     return {name: float(value) for name, value in result.items()}
@@ -137,9 +139,7 @@ def evaluate(model: Model, data: Any, target: str | None) -> dict[str, float]:
     return evaluate_on(model, *labelled(model, data, target))
 
 
-def labelled(
-    model: Model, data: Any, target: str | None
-) -> tuple[NDArray[np.float32], NDArray[Any]]:
+def labelled(model: Model, data: Any, target: str | None) -> tuple[Tensors, NDArray[Any]]:
     """Return the inputs and targets to evaluate a model on: those kept for testing, or all."""
     import numpy as np
 
@@ -151,16 +151,12 @@ def labelled(
         for piece in (rows if isinstance(rows, Stream) else [rows])
     ]
     inputs, targets = zip(*pieces, strict=True)
-    return (
-        (inputs[0], targets[0])
-        if len(pieces) == 1
-        else (np.concatenate(inputs), np.concatenate(targets))
-    )
+    if len(pieces) == 1:
+        return inputs[0], targets[0]
+    return each(lambda *arrays: np.concatenate(arrays), *inputs), np.concatenate(targets)
 
 
-def evaluate_on(
-    model: Model, inputs: NDArray[np.float32], targets: NDArray[Any]
-) -> dict[str, float]:
+def evaluate_on(model: Model, inputs: Tensors, targets: NDArray[Any]) -> dict[str, float]:
     """Return loss and metrics of a model over the inputs and targets of `labelled`."""
     training, network = _training(model), model.keras
     compile_network(network, training)

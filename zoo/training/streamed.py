@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from zoo.data.labelled import Labelled
-from zoo.data.stream import Stream
+from zoo.data.stream import Stream, in_epochs
 from zoo.errors import ZooError
 from zoo.runtime.backend import chosen_backend
+from zoo.tensors import each
 from zoo.training.data import tensors
 from zoo.training.feed import compile_pieces, scans, steps_of
 from zoo.training.recipe import row_weights, targets_for
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from zoo.model import Model
 
-Batch = tuple["NDArray[Any]", ...]
+Batch = tuple[Any, ...]
+"""Inputs, targets and, where classes have weights, row weights."""
 
 PIECE = 8192
 """Rows handed to the compiled program at once, about."""
@@ -46,11 +47,14 @@ class Streamed:
 
     def __init__(self, model: Model, parts: dict[str, Stream], seed: int) -> None:
         self.model = model
-        self.parts = parts
         self.seed = seed
-        self.epoch = 0
         assert model.spec.training is not None
         self.training = model.spec.training
+        self.stream = parts["train"]
+        if steps := self.training.steps_per_epoch:
+            rows = steps * self.training.batch_size
+            parts = {part: stream.first(stream.share_of(rows)) for part, stream in parts.items()}
+        self.parts = parts
         looks = {part: stream.look(seed) for part, stream in parts.items()}
         self.counts = {part: rows for part, (rows, _, _) in looks.items()}
         _, self._sample, labels = looks["train"]
@@ -67,12 +71,12 @@ class Streamed:
             if scans(network):
                 piece = max(1, PIECE // size) * size
         arguments: dict[str, Any] = {
-            "x": self._endless("train", piece, epoch, shuffle=self.training.shuffle),
+            "x": self._batches(self._epochs(epoch), piece, epoch, shuffle=self.training.shuffle),
             "steps_per_epoch": steps_of(self.rows, piece),
         }
         if "validation" in self.parts:
             large = max(256, size)
-            arguments["validation_data"] = self._endless("validation", large, 0, shuffle=False)
+            arguments["validation_data"] = self._again("validation", large)
             arguments["validation_steps"] = steps_of(self.counts["validation"], large)
         return arguments
 
@@ -86,7 +90,7 @@ class Streamed:
             part: {
                 name: float(value)
                 for name, value in network.evaluate(
-                    self._endless(part, size, 0, shuffle=False),
+                    self._again(part, size),
                     steps=steps_of(self.counts[part], size),
                     verbose=0,
                     return_dict=True,
@@ -113,24 +117,44 @@ class Streamed:
             self.failure = error
             raise
 
-    def _endless(self, part: str, size: int, epoch: int, *, shuffle: bool) -> Iterator[Batch]:
-        """Yield batches of `size` rows, the last of an epoch maybe smaller, epoch after epoch."""
+    def _epochs(self, epoch: int) -> Iterator[Iterable[Labelled]]:
+        """Yield the training rows of the epochs from that number on."""
+        if self.training.steps_per_epoch:
+            return in_epochs(self.stream, self.rows, epoch)
+        return itertools.repeat(self.stream)
+
+    def _again(self, part: str, size: int) -> Iterator[Batch]:
+        """Yield the batches of a part in its own order, again and again."""
+        return self._batches(itertools.repeat(self.parts[part]), size, 0, shuffle=False)
+
+    def _batches(
+        self, epochs: Iterator[Iterable[Labelled]], size: int, first: int, *, shuffle: bool
+    ) -> Iterator[Batch]:
+        """Yield batches of `size` rows, the last of an epoch maybe smaller."""
         import numpy as np
 
-        while True:
+        for epoch, pieces in enumerate(epochs, first):
             rest: Batch | None = None
-            for number, rows in enumerate(self.parts[part]):
-                arrays = self._checked(rows)
+            for number, rows in enumerate(pieces):
+                batch = self._checked(rows)
                 if shuffle:
                     draw = np.random.default_rng([self.seed, epoch, number])
-                    order = draw.permutation(len(arrays[0]))
-                    arrays = tuple(array[order] for array in arrays)
+                    batch = _rows(batch, draw.permutation(len(batch[1])))
                 if rest is not None:
-                    arrays = tuple(np.concatenate(pair) for pair in zip(rest, arrays, strict=True))
-                whole = len(arrays[0]) // size * size
+                    batch = tuple(each(_joined, *pair) for pair in zip(rest, batch, strict=True))
+                whole = len(batch[1]) // size * size
                 for start in range(0, whole, size):
-                    yield tuple(array[start : start + size] for array in arrays)
-                rest = tuple(array[whole:] for array in arrays)
-            if rest is not None and len(rest[0]):
+                    yield _rows(batch, slice(start, start + size))
+                rest = _rows(batch, slice(whole, None))
+            if rest is not None and len(rest[1]):
                 yield rest
-            epoch += 1
+
+
+def _rows(batch: Batch, rows: Any) -> Batch:
+    return tuple(each(lambda array: array[rows], part) for part in batch)
+
+
+def _joined(*arrays: Any) -> Any:
+    import numpy as np
+
+    return np.concatenate(arrays)

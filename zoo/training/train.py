@@ -80,6 +80,12 @@ def train_spec(
             raise UsageError(msg)
         fit(run, model, Streamed(model, _divided(content, training, seed), seed))
         return run
+    if training.steps_per_epoch is not None:
+        msg = (
+            f"training.steps_per_epoch={training.steps_per_epoch} is for rows that are streamed; "
+            f"{content['train'].source} is read whole, and an epoch is all of it"
+        )
+        raise TrainingError(msg)
     if count:
         run.metrics["folds"] = trainer.cross_validate(content["train"], count, path)
     if training.validation is not None and not count:

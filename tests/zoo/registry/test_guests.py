@@ -66,6 +66,24 @@ def register_preprocessors(register):
     assert zoo.get_spec("mlp-pima").input.uses == "tabular/columns"
 
 
+def test_the_same_code_under_the_same_name_is_no_clash(guests, loaded):
+    """Every plugin that has classes may name zoo's decoder of them; `classes` stays short."""
+    guests.install(
+        """
+@zoo.hookimpl
+def register_decoders(register):
+    register("classes", "zoo.decoders:Classes")
+    register("binary", "guest.rows:Binary")
+"""
+    )
+    from zoo.decoders import Classes
+
+    decoders = loaded()
+    assert decoders.resolve("decoders", zoo.Component("classes")) is Classes
+    with pytest.raises(UnknownName, match="'binary' is registered by"):
+        decoders.resolve("decoders", zoo.Component("binary"))
+
+
 def test_a_reference_is_registered_under_its_function_s_name(guests, loaded):
     """One line in a spec is enough; TOML and bundles print a name, never a place in code."""
     guests.install(

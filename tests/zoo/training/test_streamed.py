@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,33 @@ def small_files_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "BYTES", 1000)
 
 
+Killer = Callable[[int, Callable[[], Any]], None]
+
+
+@pytest.fixture
+def killed(monkeypatch: pytest.MonkeyPatch) -> Killer:
+    """End a training when an epoch of that number is over; every epoch leaves a checkpoint."""
+    from zoo.registry.registry import registry
+
+    class Killed(BaseException):
+        pass
+
+    monkeypatch.setattr("zoo.training.checkpoint.LEAST", 0.0)
+    monkeypatch.setattr("zoo.training.checkpoint.SHARE", 1e9)
+
+    def end(epoch: int, train: Callable[[], Any]) -> None:
+        def notify(event: str, **values: Any) -> None:
+            if values.get("epoch") == epoch:
+                raise Killed
+
+        with monkeypatch.context() as patch:
+            patch.setattr(registry(), "notify", notify)
+            with pytest.raises(Killed):
+                train()
+
+    return end
+
+
 def test_a_large_file_is_learnt(table: Path, tmp_path: Path) -> None:
     run = zoo.train(spec(validation=0.25), table, seed=1, output=tmp_path / "run")
     assert run.metrics["train"]["loss"] < 1e-3
@@ -80,26 +108,59 @@ def test_a_generator_of_pieces(tmp_path: Path) -> None:
     assert run.metrics["train"]["loss"] < 1e-2
 
 
-def test_a_killed_stream_goes_on(
-    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from zoo.registry.registry import registry
+def endless() -> Iterator[list[dict[str, float]]]:
+    """Pieces that never end, and are cut by no epoch: 130 rows, three batches of 50 are 150."""
+    for number in itertools.count():
+        x = np.random.default_rng(number).uniform(-1, 1, 130)
+        yield [{"x": a, "y": 3 * a + 1} for a in x.tolist()]
 
-    monkeypatch.setattr("zoo.training.checkpoint.LEAST", 0.0)
-    monkeypatch.setattr("zoo.training.checkpoint.SHARE", 1e9)
+
+def test_a_generator_without_an_end(tmp_path: Path) -> None:
+    recipe = spec(validation=0.2)
+    run = zoo.train(recipe, endless, steps_per_epoch=9, epochs=60, seed=1, output=tmp_path / "run")
+    assert run.metrics["validation"]["loss"] < 1e-2
+    assert run.history["val_loss"][-1] == pytest.approx(run.metrics["validation"]["loss"], rel=1e-4)
+    assert run.spec.training is not None
+    assert run.spec.training.steps_per_epoch == 9
+
+
+def test_epochs_of_so_many_steps_go_on_where_the_last_one_ended(tmp_path: Path) -> None:
+    """Rows of 1 to 400, and epochs of 100: with a learning rate of 0 the losses tell the rows."""
+
+    def pieces() -> Iterator[list[dict[str, float]]]:
+        for start in range(0, 400, 80):
+            yield [{"x": 0.0, "y": float(start + i)} for i in range(80)]
+
+    still = zoo.Component("sgd", learning_rate=1e-30)
+    recipe = spec(optimizer=still, steps_per_epoch=2, epochs=5, metrics=["mae"], shuffle=False)
+    run = zoo.train(recipe, pieces, seed=1, output=tmp_path / "run")
+    means = [49.5, 149.5, 249.5, 349.5, 49.5]
+    assert run.history["mean_absolute_error"] == pytest.approx(means, rel=1e-4)
+    assert run.metrics["train"]["mean_absolute_error"] == pytest.approx(49.5, rel=1e-4)
+
+
+def test_a_killed_endless_stream_goes_on(tmp_path: Path, killed: Killer) -> None:
+    arguments: dict[str, Any] = {"data": endless, "steps_per_epoch": 3}
+    whole = zoo.train(spec(epochs=4), **arguments, seed=2, output=tmp_path / "whole")
+    killed(2, lambda: zoo.train(spec(epochs=4), **arguments, seed=2, output=tmp_path / "killed"))
+    run = zoo.train(spec(epochs=4), **arguments, resume=True, output=tmp_path / "killed")
+    assert run.history == whole.history
+
+
+def test_steps_of_rows_that_are_in_memory(tmp_path: Path) -> None:
+    rows = [{"x": 1.0, "y": 2.0}] * 10
+    with pytest.raises(TrainingError, match="steps_per_epoch=3 is for rows that are streamed"):
+        zoo.train(spec(), rows, steps_per_epoch=3, output=tmp_path / "run")
+
+
+def test_a_generator_that_runs_already(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="give the function that makes it"):
+        zoo.train(spec(), endless(), output=tmp_path / "run")
+
+
+def test_a_killed_stream_goes_on(table: Path, tmp_path: Path, killed: Killer) -> None:
     whole = zoo.train(spec(epochs=4), table, seed=2, output=tmp_path / "whole")
-
-    class Killed(BaseException):
-        pass
-
-    def notify(event: str, **values: Any) -> None:
-        if values.get("epoch") == 2:
-            raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(registry(), "notify", notify)
-        with pytest.raises(Killed):
-            zoo.train(spec(epochs=4), table, seed=2, output=tmp_path / "killed")
+    killed(2, lambda: zoo.train(spec(epochs=4), table, seed=2, output=tmp_path / "killed"))
     run = zoo.train(spec(epochs=4), table, resume=True, output=tmp_path / "killed")
     assert run.history == whole.history
 
