@@ -90,8 +90,9 @@ class Runner:
 
 def inputs_of(network: Any) -> Any:
     """Return a network's symbolic input, or those of each of its inputs by name."""
-    if isinstance(network.input, dict):
-        return network.input
+    named = getattr(network, "input", None)  # a Sequential has none before it is called
+    if isinstance(named, dict):
+        return named
     if len(network.inputs) > 1:  # Keras takes a mapping by the inputs' names too
         return {tensor.name: tensor for tensor in network.inputs}
     return network.inputs[0]
