@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from zoo.api import get_model, get_spec, list_models, load, train
-    from zoo.components import Classifier, Decoder, Preprocessor, Regressor
+    from zoo.components import Classifier, Decoder, Preprocessor, Regressor, Sequencer
     from zoo.data.table import Table
     from zoo.errors import InputError, ZooError
     from zoo.model import Model
     from zoo.registry.hooks import hookimpl
     from zoo.results import Classification, Prediction, RowResult
+    from zoo.session import Session
     from zoo.spec.component import Component
     from zoo.spec.dataset import Dataset
-    from zoo.spec.model import Figure, ModelSpec
+    from zoo.spec.model import Figure, ModelSpec, State
     from zoo.spec.training import EarlyStopping, Split, Training
     from zoo.training.run import Run
     from zoo_weights import WeightsRecord
@@ -41,7 +42,10 @@ __all__ = [
     "Regressor",
     "RowResult",
     "Run",
+    "Sequencer",
+    "Session",
     "Split",
+    "State",
     "Table",
     "Training",
     "WeightsRecord",
@@ -56,15 +60,16 @@ __all__ = [
 
 _HOME = {
     "zoo.api": ("get_model", "get_spec", "list_models", "load", "train"),
-    "zoo.components": ("Classifier", "Decoder", "Preprocessor", "Regressor"),
+    "zoo.components": ("Classifier", "Decoder", "Preprocessor", "Regressor", "Sequencer"),
     "zoo.data.table": ("Table",),
     "zoo.errors": ("InputError", "ZooError"),
     "zoo.model": ("Model",),
     "zoo.registry.hooks": ("hookimpl",),
     "zoo.results": ("Classification", "Prediction", "RowResult"),
+    "zoo.session": ("Session",),
     "zoo.spec.component": ("Component",),
     "zoo.spec.dataset": ("Dataset",),
-    "zoo.spec.model": ("Figure", "ModelSpec"),
+    "zoo.spec.model": ("Figure", "ModelSpec", "State"),
     "zoo.spec.training": ("EarlyStopping", "Split", "Training"),
     "zoo.training.run": ("Run",),
     "zoo_weights.records": ("FileRecord", "WeightsRecord"),

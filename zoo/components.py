@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from zoo.results import Prediction
     from zoo.tensors import Shape, Tensors
 
-Kind = Literal["image", "table", "text", "array"]
+Kind = Literal["image", "table", "text", "sequence", "array"]
 
 
 class Preprocessor(abc.ABC):
@@ -33,7 +33,8 @@ class Preprocessor(abc.ABC):
     ----------
     kind
         What raw input is: ``"image"`` (path, bytes, Pillow image or uint8 array), ``"table"``
-        (rows of a `zoo.data.table.Table`), ``"text"`` (str) or ``"array"``.
+        (rows of a `zoo.data.table.Table`), ``"text"`` (str), ``"sequence"`` (str whose letters
+        follow each other) or ``"array"``.
     """
 
     kind: ClassVar[Kind]
@@ -69,6 +70,16 @@ class Preprocessor(abc.ABC):
             return each(lambda *arrays: np.stack(arrays), *tensors), errors
         return each(_none, self.shape), errors
 
+    def steps(self, raw: Any) -> NDArray[np.float32]:
+        """Return a raw input as what a session feeds to a recurrent network.
+
+        Returns
+        -------
+        ndarray
+            Of shape (steps, ...): what `one` returns, but of any length and never filled up.
+        """
+        return self.one(raw)  # type: ignore[return-value]  # sessions have one input
+
     def fit(self, raws: Sequence[Any]) -> None:  # noqa: B027  # nothing to learn is the usual case
         """Learn state (means, vocabulary, columns) from the training part of the data."""
 
@@ -78,6 +89,35 @@ class Preprocessor(abc.ABC):
 
     def restore(self, state: dict[str, Any]) -> None:  # noqa: B027
         """Take back what `state` returned."""
+
+
+class Sequencer(Preprocessor):
+    """A preprocessor of sequences, which are learnt from in pieces and continued letter by letter.
+
+    Raw input is a text. Its letters are the labels of the model's decoder.
+
+    Attributes
+    ----------
+    length
+        How many letters of a text count at most, where no state remembers those before.
+    """
+
+    kind: ClassVar[Literal["sequence"]] = "sequence"
+    length: int
+
+    @abc.abstractmethod
+    def samples(self, raw: Any) -> tuple[Sequence[Any], Sequence[Any]]:
+        """Return pieces of a sequence to learn from, and what follows each.
+
+        Raises
+        ------
+        InputError
+            If the sequence is too short for one.
+        """
+
+    @abc.abstractmethod
+    def before(self, raw: Any) -> Any:
+        """Return what comes before a piece in the order of the alphabet; it may be empty."""
 
 
 def _none(shape: Shape) -> NDArray[np.float32]:

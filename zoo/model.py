@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from zoo.components import Classifier, Decoder, Preprocessor, Regressor
-from zoo.construct import construct
+from zoo.construct import construct, options_of
 from zoo.data.inputs import Input, fetch_url, is_url
 from zoo.data.table import Table, stream_csv, take
 from zoo.data.tokens import read_lines
@@ -24,7 +24,10 @@ from zoo.spec.toml import spec_from
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from zoo.generate import Generated
     from zoo.runtime.runner import Runner
+    from zoo.session import Session
+    from zoo.spec.model import State
     from zoo.tensors import Tensors
 
 BATCH = 16
@@ -113,11 +116,19 @@ class Model:
         component = getattr(self.spec, field)
         return construct(registry().resolve(kind, component), component, what=field)
 
-    def architecture(self) -> Callable[[], Any]:
-        """Return the function of no arguments that builds the network."""
+    def architecture(self, *, states: bool = False) -> Callable[[], Any]:
+        """Return the function of no arguments that builds the network, `states` open or hidden."""
         component = self.spec.architecture
         function = registry().resolve("architectures", component)
-        offered = {"input_shape": self.preprocessor.shape, "units": self.decoder.units}
+        if states and not self.recurrent:
+            msg = f"{self.spec.name} has no state that goes on from step to step"
+            raise UsageError(msg)
+        offered: dict[str, Any] = {
+            "input_shape": self.preprocessor.shape,
+            "units": self.decoder.units,
+        }
+        if states:
+            offered["states"] = True
         return lambda: construct(function, component, what="architecture", offered=offered)
 
     @functools.cached_property
@@ -172,11 +183,109 @@ class Model:
 
         return Runner(self.keras)
 
+    # State
+
+    @property
+    def recurrent(self) -> bool:
+        """Whether the network can open the states that it carries from step to step."""
+        component = self.spec.architecture
+        return "states" in options_of(registry().resolve("architectures", component))
+
+    @functools.cached_property
+    def stepper(self) -> Runner:
+        """The network with its states as inputs and outputs, compiled."""
+        from zoo.runtime.carry import with_states
+        from zoo.runtime.runner import Runner
+
+        make = self.architecture(states=True)
+        return Runner(with_states(self.keras, make, self.spec.state))
+
+    @property
+    def states(self) -> tuple[State, ...]:
+        """The states that the network carries from step to step."""
+        from zoo.runtime.carry import states_of
+
+        return states_of(self.stepper.network)
+
+    def session(self, sequences: int = 1) -> Session:
+        """Return a new session: sequences that are fed to the network step by step.
+
+        Raises
+        ------
+        UsageError
+            If the network has no state.
+        """
+        from zoo.session import Session
+
+        return Session(self, sequences)
+
+    def load_session(self, path: str | PathLike[str]) -> Session:
+        """Return the session that `Session.save` wrote.
+
+        Raises
+        ------
+        UsageError
+            If the file is no session, or one of another spec or other weights.
+        """
+        from zoo.session import load_session
+
+        return load_session(self, Path(path))
+
+    def step(self, sessions: Sequence[Session], raws: Sequence[Any]) -> list[Any]:
+        """Feed raw input to each of several sessions of this model in one call of its network.
+
+        The sessions may be at whatever places of their sequences; see `Session.step`.
+        """
+        from zoo.session import step
+
+        return step(sessions, raws)
+
+    def generate(
+        self,
+        start: str = "",
+        steps: int = 1,
+        *,
+        warm: bool = False,
+        temperature: float = 0.0,
+        seed: int | None = None,
+        session: Session | None = None,
+    ) -> Iterator[Generated]:
+        """Continue a sequence: every answer is the next input.
+
+        Parameters
+        ----------
+        start
+            What is fed first; may be empty where a session goes on.
+        steps
+            How many answers.
+        warm
+            Whether everything that comes before `start` in the alphabet is fed first.
+        temperature
+            0 takes the likeliest answer. Otherwise one is drawn: by its probability for 1, nearer
+            to the likeliest below, more evenly above.
+        seed
+            Seed of what is drawn.
+        session
+            Where to go on, and what remembers this sequence; only for models that were trained
+            with their state carried on.
+
+        Yields
+        ------
+        Generated
+            Input, output and probability of each step.
+        """
+        from zoo.generate import generate
+
+        yield from generate(
+            self, start, steps, warm=warm, temperature=temperature, seed=seed, session=session
+        )
+
     # Asking
 
     def outputs(self, inputs: Tensors, *, batch_size: int = 32) -> NDArray[Any]:
         """Return the network's outputs for preprocessed inputs, NumPy in and NumPy out."""
-        return self.runner(inputs, batch_size=batch_size)
+        outputs: NDArray[Any] = self.runner(inputs, batch_size=batch_size)
+        return outputs
 
     def classify(
         self, inputs: Any, *, top: int = 5, batch_size: int = BATCH
@@ -243,7 +352,7 @@ class Model:
         start = 0
         for chunk in self._chunks(inputs, batch_size):
             tensors, errors = self._tensors(chunk)
-            decoded = iter(self._rows(self.runner(tensors, batch_size=batch_size)))
+            decoded = iter(self.decoded(self.runner(tensors, batch_size=batch_size)))
             for row, error in enumerate(errors, start):
                 if error:
                     yield RowResult(row=row, error=Failure(error.kind, error.message))
@@ -251,7 +360,8 @@ class Model:
                     yield RowResult(row=row, **next(decoded))
             start += len(errors)
 
-    def _rows(self, outputs: NDArray[Any]) -> Iterator[dict[str, Any]]:
+    def decoded(self, outputs: NDArray[Any]) -> Iterator[dict[str, Any]]:
+        """Yield the fields of a `RowResult` for each row of the network's outputs."""
         if isinstance(self.decoder, Regressor):
             for value in self.decoder.decode(outputs):
                 yield {"value": value}
@@ -266,7 +376,7 @@ class Model:
             }
 
     def _chunks(self, inputs: Any, size: int) -> Iterator[Any]:
-        if self.preprocessor.kind == "text":
+        if self.preprocessor.kind in ("text", "sequence"):
             # A str is a text here, never a path or a URL.
             if isinstance(inputs, Path) or hasattr(inputs, "readline"):
                 inputs = read_lines(inputs)

@@ -14,7 +14,7 @@ from zoo.data.content import hash_arrays, hash_table
 from zoo.data.labelled import Labelled
 from zoo.data.split import divide, permutation
 from zoo.data.table import Table, read_csv, stream_csv
-from zoo.data.tokens import shifted
+from zoo.data.tokens import read_lines, shifted
 from zoo.errors import InputError
 from zoo.registry.table import Entry
 from zoo.spec.dataset import Dataset
@@ -108,6 +108,9 @@ def load(entry: Entry[Dataset]) -> dict[str, Labelled]:
     dataset, path = entry.value, _fetched(entry)
     if dataset.kind == "table":
         return _apart(dataset, _table(dataset, read_csv(path)))
+    if dataset.kind == "letters":
+        lines = list(read_lines(path))
+        return _apart(dataset, Labelled(lines, [None] * len(lines), dataset.name))
     return _parts(dataset, read_arrays(path), _words(entry))
 
 

@@ -13,6 +13,7 @@ from zoo.data.table import Table
 from zoo.errors import UsageError
 from zoo.registry.table import Entry
 from zoo.spec.dataset import Dataset
+from zoo_weights import printable
 
 SHEET = 5
 """Rows and columns of pictures on a sheet of samples."""
@@ -39,7 +40,9 @@ def describe(entry: Entry[Dataset]) -> dict[str, Any]:
         report["target"] = _column(str(dataset.target), first.labels)
     elif dataset.kind == "images":
         report["shape"] = list(first.inputs.shape[1:])
-    if dataset.kind != "table":
+    if dataset.kind == "letters":
+        report["letters"] = "".join(sorted(set("".join(first.inputs))))
+    elif dataset.kind != "table":
         report["labels"] = {part: _counts(dataset, rows) for part, rows in parts.items()}
     for name in ("licence", "citation", "sources", "content"):
         if value := getattr(dataset, name):
@@ -79,6 +82,8 @@ def lines(report: dict[str, Any]) -> Iterator[str]:
     yield "rows: " + ", ".join(f"{part} {rows:,}" for part, rows in report["rows"].items())
     if "shape" in report:
         yield "shape: " + " x ".join(str(side) for side in report["shape"])
+    if "letters" in report:
+        yield f"letters: {printable(report['letters'])}"
     for column in report.get("columns", ()):
         yield f"  {_line(column)}"
     if "target" in report:

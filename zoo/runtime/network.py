@@ -220,6 +220,25 @@ def values(network: Any) -> Iterator[tuple[Slot, NDArray[np.generic]]]:
         yield slot, module.ops.convert_to_numpy(variable.value)
 
 
+def copy_weights(source: Any, target: Any) -> None:
+    """Give a network the weights of another one that has the same layers.
+
+    Raises
+    ------
+    SpecError
+        If it has not.
+    """
+    here, there = slots(source), slots(target)
+    places = [[(slot.layer, slot.name, slot.shape) for slot, _ in found] for found in (here, there)]
+    if places[0] != places[1]:
+        msg = "an architecture must have the same layers with states and without"
+        raise SpecError(msg)
+    convert = keras().ops.convert_to_numpy
+    for (_, variable), (_, other) in zip(here, there, strict=True):
+        _fill(other, convert(variable.value).copy())
+    initialise_rest(target)
+
+
 def freeze(network: Any, layers: Iterable[str] | int) -> None:
     """Make layers untrainable: those whose names match a glob, or the first N.
 

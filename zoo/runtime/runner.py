@@ -18,7 +18,6 @@ from zoo.tensors import count, each
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from zoo.tensors import Shape, Tensors
@@ -30,7 +29,7 @@ class Runner:
     Parameters
     ----------
     network
-        A built ``keras.Model`` with one output.
+        A built ``keras.Model``.
     """
 
     def __init__(self, network: Any) -> None:
@@ -38,8 +37,8 @@ class Runner:
         self._inputs = inputs_of(network)
         self._call = _compiled(network)
 
-    def __call__(self, inputs: Tensors, *, batch_size: int = 32) -> NDArray[np.floating[Any]]:
-        """Return the outputs, float32 of shape (samples, ...).
+    def __call__(self, inputs: Tensors, *, batch_size: int = 32) -> Any:
+        """Return the outputs, float32 of shape (samples, ...); by name, if there are several.
 
         Parameters
         ----------
@@ -63,10 +62,13 @@ class Runner:
             rows = min(batch_size, samples - start)
             size = min(batch_size, 1 << (rows - 1).bit_length())
             cut = functools.partial(_batch, start, size)
-            outputs.append(self._call(each(cut, inputs, self._inputs))[:rows])
+            found = self._call(each(cut, inputs, self._inputs))
+            outputs.append(each(lambda array: array[:rows], found))  # noqa: B023  # called now
         if not outputs:
             return np.empty((0, *(side or 0 for side in self.network.output_shape[1:])), np.float32)
-        return np.concatenate(outputs) if len(outputs) > 1 else outputs[0]
+        if len(outputs) == 1:
+            return outputs[0]
+        return each(lambda *arrays: np.concatenate(arrays), *outputs)
 
     def checked(self, inputs: Any) -> Tensors:
         """Return `inputs` as arrays of numbers of the network's shapes, or raise `InputError`."""
@@ -132,7 +134,7 @@ def _batch(start: int, size: int, array: NDArray[Any], wanted: Any) -> NDArray[A
     return np.concatenate([batch, rest]) if len(rest) else batch
 
 
-def _compiled(network: Any) -> Callable[[Tensors], NDArray[Any]]:
+def _compiled(network: Any) -> Callable[[Tensors], Any]:
     """Return the network as a compiled function of one NumPy batch."""
     import numpy as np
 
@@ -145,12 +147,13 @@ def _compiled(network: Any) -> Callable[[Tensors], NDArray[Any]]:
             return network.stateless_call(trainable, rest, batch, training=False)[0]
 
         # Read anew at every call: training may have replaced the arrays.
-        return lambda batch: np.asarray(
+        return lambda batch: each(
+            np.asarray,
             forward(
                 [v.value for v in network.trainable_variables],
                 [v.value for v in network.non_trainable_variables],
                 batch,
-            )
+            ),
         )
     if backend == "tensorflow":
         import tensorflow
@@ -162,16 +165,15 @@ def _compiled(network: Any) -> Callable[[Tensors], NDArray[Any]]:
         graph = tensorflow.function(
             lambda batch: network(batch, training=False), input_signature=[signature]
         )
-        return lambda batch: np.asarray(graph(each(tensorflow.constant, batch)))
+        return lambda batch: each(np.asarray, graph(each(tensorflow.constant, batch)))
 
     import torch
 
     module = keras()
 
-    def call(batch: Tensors) -> NDArray[Any]:
+    def call(batch: Tensors) -> Any:
         with torch.inference_mode():
             result = network(each(module.ops.convert_to_tensor, batch), training=False)
-            array: NDArray[Any] = result.cpu().numpy()
-            return array
+            return each(lambda tensor: tensor.cpu().numpy(), result)
 
     return call

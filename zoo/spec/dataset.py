@@ -24,7 +24,8 @@ class Dataset(Record, frozen=True, kw_only=True):
         One line for people.
     kind
         ``"table"``: a CSV file with a header. ``"images"``: uint8 arrays of pictures with integer
-        labels. ``"tokens"``: texts as word numbers with integer labels.
+        labels. ``"tokens"``: texts as word numbers with integer labels. ``"letters"``: a text file,
+        each line a sequence of letters.
     file
         Where its bytes are and what they hash to.
     content
@@ -49,7 +50,7 @@ class Dataset(Record, frozen=True, kw_only=True):
 
     name: Name
     file: FileRecord
-    kind: Literal["table", "images", "tokens"] = "table"
+    kind: Literal["table", "images", "tokens", "letters"] = "table"
     summary: str = ""
     content: Sha256 | None = None
     words: FileRecord | None = None

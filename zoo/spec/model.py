@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from zoo.spec.component import Component
 from zoo.spec.fields import NAME, Name, Positive, Record, Task, name_components
@@ -41,6 +43,27 @@ class Figure(Record, frozen=True, kw_only=True):
     source: str = ""
 
 
+class State(Record, frozen=True, kw_only=True):
+    """A state that a recurrent network carries from step to step.
+
+    Attributes
+    ----------
+    name
+        The network's name for it, such as ``"lstm_1_h"``.
+    shape
+        Shape for one sequence.
+    dtype
+        Its numbers.
+    """
+
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$(?!\n)", max_length=64)]
+    shape: tuple[Positive, ...]
+    dtype: str = "float32"
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.dtype}{list(self.shape)}"
+
+
 class ModelSpec(Record, frozen=True, kw_only=True):
     """The whole declaration of a model, as data; costs nothing to read.
 
@@ -56,6 +79,8 @@ class ModelSpec(Record, frozen=True, kw_only=True):
         Preprocessor: raw input (file, row, text) to tensor.
     output
         Decoder: output tensor to labels and numbers.
+    state
+        States that a recurrent network carries from step to step, for sessions.
     weights
         Weights files known for it; the first is the default.
     training
@@ -82,6 +107,7 @@ class ModelSpec(Record, frozen=True, kw_only=True):
     input: Component
     output: Component
     summary: str = ""
+    state: tuple[State, ...] = ()
     weights: tuple[WeightsRecord, ...] = ()
     training: Training | None = None
     figures: tuple[Figure, ...] = ()

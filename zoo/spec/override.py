@@ -95,6 +95,8 @@ def _assign(spec: ModelSpec, path: str, value: Any, assignment: str) -> ModelSpe
         msg = f"--set {assignment}: {spec.name!r} has no training recipe"
         raise UsageError(msg)
     data = spec_to(spec)
+    if path.startswith("architecture"):
+        data.pop("state", None)  # another network has other states; it is asked for them
     failure: SpecError | None = None
     for candidate in _readings(value, _at(spec, path)):
         changed = copy.deepcopy(data)

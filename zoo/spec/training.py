@@ -72,6 +72,9 @@ class Training(Record, frozen=True, kw_only=True):
         that does not end; all rows, if not given.
     shuffle
         Whether the rows are put into a new order each epoch.
+    carry_state
+        Whether a recurrent network's state goes on from batch to batch: row i of a batch where row
+        i of the last one ended. An epoch begins from zero. Needs ``shuffle = false``.
     validation
         Rows held out of the training part: a share of them, drawn with the run's seed, or a
         `Split`; none if not given.
@@ -101,6 +104,7 @@ class Training(Record, frozen=True, kw_only=True):
     batch_size: Positive = 32
     steps_per_epoch: Positive | None = None
     shuffle: bool = True
+    carry_state: bool = False
     validation: Fraction | Split | None = None
     folds: Annotated[int, Meta(ge=2)] | None = None
     early_stopping: EarlyStopping | None = None

@@ -7,13 +7,14 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.components import Decoder, Preprocessor
+from zoo.components import Decoder, Preprocessor, Sequencer
 from zoo.data import datasets, stream
 from zoo.data.files import stream_table
 from zoo.data.folder import read_folder
 from zoo.data.labelled import Labelled
 from zoo.data.stream import Stream, file_stream, generated
 from zoo.data.table import Table, joined
+from zoo.data.tokens import read_lines
 from zoo.errors import InputError, TrainingError, UsageError
 from zoo.registry.registry import registry
 from zoo.spec.training import Training
@@ -25,18 +26,20 @@ if TYPE_CHECKING:
     from zoo.tensors import Tensors
 
 
-def parts(kind: str, training: Training | None, data: Any, target: str | None) -> dict[str, Any]:
+def parts(
+    preprocessor: Preprocessor, training: Training | None, data: Any, target: str | None
+) -> dict[str, Any]:
     """Return the labelled data that were named, or the recipe's dataset, by part.
 
     Parameters
     ----------
-    kind
-        The preprocessor's kind of raw input: ``"table"``, ``"image"`` or ``"text"``.
+    preprocessor
+        The model's: its kind says what the data are; it cuts sequences into samples.
     training
         The recipe, which may name a dataset and a target.
     data
-        CSV file, folder, table or frame; a function that generates pieces of a table; None for
-        the recipe's dataset.
+        CSV file, folder, table or frame; a function that generates pieces of a table; sequences,
+        or a file with one a line; None for the recipe's dataset.
     target
         Column to learn, for tables.
 
@@ -53,21 +56,30 @@ def parts(kind: str, training: Training | None, data: Any, target: str | None) -
     InputError
         If the data cannot be read.
     """
-    entry = None
+    entry, kind = None, preprocessor.kind
     if training is not None and training.dataset is not None:
         entry = registry().datasets.find(training.dataset)
     target = target or (training.target if training else None)
     if data is None:
         if entry is None:
-            wanted = "a folder with one subfolder per class" if kind == "image" else "a CSV file"
+            wanted = {
+                "image": "a folder with one subfolder per class",
+                "sequence": "a text file, one sequence a line",
+            }.get(kind, "a CSV file")
             msg = f"the recipe names no dataset; give one with --data ({wanted})"
             raise UsageError(msg)
         found = datasets.load(entry)
+        if isinstance(preprocessor, Sequencer):
+            return {part: _samples(preprocessor, rows) for part, rows in found.items()}
         if target in (None, entry.value.target):
             return found
         return {part: _retargeted(rows, str(target)) for part, rows in found.items()}
     if kind == "image":
         return {"train": Labelled(*read_folder(Path(data)), source=str(data))}
+    if isinstance(preprocessor, Sequencer):
+        sequences = list(read_lines(Path(data)) if isinstance(data, str | PathLike) else data)
+        name = str(data) if isinstance(data, str | PathLike) else "the sequences"
+        return {"train": _samples(preprocessor, Labelled(sequences, sequences, name))}
     return {"train": _table(kind, data, target or (entry.value.target if entry else None))}
 
 
@@ -113,6 +125,23 @@ def _labelled(kind: str, table: Table, target: str, name: str) -> Labelled:
         )
         raise InputError(msg, kind="bad-table")
     return Labelled(list(*rest.values()), labels, name, target)
+
+
+def _samples(preprocessor: Sequencer, sequences: Labelled) -> Labelled:
+    """Cut sequences into pieces and what follows each."""
+    pieces: list[Any] = []
+    labels: list[Any] = []
+    for number, sequence in enumerate(sequences.inputs):
+        try:
+            if isinstance(sequence, InputError):
+                raise sequence
+            found = preprocessor.samples(sequence)
+        except InputError as error:
+            msg = f"{sequences.source}: row {number}: {error.message}"
+            raise TrainingError(msg) from None
+        pieces += found[0]
+        labels += found[1]
+    return _some(Labelled(pieces, labels, sequences.source))
 
 
 def _retargeted(rows: Labelled, target: str) -> Labelled:

@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from zoo.components import Classifier
 from zoo.data.labelled import Labelled
 from zoo.errors import TrainingError
 from zoo.registry.registry import registry
 from zoo.runtime.backend import chosen_backend
-from zoo.runtime.network import freeze
+from zoo.runtime.carry import states_of
+from zoo.runtime.network import build, copy_weights
 from zoo.runtime.seeding import seeded
 from zoo.spec.toml import spec_to
+from zoo.spec.training import Training
 from zoo.training.callbacks import Bar, Interruption, Stopping, epoch_callback
 from zoo.training.checkpoint import Checkpoint
 from zoo.training.data import tensors
 from zoo.training.feed import Feed
-from zoo.training.recipe import compile_network, measure, row_weights, targets_for
+from zoo.training.recipe import measure, outputs_of, row_weights, targets_for, trainee
 from zoo.training.run import Run
 from zoo.training.streamed import Streamed
 
@@ -58,6 +62,7 @@ class InMemory:
         inputs, targets = self.arrays["train"]
         weights = row_weights(model, self.training, targets)
         batch = (inputs, targets) if weights is None else (inputs, targets, weights)
+        _check_carry(self.training, len(targets))
         self.feed = Feed(batch, self.training.batch_size, seed, self.training.shuffle)
         self.rows = len(targets)
 
@@ -83,6 +88,21 @@ class InMemory:
         return self.arrays["train"]
 
 
+def _check_carry(training: Training, rows: int) -> None:
+    """Raise `TrainingError` unless the rows' order lets a state go on from batch to batch."""
+    if not training.carry_state:
+        return
+    if training.shuffle:
+        msg = "training.carry_state needs the rows in their order: set shuffle = false"
+        raise TrainingError(msg)
+    if rows % training.batch_size:
+        msg = (
+            f"training.carry_state needs whole batches, so that each row of one goes on in the "
+            f"next; {rows} rows are no multiple of batch_size {training.batch_size}"
+        )
+        raise TrainingError(msg)
+
+
 def fit(run: Run, model: Model, data: InMemory | Streamed) -> None:
     """Train a model whose preprocessing is fitted, and write its run folder.
 
@@ -90,12 +110,8 @@ def fit(run: Run, model: Model, data: InMemory | Streamed) -> None:
     """
     training = data.training
     with seeded(run.seed):
-        network = model.keras
-        freeze(network, training.freeze)
-        if not network.trainable_weights:
-            msg = f"training.freeze={training.freeze!r} leaves nothing to train"
-            raise TrainingError(msg)
-        compile_network(network, training)
+        _declare_state(run, model)
+        network = trainee(model, training)
         network.optimizer.build(network.trainable_variables)
         identity = {
             "spec": spec_to(run.spec),
@@ -135,12 +151,22 @@ def fit(run: Run, model: Model, data: InMemory | Streamed) -> None:
                 "what was trained so far is saved, go on with --resume"
             )
         run.metrics.update(data.measure(network))
+        if training.carry_state:
+            copy_weights(network, model.keras)
     run.notes += _worries(run, model, *data.sample()[:2])
     state = {"input": model.preprocessor.state(), "output": model.decoder.state()}
-    run.save(network, state)
+    run.save(model.keras, state)
     if not interruption.asked:
         checkpoint.remove()
     registry().notify("training_finished", run=run)
+
+
+def _declare_state(run: Run, model: Model) -> None:
+    """Write into the spec which states the network has, where it has any and nobody said."""
+    if model.spec.state or not model.recurrent:
+        return
+    states = states_of(build(model.architecture(states=True), initialise=False))
+    run.spec = model.spec = msgspec.structs.replace(model.spec, state=states)
 
 
 def _worries(run: Run, model: Model, inputs: Any, targets: Any) -> list[str]:
@@ -155,7 +181,7 @@ def _worries(run: Run, model: Model, inputs: Any, targets: Any) -> list[str]:
     if len(losses) > 1 and not min(losses[1:]) < losses[0]:
         worries.append(f"the loss did not fall ({losses[0]:.4g} to {losses[-1]:.4g}){advice}")
     if isinstance(model.decoder, Classifier):
-        outputs = model.runner(inputs, batch_size=256)
+        outputs = outputs_of(model, inputs)
         best = Counter(predictions[0].label for predictions in model.decoder.decode(outputs, 1))
         label, count = best.most_common(1)[0]
         commonest = np.unique(targets, axis=0, return_counts=True)[1].max()

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.construct import construct, options_of
 from zoo.data.stream import Stream
-from zoo.errors import SpecError, UsageError, did_you_mean
+from zoo.errors import SpecError, TrainingError, UsageError, did_you_mean
 from zoo.runtime.backend import keras
+from zoo.runtime.carry import carrying, with_states
+from zoo.runtime.network import freeze
 from zoo.spec.component import Component
 from zoo.spec.model import ModelSpec
 from zoo.spec.training import Training
-from zoo.tensors import each
+from zoo.tensors import count, each
 from zoo.training.data import parts, tensors
 
 if TYPE_CHECKING:
@@ -44,6 +46,32 @@ def compile_network(network: Any, training: Training) -> None:
             for metric in training.metrics
         ],
     )  # fmt: skip
+
+
+def trainee(model: Model, training: Training) -> Any:
+    """Return the compiled network that is trained and measured: it may carry its state on."""
+    network = model.keras
+    if training.carry_state:
+        opened = with_states(network, model.architecture(states=True), model.spec.state)
+        network = carrying(opened, training.batch_size)
+    freeze(network, training.freeze)
+    if not network.trainable_weights:
+        msg = f"training.freeze={training.freeze!r} leaves nothing to train"
+        raise TrainingError(msg)
+    compile_network(network, training)
+    return network
+
+
+def outputs_of(model: Model, inputs: Tensors) -> NDArray[Any]:
+    """Return the outputs for rows as the recipe sees them: one after the other, or each alone."""
+    training = model.spec.training
+    if training is None or not training.carry_state:
+        return model.outputs(inputs, batch_size=256)
+    import numpy as np
+
+    session = model.session(training.batch_size)
+    batches = np.split(np.asarray(inputs), count(inputs) // training.batch_size)
+    return np.concatenate([session.call(batch) for batch in batches])
 
 
 def keras_class(module: str, component: Component, what: str) -> type[Any]:
@@ -144,7 +172,7 @@ def labelled(model: Model, data: Any, target: str | None) -> tuple[Tensors, NDAr
     import numpy as np
 
     training = _training(model)
-    content = parts(model.preprocessor.kind, training, data, target)
+    content = parts(model.preprocessor, training, data, target)
     rows = content.get("test", content["train"])
     pieces = [
         tensors(piece, model.preprocessor, model.decoder, skip=training.skip_bad_rows)
@@ -158,8 +186,8 @@ def labelled(model: Model, data: Any, target: str | None) -> tuple[Tensors, NDAr
 
 def evaluate_on(model: Model, inputs: Tensors, targets: NDArray[Any]) -> dict[str, float]:
     """Return loss and metrics of a model over the inputs and targets of `labelled`."""
-    training, network = _training(model), model.keras
-    compile_network(network, training)
+    training = _training(model)
+    network = trainee(model, training)
     return measure(network, inputs, targets_for(training, targets, model.decoder.units))
 
 

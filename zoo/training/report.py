@@ -11,7 +11,7 @@ import msgspec
 
 from zoo.components import Classifier, Regressor
 from zoo.errors import UsageError
-from zoo.training.recipe import evaluate_on, labelled
+from zoo.training.recipe import evaluate_on, labelled, outputs_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -182,10 +182,10 @@ def examine(
         raise UsageError(msg)
     inputs, targets = labelled(model, data, target)
     values = evaluate_on(model, inputs, targets)
-    outputs = model.outputs(inputs, batch_size=256)
+    outputs = outputs_of(model, inputs)
     if isinstance(decoder, Classifier):
         return values, class_report(decoder, targets, outputs)
-    true, predicted = (array.reshape(len(inputs), -1) for array in (targets, outputs))
+    true, predicted = (array.reshape(len(targets), -1) for array in (targets, outputs))
     if true.shape[1] == 1:
         true, predicted = true[:, 0], predicted[:, 0]
     unit = str(getattr(decoder, "unit", ""))

@@ -71,10 +71,15 @@ def train_spec(
 
     trainer = _Trainer(spec, start, base, seed)
     model = trainer.model()
-    content = parts(model.preprocessor.kind, training, data, target)
+    content = parts(model.preprocessor, training, data, target)
     run = Run(path, spec, seed, environment=environment(chosen_backend(), devices(), seed))
     count = fold_count or training.folds
     if isinstance(content["train"], Stream):
+        if training.carry_state:
+            msg = (
+                f"{content['train'].source} is streamed; a state is carried through rows in memory"
+            )
+            raise TrainingError(msg)
         if count:
             msg = f"{content['train'].source} is streamed, which cannot be cut into folds"
             raise UsageError(msg)

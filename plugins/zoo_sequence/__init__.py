@@ -1,0 +1,51 @@
+"""Sequences: recurrent networks whose state is real, and the letters of the alphabet to learn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import zoo
+
+Register = Callable[..., None]
+
+
+@zoo.hookimpl
+def register_models(register: Register) -> None:
+    """Declare the six models that learn the alphabet."""
+    for name in ("batch", "char", "stateful", "steps", "variable", "window"):
+        register(f"models/lstm-alphabet-{name}.toml")
+
+
+@zoo.hookimpl
+def register_architectures(register: Register) -> None:
+    """Name the function that builds the networks."""
+    register("recurrent", "zoo_sequence.recurrent:recurrent")
+
+
+@zoo.hookimpl
+def register_preprocessors(register: Register) -> None:
+    """Name what turns letters into tensors."""
+    register("letters", "zoo_sequence.letters:Letters")
+
+
+@zoo.hookimpl
+def register_decoders(register: Register) -> None:
+    """Name what turns outputs into letters."""
+    register("classes", "zoo.decoders:Classes")
+
+
+@zoo.hookimpl
+def register_datasets(register: Register) -> None:
+    """Declare the alphabet, which comes with this package."""
+    register(
+        zoo.Dataset(
+            name="alphabet",
+            kind="letters",
+            summary="The 26 letters from A to Z, in their order",
+            file=zoo.FileRecord(
+                file="data/alphabet.txt",
+                sha256="a06b168d8e72c069aa3cc58d64b92a300f9f82127facb3219855053e49a4ecbe",
+            ),
+            licence="CC0-1.0",
+        )
+    )

@@ -1,0 +1,290 @@
+"""``Session``: sequences being fed to a recurrent network step by step, and its state meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import threading
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import InputError, UsageError
+from zoo.results import RowResult
+from zoo.spec.model import State
+from zoo.spec.toml import spec_to
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from zoo.model import Model
+
+MAX_SEQUENCES = 1_000_000
+"""Bound of the sequences of one session: a file cannot ask for more memory than its state takes."""
+
+
+class Session:
+    """The state of sequences that are fed to a recurrent model step by step.
+
+    Made by `zoo.Model.session` and `zoo.Model.load_session`. It may be used from several threads:
+    each call is done before the next one begins.
+
+    Parameters
+    ----------
+    model
+        The model, which holds no state itself.
+    sequences
+        How many sequences are fed at once, each in a state of its own.
+
+    Attributes
+    ----------
+    pending
+        The letter that `zoo.Model.generate` answered last and did not feed yet.
+    """
+
+    def __init__(self, model: Model, sequences: int = 1) -> None:
+        if not 1 <= sequences <= MAX_SEQUENCES:
+            msg = f"a session has 1 to {MAX_SEQUENCES:,} sequences, received {sequences}"
+            raise UsageError(msg)
+        self.model = model
+        self.sequences = sequences
+        self.pending = ""
+        self._states = model.states
+        self._lock = threading.RLock()
+        self.reset()
+
+    @property
+    def state(self) -> dict[str, NDArray[Any]]:
+        """A copy of each state by name, of shape (sequences, *shape)."""
+        with self._lock:
+            return {name: array.copy() for name, array in self._state.items()}
+
+    def reset(self) -> None:
+        """Put every state back to zero, where sequences begin."""
+        import numpy as np
+
+        with self._lock:
+            self.pending = ""
+            self._state = {
+                state.name: np.zeros((self.sequences, *state.shape), state.dtype)
+                for state in self._states
+            }
+
+    def call(self, inputs: Any) -> NDArray[np.float32]:
+        """Feed steps to every sequence.
+
+        Parameters
+        ----------
+        inputs
+            float32 of shape (sequences, steps, features): what the preprocessor makes of raw input.
+
+        Returns
+        -------
+        ndarray
+            The network's output after the last step, float32 of shape (sequences, units).
+
+        Raises
+        ------
+        InputError
+            If the shape is not right; the state stays as it was.
+        """
+        return together([self], [inputs])[0]
+
+    def step(self, raw: Any) -> Any:
+        """Feed raw input (a letter, or several one after the other) and decode the answer.
+
+        Parameters
+        ----------
+        raw
+            What the model's preprocessor takes; a list of them, one for each sequence, where the
+            session has several.
+
+        Returns
+        -------
+        RowResult
+            The answer after the last step, or a list of them.
+
+        Raises
+        ------
+        InputError
+            If the input cannot be used; the state stays as it was.
+        """
+        return step([self], [raw])[0]
+
+    def fork(self) -> Session:
+        """Return another session that is in the same state and goes its own way from here."""
+        with self._lock:
+            copy = Session(self.model, self.sequences)
+            copy._state = dict(self._state)  # arrays are replaced, never written into
+            copy.pending = self.pending
+            return copy
+
+    def save(self, path: str | PathLike[str]) -> Path:
+        """Write the state into a small file: numbers, and which model they belong to."""
+        from zoo_weights import write_bundle
+
+        with self._lock:
+            header = {
+                **identity(self.model), "sequences": self.sequences, "pending": self.pending
+            }  # fmt: skip
+            slots = _slots(self._states, self.sequences)
+            weights = [(slot, self._state[slot.name]) for slot in slots]
+        write_bundle(Path(path), {"session": json.dumps(header)}, weights)
+        return Path(path)
+
+
+def load_session(model: Model, path: Path) -> Session:
+    """Read a session; see `zoo.Model.load_session`."""
+    from zoo_weights import read_headers, read_weights
+
+    if not path.is_file():
+        msg = f"{path}: no such file; expected a session that was saved before"
+        raise UsageError(msg)
+    try:
+        header = json.loads(read_headers(path)["session"])
+        sequences, pending = header["sequences"], header["pending"]
+        found = {name: header[name] for name in ("model", "spec", "weights")}
+    except (KeyError, TypeError, ValueError):
+        msg = f"{path}: is no session"
+        raise UsageError(msg) from None
+    if type(sequences) is not int or not isinstance(pending, str):
+        msg = f"{path}: is no session"
+        raise UsageError(msg)
+    for name, expected in identity(model).items():
+        if found[name] != expected:
+            what = {"model": "model", "spec": "spec", "weights": "weights"}[name]
+            msg = (
+                f"{path}: belongs to another {what}, expected {expected} ({model.spec.name}), "
+                f"received {found[name]} ({found['model']})"
+            )
+            raise UsageError(msg)
+    session = Session(model, sequences)
+    slots = _slots(model.states, sequences)
+    for position, array in read_weights(path, slots, format="bundle"):
+        session._state[slots[position].name] = array
+    session.pending = pending
+    return session
+
+
+def together(sessions: Sequence[Session], inputs: Sequence[Any]) -> list[NDArray[np.float32]]:
+    """Feed steps to several sessions of one model in one call of its network.
+
+    Parameters
+    ----------
+    sessions
+        Different sessions of the same model, at whatever places of their sequences.
+    inputs
+        For each, float32 of shape (sequences, steps, features); all with as many steps.
+
+    Returns
+    -------
+    list of ndarray
+        For each, its output of shape (sequences, units).
+
+    Raises
+    ------
+    UsageError
+        If the sessions are of several models, or one is named twice.
+    InputError
+        If an input does not fit; every state stays as it was.
+    """
+    import numpy as np
+
+    from zoo.runtime.carry import INPUT, OUTPUT
+
+    arrays = [np.asarray(array) for array in inputs]
+    model = _model_of(sessions, arrays)
+    for session, array in zip(sessions, arrays, strict=True):
+        if array.ndim < 2 or len(array) != session.sequences or not array.shape[1]:
+            msg = (
+                f"a session of {session.sequences} sequences takes an array of shape "
+                f"({session.sequences}, steps, ...), received {array.shape}"
+            )
+            raise InputError(msg, kind="bad-shape")
+    steps = {array.shape[1] for array in arrays}
+    if len(steps) > 1:
+        msg = f"sessions that are fed together take as many steps each, received {sorted(steps)}"
+        raise InputError(msg, kind="bad-shape")
+    with contextlib.ExitStack() as locks:
+        for session in sorted(sessions, key=id):  # in one order, so that nobody waits for ever
+            locks.enter_context(session._lock)
+        states = {
+            name: np.concatenate([session._state[name] for session in sessions])
+            for name in sessions[0]._state
+        }
+        rows = sum(session.sequences for session in sessions)
+        result = model.stepper({INPUT: np.concatenate(arrays), **states}, batch_size=rows)
+        ends = np.cumsum([session.sequences for session in sessions])[:-1]
+        split = {name: np.split(array, ends) for name, array in result.items()}
+        for number, session in enumerate(sessions):
+            session._state = {name: split[name][number] for name in states}
+        return split[OUTPUT]
+
+
+def step(sessions: Sequence[Session], raws: Sequence[Any]) -> list[Any]:
+    """Feed raw input to several sessions of one model in one call; see `Session.step`."""
+    import numpy as np
+
+    model = _model_of(sessions, raws)
+    inputs = []
+    for session, raw in zip(sessions, raws, strict=True):
+        each = [raw] if session.sequences == 1 else list(raw)
+        if len(each) != session.sequences:
+            msg = f"the session has {session.sequences} sequences, received {len(each)} inputs"
+            raise InputError(msg, kind="bad-shape")
+        steps = [model.preprocessor.steps(one) for one in each]
+        lengths = {len(one) for one in steps}
+        if len(lengths) > 1:
+            msg = f"sequences that are fed together take as many steps each, received {raw!r}"
+            raise InputError(msg, kind="bad-shape")
+        inputs.append(np.stack(steps))
+    answers = []
+    for session, output in zip(sessions, together(sessions, inputs), strict=True):
+        rows = [RowResult(row=row, **found) for row, found in enumerate(model.decoded(output))]
+        answers.append(rows[0] if session.sequences == 1 else rows)
+    return answers
+
+
+def identity(model: Model) -> dict[str, str]:
+    """Return what a session is bound to: hashes of the spec's meaning, and of every weight."""
+    from zoo.runtime.network import values
+
+    spec = spec_to(model.spec)
+    meaning = {name: spec.get(name) for name in ("architecture", "input", "output", "state")}
+    parts = {"input": model.preprocessor.state(), "output": model.decoder.state()}
+    digest = hashlib.sha256()
+    for slot, array in values(model.keras):
+        digest.update(f"{slot.layer} {slot.index} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    return {
+        "model": model.spec.name,
+        "spec": hashlib.sha256(json.dumps([meaning, parts], sort_keys=True).encode()).hexdigest(),
+        "weights": digest.hexdigest(),
+    }
+
+
+def _model_of(sessions: Sequence[Session], inputs: Sequence[Any]) -> Model:
+    if not sessions or len(sessions) != len(inputs):
+        msg = f"expected an input for each session, received {len(inputs)} for {len(sessions)}"
+        raise UsageError(msg)
+    if len({id(session) for session in sessions}) < len(sessions):
+        msg = "a session cannot be fed twice in one call; fork it"
+        raise UsageError(msg)
+    if len({id(session.model) for session in sessions}) > 1:
+        names = ", ".join(session.model.spec.name for session in sessions)
+        msg = f"sessions that are fed together are of one model, received {names}"
+        raise UsageError(msg)
+    return sessions[0].model
+
+
+def _slots(states: Sequence[State], sequences: int) -> list[Any]:
+    from zoo_weights import Slot
+
+    return [
+        Slot("state", index, state.name, (sequences, *state.shape), state.dtype,
+             f"layers/state/vars/{index}")
+        for index, state in enumerate(states)
+    ]  # fmt: skip
