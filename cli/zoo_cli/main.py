@@ -19,6 +19,7 @@ COMMANDS = {
     "summary": "Print a model's layers.",
     "classify": "Say what is on pictures.",
     "predict": "Predict rows of a table, or pictures.",
+    "generate": "Continue a sequence.",
     "train": "Train a model by its recipe.",
     "evaluate": "Measure a trained model on labelled data.",
     "reproduce": "Train anew and compare with the published figures.",

@@ -23,7 +23,7 @@ TOPICS = (
 @zoo.hookimpl
 def register_models(register: Register) -> None:
     """Declare the text models."""
-    for name in ("mlp-imdb", "mlp-reuters"):
+    for name in ("lstm-imdb", "mlp-imdb", "mlp-reuters"):
         register(f"models/{name}.toml")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from zoo.data.tokens import PADDING, Tokens, steps
 from zoo_text.words import Words
@@ -45,6 +45,12 @@ class Padded(Words):
     def shape(self) -> tuple[int]:
         """(length,)"""
         return (self.length,)
+
+    def steps(self, raw: Any) -> NDArray[Any]:
+        """Return the numbers of a text of any length, int32 of shape (words,)."""
+        import numpy as np
+
+        return np.asarray(self._numbers(raw), np.int32)
 
     def tensors(self, texts: Tokens) -> NDArray[np.int32]:
         """Return int32 of shape (texts, length)."""

@@ -28,8 +28,7 @@ def register_architectures(register: Register) -> None:
     """Name the functions that build the networks."""
     register("application", "zoo_vision.applications:application")
     register("efficientnet-lite0", "zoo_vision.efficientnet_lite:efficientnet_lite0")
-    register("cnn", "zoo_vision.small:cnn")
-    register("row-rnn", "zoo_vision.small:row_rnn")
+    register("cnn", "zoo_vision.cnn:cnn")
 
 
 @zoo.hookimpl

@@ -18,7 +18,7 @@ from zoo_weights import printable
 
 _TAKES = {
     "image": "pictures", "table": "a CSV file", "text": "a file with one text per line",
-    "array": "arrays",
+    "sequence": "a file with one sequence per line", "array": "arrays",
 }  # fmt: skip
 
 
@@ -49,7 +49,7 @@ def command(
         raise UsageError(msg)
     chosen = model_or_bundle(model, weights)
     kind = chosen.preprocessor.kind
-    if texts and kind != "text":
+    if texts and kind not in ("text", "sequence"):
         msg = f"--text is for text models; {chosen.spec.name} takes {_TAKES[kind]}"
         raise UsageError(msg)
     if kind == "image":
@@ -62,7 +62,7 @@ def command(
     failed = 0
     sources: list[tuple[str, Any]] = [("--text", list(texts))] if texts else []
     for name in inputs:
-        standard = sys.stdin.buffer if kind == "text" else sys.stdin
+        standard = sys.stdin.buffer if kind in ("text", "sequence") else sys.stdin
         sources.append((name, standard if name == "-" else Path(name)))
 
     def records() -> Iterator[dict[str, Any]]:

@@ -87,7 +87,7 @@ def test_parameters(name: str, parameters: int) -> None:
 
 
 def test_other_networks_for_pictures() -> None:
-    from zoo_vision.small import cnn
+    from zoo_vision.cnn import cnn
 
     network = cnn((250, 250, 3), 2, filters=[32, 32], kernels=[5, 3], strides=[2, 1], pools=[1, 3])
     assert network.output_shape == (None, 2)

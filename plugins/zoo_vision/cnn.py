@@ -1,8 +1,6 @@
-"""Small networks for small pictures: convolutions one after the other, and rows read in turn."""
+"""A small network for small pictures: convolutions one after the other."""
 
 from __future__ import annotations
-
-from typing import Any, Literal
 
 import keras
 from keras import layers
@@ -57,40 +55,6 @@ def cnn(
         x = layers.Dropout(dropout, name="dropout")(x)
     outputs = layers.Dense(units, activation=output_activation, name="output")(x)
     return keras.Model(inputs, outputs, name="cnn")
-
-
-def row_rnn(
-    input_shape: tuple[int, ...],
-    units: int,
-    width: int,
-    cell: Literal["simple", "gru", "lstm"] = "simple",
-    dropout: float = 0.0,
-    output_activation: str = "softmax",
-) -> keras.Model:
-    """Return a recurrent layer that reads a picture row by row, and a dense classifier.
-
-    Parameters
-    ----------
-    input_shape
-        (rows, columns).
-    units
-        Width of the output.
-    width
-        Units of the recurrent layer.
-    cell
-        Kind of the recurrent layer.
-    dropout
-        Fraction of the last state dropped while training.
-    output_activation
-        Keras name of the output's activation.
-    """
-    kinds: dict[str, Any] = {"simple": layers.SimpleRNN, "gru": layers.GRU, "lstm": layers.LSTM}
-    inputs = keras.Input(input_shape, name="input")
-    x = kinds[cell](width, name="rows")(inputs)
-    if dropout:
-        x = layers.Dropout(dropout, name="dropout")(x)
-    outputs = layers.Dense(units, activation=output_activation, name="output")(x)
-    return keras.Model(inputs, outputs, name="row_rnn")
 
 
 def _each(name: str, value: int | list[int], filters: list[int]) -> list[int]:

@@ -1,0 +1,62 @@
+"""``zoo generate``: a sequence that a model continues by itself."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from zoo_cli.models import model_or_bundle
+from zoo_cli.options import FORMATS, common_options, complete_model, note
+from zoo_cli.output import write_records
+
+
+@click.command()
+@click.argument("model", metavar="MODEL|BUNDLE", shell_complete=complete_model)
+@click.option("--start", metavar="TEXT", default="", help="What is fed first.")
+@click.option("--steps", type=click.IntRange(1), required=True, help="How many answers.")
+@click.option("--warm", is_flag=True, help="Feed all that comes before TEXT in the alphabet first.")
+@click.option("--temperature", type=click.FloatRange(0.0), default=0.0,
+              help="Draw the answers: 1 by their probability, less for likelier ones; 0 (the "
+              "default) takes the likeliest.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), help="Seed of what is drawn.")
+@click.option("--session", "kept", metavar="FILE", type=click.Path(path_type=Path),
+              help="Go on where FILE ended, and keep the state there.")  # fmt: skip
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="Output format.")
+@common_options
+def command(
+    model: str,
+    start: str,
+    steps: int,
+    warm: bool,
+    temperature: float,
+    seed: int | None,
+    kept: Path | None,
+    form: str,
+) -> int:
+    """Continue a sequence with MODEL, or with a trained BUNDLE: every answer is the next input."""
+    chosen = model_or_bundle(model)
+    chosen.check_weights()
+    session = None
+    if kept is not None:
+        session = chosen.load_session(kept) if kept.exists() else chosen.session()
+    generated = chosen.generate(
+        start, steps, warm=warm, temperature=temperature, seed=seed, session=session
+    )
+    records = (one.to_dict() for one in generated)
+    if form == "text":
+        _print_text(records)
+    else:
+        write_records(records, sys.stdout, form, lines=lambda _: (), rows=lambda record: [record])
+    if session is not None and kept is not None:
+        note(f"session: {session.save(kept)}")
+    return 0
+
+
+def _print_text(records: Iterable[dict[str, Any]]) -> None:
+    for record in records:
+        click.echo(record["output"], nl=False)
+    click.echo()
