@@ -138,7 +138,7 @@ class Session:
 
 def load_session(model: Model, path: Path) -> Session:
     """Read a session; see `zoo.Model.load_session`."""
-    from zoo_weights import read_headers, read_weights
+    from zoo_weights import WeightsError, read_headers, read_weights
 
     if not path.is_file():
         msg = f"{path}: no such file; expected a session that was saved before"
@@ -146,25 +146,23 @@ def load_session(model: Model, path: Path) -> Session:
     try:
         header = json.loads(read_headers(path)["session"])
         sequences, pending = header["sequences"], header["pending"]
-        found = {name: header[name] for name in ("model", "spec", "weights")}
-    except (KeyError, TypeError, ValueError):
-        msg = f"{path}: is no session"
+        for name, expected in identity(model).items():
+            if header[name] != expected:
+                what = {"spec": "another spec", "weights": "other weights"}.get(
+                    name, "another model"
+                )
+                msg = f"{path}: belongs to {what}, expected {expected}, received {header[name]!r}"
+                raise UsageError(msg)
+        if type(sequences) is not int or type(pending) is not str:
+            raise ValueError
+        session = Session(model, sequences)
+        slots = _slots(model.states, sequences)
+        for position, array in read_weights(path, slots, format="bundle"):
+            session._state[slots[position].name] = array
+    except (KeyError, TypeError, ValueError, WeightsError) as error:
+        reason = f": {error}" if isinstance(error, WeightsError) else ""
+        msg = f"{path}: is no session{reason}"
         raise UsageError(msg) from None
-    if type(sequences) is not int or not isinstance(pending, str):
-        msg = f"{path}: is no session"
-        raise UsageError(msg)
-    for name, expected in identity(model).items():
-        if found[name] != expected:
-            what = {"model": "model", "spec": "spec", "weights": "weights"}[name]
-            msg = (
-                f"{path}: belongs to another {what}, expected {expected} ({model.spec.name}), "
-                f"received {found[name]} ({found['model']})"
-            )
-            raise UsageError(msg)
-    session = Session(model, sequences)
-    slots = _slots(model.states, sequences)
-    for position, array in read_weights(path, slots, format="bundle"):
-        session._state[slots[position].name] = array
     session.pending = pending
     return session
 

@@ -82,7 +82,8 @@ def _convert(data: Any, kind: type[R], where: str) -> R:
 
 def spec_to(spec: ModelSpec) -> dict[str, Any]:
     """Return the plain data of a spec, defaults left out."""
-    data: dict[str, Any] = msgspec.to_builtins(spec, enc_hook=_encode_custom)
+    # By way of JSON: tuples become lists, so that what is read back from a file is equal.
+    data: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(spec, enc_hook=_encode_custom))
     return data
 
 

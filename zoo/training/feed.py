@@ -79,7 +79,7 @@ def _for_jax(feed: Feed, network: Any) -> Any:
     steps = _compiled_steps(
         network, feed.batch_size, lambda arrays, rows: jax.tree.map(lambda a: a[rows], arrays)
     )
-    _prepare(network, feed.arrays)
+    _prepare(network, feed.batch_size, feed.arrays)
     network.train_function = lambda state, iterator: steps(state, arrays, next(iterator)[0])
     return _parts_of_epochs(feed, len(feed) if scans(network) else feed.batch_size, lambda r: (r,))
 
@@ -109,13 +109,13 @@ def compile_pieces(network: Any, size: int, sample: tuple[Any, ...]) -> None:
         Some rows, for their shapes.
     """
     steps = _compiled_steps(network, size, lambda _, rows: rows)
-    _prepare(network, sample)
+    _prepare(network, size, sample)
     network.train_function = lambda state, iterator: steps(state, (), next(iterator))
 
 
-def _prepare(network: Any, arrays: tuple[Any, ...]) -> None:
+def _prepare(network: Any, size: int, arrays: tuple[Any, ...]) -> None:
     """Let Keras build loss and metrics now, from real rows: `fit` would look at its own input."""
-    network._symbolic_build(data_batch=tuple(each(lambda a: a[:1], part) for part in arrays))
+    network._symbolic_build(data_batch=tuple(each(lambda a: a[:size], part) for part in arrays))
 
 
 def _compiled_steps(network: Any, size: int, batch: Callable[[Any, Any], tuple[Any, ...]]) -> Any:

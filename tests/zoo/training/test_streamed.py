@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,33 +49,6 @@ def table(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def small_files_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "BYTES", 1000)
-
-
-Killer = Callable[[int, Callable[[], Any]], None]
-
-
-@pytest.fixture
-def killed(monkeypatch: pytest.MonkeyPatch) -> Killer:
-    """End a training when an epoch of that number is over; every epoch leaves a checkpoint."""
-    from zoo.registry.registry import registry
-
-    class Killed(BaseException):
-        pass
-
-    monkeypatch.setattr("zoo.training.checkpoint.LEAST", 0.0)
-    monkeypatch.setattr("zoo.training.checkpoint.SHARE", 1e9)
-
-    def end(epoch: int, train: Callable[[], Any]) -> None:
-        def notify(event: str, **values: Any) -> None:
-            if values.get("epoch") == epoch:
-                raise Killed
-
-        with monkeypatch.context() as patch:
-            patch.setattr(registry(), "notify", notify)
-            with pytest.raises(Killed):
-                train()
-
-    return end
 
 
 def test_a_large_file_is_learnt(table: Path, tmp_path: Path) -> None:
@@ -139,7 +112,7 @@ def test_epochs_of_so_many_steps_go_on_where_the_last_one_ended(tmp_path: Path) 
     assert run.metrics["train"]["mean_absolute_error"] == pytest.approx(49.5, rel=1e-4)
 
 
-def test_a_killed_endless_stream_goes_on(tmp_path: Path, killed: Killer) -> None:
+def test_a_killed_endless_stream_goes_on(tmp_path: Path, killed: Any) -> None:
     arguments: dict[str, Any] = {"data": endless, "steps_per_epoch": 3}
     whole = zoo.train(spec(epochs=4), **arguments, seed=2, output=tmp_path / "whole")
     killed(2, lambda: zoo.train(spec(epochs=4), **arguments, seed=2, output=tmp_path / "killed"))
@@ -158,7 +131,7 @@ def test_a_generator_that_runs_already(tmp_path: Path) -> None:
         zoo.train(spec(), endless(), output=tmp_path / "run")
 
 
-def test_a_killed_stream_goes_on(table: Path, tmp_path: Path, killed: Killer) -> None:
+def test_a_killed_stream_goes_on(table: Path, tmp_path: Path, killed: Any) -> None:
     whole = zoo.train(spec(epochs=4), table, seed=2, output=tmp_path / "whole")
     killed(2, lambda: zoo.train(spec(epochs=4), table, seed=2, output=tmp_path / "killed"))
     run = zoo.train(spec(epochs=4), table, resume=True, output=tmp_path / "killed")
