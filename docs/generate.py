@@ -207,7 +207,7 @@ def hooks() -> str:
     specified = [v for v in vars(module).values() if hasattr(v, "zoo_spec")]
     for hook in specified:
         text += [f"## {hook.__name__}\n", *_documented(hook, hook.__name__)]
-    for name in ("Preprocessor", "Decoder", "Classifier", "Regressor"):
+    for name in ("Preprocessor", "Sequencer", "Decoder", "Classifier", "Regressor"):
         text += list(_class(getattr(components, name), components))
     return "\n".join(text)
 

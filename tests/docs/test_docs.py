@@ -38,7 +38,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 TOP = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
 PAGES = [*TOP, *sorted(DOCS.glob("*.md"))]
-RUN = ("README.md", "docs/tutorial.md", "docs/specs.md", "docs/weights.md")
+RUN = ("README.md", "docs/tutorial.md", "docs/specs.md", "docs/sequences.md", "docs/weights.md")
 
 NOISE = re.compile(r"(WARNING: All log|[IWE]\d{4} |To enable the following)")
 """What TensorFlow says on stderr where it is installed beside the backend in use."""
@@ -82,9 +82,10 @@ def test_every_hook_is_documented() -> None:
     text = (DOCS / "hooks.md").read_text(encoding="utf-8")
     for name in hook_names():
         assert f"\n## {name}\n" in text
-    for base in (components.Preprocessor, components.Decoder):
+    for base in (components.Preprocessor, components.Sequencer, components.Decoder):
         for method in base.__abstractmethods__:
-            assert f"\n### {base.__name__}.{method}\n" in text
+            owner = next(one for one in base.__mro__ if method in vars(one))
+            assert f"\n### {owner.__name__}.{method}\n" in text
 
 
 def test_every_command_and_option_is_documented() -> None:
