@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from zoo.data.table import take
+from zoo.data.table import Table, joined, take
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from zoo.data.table import Rows
 
 
@@ -38,3 +40,13 @@ class Labelled:
     def take(self, rows: Rows) -> Labelled:
         """Return some of the rows."""
         return Labelled(take(self.inputs, rows), take(self.labels, rows), self.source, self.target)
+
+    @classmethod
+    def join(cls, pieces: Sequence[Labelled]) -> Labelled:
+        """Return the rows of several pieces, at least one, as one."""
+        first = pieces[0]
+        inputs: Any = [raw for piece in pieces for raw in piece.inputs]
+        if isinstance(first.inputs, Table):
+            inputs = joined([piece.inputs for piece in pieces])
+        labels = [label for piece in pieces for label in piece.labels]
+        return cls(inputs, labels, first.source, first.target)

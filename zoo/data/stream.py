@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoo.data.files import stream_table
 from zoo.data.labelled import Labelled
 from zoo.data.table import Table
 from zoo.errors import InputError, TrainingError
 from zoo.spec.training import Split
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 BYTES = 256 << 20
 """Size of a file from which on it is streamed instead of held in memory."""
@@ -105,27 +108,39 @@ class Stream:
         InputError
             If there are no rows.
         """
-        draw = random.Random(seed)
-        kept: list[tuple[Any, Any]] = []
+        import numpy as np
+
+        draw = np.random.default_rng(seed)
         labels: set[Any] = set()
         rows = 0
+        # Each row draws a number; those with the smallest ones are the sample.
+        kept: list[Labelled] = []
+        numbers = np.empty(0)
+        below = 1.0
         for piece in self:
+            rows += len(piece)
             if len(labels) <= CLASSES:
                 labels.update(piece.labels)
-            for row, label in enumerate(piece.labels):
-                rows += 1
-                if len(kept) < SAMPLE:
-                    kept.append((piece.inputs[row], label))
-                elif (place := draw.randrange(rows)) < SAMPLE:
-                    kept[place] = (piece.inputs[row], label)
+            drawn = draw.random(len(piece))
+            chosen = np.flatnonzero(drawn < below)
+            kept.append(piece.take(chosen))
+            numbers = np.append(numbers, drawn[chosen])
+            if len(numbers) > 2 * SAMPLE:
+                kept, numbers = _smallest(kept, numbers)
+                below = numbers[-1]
         if not rows:
             msg = f"{self.source}: has no rows"
             raise InputError(msg, kind="no-rows")
-        inputs: Any = [raw for raw, _ in kept]
-        if isinstance(piece.inputs, Table):
-            inputs = Table.of(inputs)
-        sample = Labelled(inputs, [label for _, label in kept], self.source)
+        (sample,), _ = _smallest(kept, numbers)
         return rows, sample, labels if len(labels) <= CLASSES else set()
+
+
+def _smallest(
+    pieces: list[Labelled], numbers: NDArray[np.float64]
+) -> tuple[list[Labelled], NDArray[np.float64]]:
+    """Return the rows of the smallest numbers, in their order, and these numbers."""
+    order = numbers.argsort()[:SAMPLE]
+    return [Labelled.join(pieces).take(order)], numbers[order]
 
 
 def file_stream(path: Path, target: str, label: Callable[[Table, str, str], Labelled]) -> Stream:

@@ -130,24 +130,24 @@ def tensors(
     """
     inputs, input_errors = preprocessor.many(data.inputs)
     targets, target_errors = decoder.encode(data.labels)
+    if not any(input_errors) and not any(target_errors):
+        return inputs, targets
     bad = [
         (row, error)
         for row, errors in enumerate(zip(input_errors, target_errors, strict=True))
         for error in errors
         if error is not None
     ]
-    if bad and skip:
+    if skip:
         rows = {row for row, _ in bad}
         return _without(inputs, input_errors, rows), _without(targets, target_errors, rows)
-    if bad:
-        row, error = bad[0]
-        raw = data.inputs[row]
-        name = raw if isinstance(raw, Path) else f"row {row}"
-        count = len({row for row, _ in bad})
-        more = f" ({count} of {len(data)} rows are bad)" if count > 1 else ""
-        msg = f"{data.source}: {name}: {error.message}{more}"
-        raise TrainingError(msg)
-    return inputs, targets
+    row, error = bad[0]
+    raw = data.inputs[row]
+    name = raw if isinstance(raw, Path) else f"row {row}"
+    count = len({row for row, _ in bad})
+    more = f" ({count} of {len(data)} rows are bad)" if count > 1 else ""
+    msg = f"{data.source}: {name}: {error.message}{more}"
+    raise TrainingError(msg)
 
 
 def _without(array: NDArray[Any], errors: list[InputError | None], rows: set[int]) -> NDArray[Any]:
