@@ -82,14 +82,14 @@ class Classes(Classifier):
         return [
             tuple(
                 Prediction(
-                    index=int(index),
+                    index=index,
                     label=labels[index],
-                    score=float(row[index]),
+                    score=row[index],
                     id=self.ids[index] if self.ids else None,
                 )
                 for index in best
             )
-            for row, best in zip(outputs, order, strict=True)
+            for row, best in zip(outputs.tolist(), order.tolist(), strict=True)
         ]
 
     def state(self) -> dict[str, Any]:

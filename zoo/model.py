@@ -290,6 +290,8 @@ class Model:
 
     def _tensors(self, raws: Sequence[Any]) -> tuple[NDArray[np.float32], list[InputError | None]]:
         """Preprocess what was fetched; what could not be is already an error."""
+        if isinstance(raws, Table):  # it tells its bad rows itself
+            return self.preprocessor.many(raws)
         failed = {i: raw for i, raw in enumerate(raws) if isinstance(raw, InputError)}
         if not failed:
             return self.preprocessor.many(raws)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +63,10 @@ class Stream:
         """Yield the pieces of this part."""
         import numpy as np
 
+        start = 0
         for number, piece in enumerate(self.pieces()):
+            piece = replace(piece, numbers=range(start, start + len(piece)))
+            start += len(piece)
             if not self.held:
                 yield piece
                 continue
@@ -110,7 +114,7 @@ class Stream:
         """
         import numpy as np
 
-        draw = np.random.default_rng(seed)
+        draw = np.random.default_rng(seed).spawn(1)[0]  # of its own: the seed also cuts the pieces
         labels: set[Any] = set()
         rows = 0
         # Each row draws a number; those with the smallest ones are the sample.
@@ -156,13 +160,9 @@ def file_stream(path: Path, target: str, label: Callable[[Table, str, str], Labe
         Takes the labels out of a piece: (table, target, name of the source) to labelled rows.
     """
 
-    def pieces() -> Iterator[Labelled]:
-        start = 0
-        for table in stream_table(path):
-            yield label(table, target, f"{path}, piece from row {start} on")
-            start += len(table)
-
-    return Stream(pieces, str(path))
+    return Stream(
+        lambda: (label(table, target, str(path)) for table in stream_table(path)), str(path)
+    )
 
 
 def generated(

@@ -142,11 +142,9 @@ def tensors(
         rows = {row for row, _ in bad}
         return _without(inputs, input_errors, rows), _without(targets, target_errors, rows)
     row, error = bad[0]
-    raw = data.inputs[row]
-    name = raw if isinstance(raw, Path) else f"row {row}"
     count = len({row for row, _ in bad})
     more = f" ({count} of {len(data)} rows are bad)" if count > 1 else ""
-    msg = f"{data.source}: {name}: {error.message}{more}"
+    msg = f"{data.source}: {data.name_of(row)}: {error.message}{more}"
     raise TrainingError(msg)
 
 
