@@ -77,18 +77,11 @@ class Classes(Classifier):
         import numpy as np
 
         labels = self.labels or [str(index) for index in range(outputs.shape[-1])]
+        ids: Sequence[str | None] = self.ids or [None] * len(labels)
         # A stable sort, so that ties come in the order of the classes on every backend.
         order = np.argsort(-outputs, axis=-1, kind="stable")[:, :top]
         return [
-            tuple(
-                Prediction(
-                    index=index,
-                    label=labels[index],
-                    score=row[index],
-                    id=self.ids[index] if self.ids else None,
-                )
-                for index in best
-            )
+            tuple([Prediction(index, labels[index], row[index], ids[index]) for index in best])
             for row, best in zip(outputs.tolist(), order.tolist(), strict=True)
         ]
 
