@@ -122,8 +122,8 @@ def train(
     model
         Name of a model, path of a ``SPEC.toml``, or a spec.
     data
-        CSV file, folder with one subfolder of pictures per class, or a pandas or polars frame;
-        the dataset that the spec names if not given.
+        CSV or parquet file, folder with one subfolder of pictures per class, or a pandas or
+        polars frame; the dataset that the spec names if not given.
     target
         Column to learn, for tables.
     epochs, batch_size

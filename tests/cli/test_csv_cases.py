@@ -239,3 +239,16 @@ def test_several_files(cli, run, expected, tmp_path):
     assert records[: len(ROWS)] == expected
     assert records[-1]["score"] == pytest.approx(expected[0]["score"])
     assert "b.csv: row 0: has 2 cells" in done.err
+
+
+def test_bad_rows_are_left_out_where_the_recipe_says_so(cli, tmp_path):
+    rows = [ROWS[0], BAD_ROWS["text"][0], *ROWS[1:], "1,2", changed("outcome", "2")]
+    (tmp_path / "rows.csv").write_text("\n".join([HEADER, *rows, ""]))
+    (tmp_path / "plain.csv").write_text(PLAIN)
+    skip = ("--set", "skip_bad_rows=true", "--epochs", "2")
+    for name, run in (("rows.csv", "a"), ("plain.csv", "b")):
+        done = cli("train", "mlp-pima", "--data", name, *skip, "-o", run)
+        assert done.status == 0, done.err
+    assert (tmp_path / "a/history.csv").read_text() == (tmp_path / "b/history.csv").read_text()
+    losses = [cli("evaluate", "a", "--data", name).out for name in ("rows.csv", "plain.csv")]
+    assert losses[0] == losses[1] != ""

@@ -119,7 +119,7 @@ def test_a_frame_is_what_csv_is(run, columns, tmp_path, library, column, cell, t
     with pytest.raises(TrainingError) as caught:
         model.evaluate(frame)
     assert text in str(caught.value)
-    results = model.predict(frame)
+    results = model.predict(frame.lazy() if library == "polars" else frame)
     assert [bool(result.error) for result in results] == [
         row == 7 and column != "outcome" for row in range(20)
     ]

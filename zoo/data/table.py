@@ -109,7 +109,7 @@ class Table(Sequence[Mapping[str, Any]]):
         Parameters
         ----------
         rows
-            A table, a pandas or polars frame, a list of dicts, or a list (or 2-D array) of rows.
+            A table, a pandas or polars frame (lazy or not), a list of dicts, or a list (or 2-D array) of rows.
         names
             Names of the columns, where `rows` has none.
 
@@ -120,6 +120,8 @@ class Table(Sequence[Mapping[str, Any]]):
         """
         if isinstance(rows, Table):
             return rows
+        if hasattr(rows, "collect"):
+            rows = rows.collect()
         if hasattr(rows, "columns") and hasattr(rows, "shape"):  # a pandas or polars frame
             repeated = repeated_name(map(str, rows.columns))
             if repeated is not None:
@@ -128,6 +130,9 @@ class Table(Sequence[Mapping[str, Any]]):
             return cls({str(name): list(rows[name]) for name in rows.columns})
         if isinstance(rows, Mapping):
             rows = [rows]
+        if not isinstance(rows, Iterable):
+            msg = f"expected a table, a frame or rows of cells, received {rows!r}"
+            raise InputError(msg, kind="bad-table")
         rows = list(rows)
         if rows and all(isinstance(row, Mapping) for row in rows):
             keys = list(dict.fromkeys(key for row in rows for key in row))

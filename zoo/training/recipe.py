@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.construct import construct, options_of
 from zoo.data.stream import Stream
-from zoo.errors import SpecError, UsageError, did_you_mean
+from zoo.errors import InputError, SpecError, UsageError, did_you_mean
 from zoo.runtime.backend import keras
 from zoo.spec.component import Component
 from zoo.spec.model import ModelSpec
@@ -150,6 +150,9 @@ def labelled(
         tensors(piece, model.preprocessor, model.decoder, skip=training.skip_bad_rows)
         for piece in (rows if isinstance(rows, Stream) else [rows])
     ]
+    if not any(len(inputs) for inputs, _ in pieces):
+        msg = f"{rows.source}: has no rows that can be measured"
+        raise InputError(msg, kind="no-rows")
     inputs, targets = zip(*pieces, strict=True)
     return (
         (inputs[0], targets[0])

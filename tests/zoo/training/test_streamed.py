@@ -13,7 +13,7 @@ import pytest
 import zoo
 from zoo.data import stream
 from zoo.data.labelled import Labelled
-from zoo.errors import TrainingError, UsageError
+from zoo.errors import InputError, TrainingError, UsageError
 
 pytestmark = pytest.mark.backends
 
@@ -156,3 +156,14 @@ def test_the_sample_is_drawn_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
     for part in (drawn, drawn[:500]):
         counts = np.histogram(part, 10, (0, 50_000))[0] * (1000 / len(part))
         assert 60 < counts.min() <= counts.max() < 140
+
+
+def test_a_generator_of_nothing(table: Path, tmp_path: Path) -> None:
+    def nothing() -> Iterator[zoo.Table]:
+        yield from ()
+
+    run = zoo.train(spec(epochs=1), table, output=tmp_path / "run")
+    with pytest.raises(InputError, match="nothing: has no rows that can be measured"):
+        run.model.evaluate(nothing)
+    with pytest.raises(InputError, match="nothing: has no rows"):
+        zoo.train(spec(), nothing, output=tmp_path / "new")
