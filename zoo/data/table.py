@@ -109,7 +109,8 @@ class Table(Sequence[Mapping[str, Any]]):
         Parameters
         ----------
         rows
-            A table, a pandas or polars frame (lazy or not), a list of dicts, or a list (or 2-D array) of rows.
+            A table, a pandas or polars frame (lazy or not), a list of dicts, or a list (or 2-D
+            array) of rows.
         names
             Names of the columns, where `rows` has none.
 

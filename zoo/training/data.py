@@ -33,8 +33,8 @@ def parts(kind: str, training: Training | None, data: Any, target: str | None) -
     training
         The recipe, which may name a dataset and a target.
     data
-        CSV or parquet file, folder, table or frame; a function that generates pieces of a table; None for
-        the recipe's dataset.
+        CSV or parquet file, folder, table or frame; a function that generates pieces of a table;
+        None for the recipe's dataset.
     target
         Column to learn, for tables.
 
