@@ -62,18 +62,13 @@ class Classes(Classifier):
         names = self.labels or []
         known = {label: index for index, label in enumerate(names)}
         known.update({value: index for index, value in enumerate(self.values or ())})
-        indices: list[int] = []
-        errors: list[InputError | None] = []
-        for label in labels:
-            index = known.get(_cell(label))
-            if index is None:
-                shown = ", ".join(self.values or names[:20])
-                text = f"unknown class {_cell(label)!r}, expected one of {shown}"
-                errors.append(InputError(text, kind="unknown-class"))
-            else:
-                indices.append(index)
-                errors.append(None)
-        return np.array(indices, np.int32), errors
+        found = [known.get(cell) for cell in map(_cell, labels)]
+        errors: list[InputError | None] = [None] * len(found)
+        shown = ", ".join(self.values or names[:20])
+        for row in [row for row, index in enumerate(found) if index is None]:
+            text = f"unknown class {_cell(labels[row])!r}, expected one of {shown}"
+            errors[row] = InputError(text, kind="unknown-class")
+        return np.array([index for index in found if index is not None], np.int32), errors
 
     def decode(
         self, outputs: NDArray[np.floating[Any]], top: int | None = None
@@ -82,19 +77,12 @@ class Classes(Classifier):
         import numpy as np
 
         labels = self.labels or [str(index) for index in range(outputs.shape[-1])]
+        ids: Sequence[str | None] = self.ids or [None] * len(labels)
         # A stable sort, so that ties come in the order of the classes on every backend.
         order = np.argsort(-outputs, axis=-1, kind="stable")[:, :top]
         return [
-            tuple(
-                Prediction(
-                    index=int(index),
-                    label=labels[index],
-                    score=float(row[index]),
-                    id=self.ids[index] if self.ids else None,
-                )
-                for index in best
-            )
-            for row, best in zip(outputs, order, strict=True)
+            tuple([Prediction(index, labels[index], row[index], ids[index]) for index in best])
+            for row, best in zip(outputs.tolist(), order.tolist(), strict=True)
         ]
 
     def state(self) -> dict[str, Any]:
@@ -170,18 +158,14 @@ class Value(Regressor):
         """Return the numbers, float32 of shape (rows, 1), and an error for each other cell."""
         import numpy as np
 
-        values: list[float] = []
-        errors: list[InputError | None] = []
-        for label in labels:
-            number = _as_number(label)
-            if math.isfinite(number):
-                values.append(number)
-                errors.append(None)
-            else:
-                text = f"the target is {_cell(label)!r}, expected a number"
-                errors.append(InputError(text, kind="not-a-number"))
+        numbers = np.array([_as_number(label) for label in labels], np.float64)
+        usable = np.isfinite(numbers)
+        errors: list[InputError | None] = [None] * len(numbers)
+        for row in np.flatnonzero(~usable).tolist():
+            text = f"the target is {_cell(labels[row])!r}, expected a number"
+            errors[row] = InputError(text, kind="not-a-number")
         shift, stretch = self._fitted()
-        scaled = (np.array(values, np.float64) - shift) / stretch
+        scaled = (numbers[usable] - shift) / stretch
         return scaled.astype(np.float32)[:, None], errors
 
     def fit(self, labels: Sequence[Any]) -> None:
@@ -224,9 +208,11 @@ class Value(Regressor):
 
 def _cell(label: Any) -> str:
     """Return a label as a CSV cell would hold it: 1 and 1.0 and "1" are the same class."""
+    if isinstance(label, str):
+        return label.strip()
     if label is None:
         return ""
-    number = float("nan") if isinstance(label, str) else _as_number(label)
+    number = _as_number(label)
     if number != number:
         return str(label).strip()
     return str(int(number)) if number.is_integer() else str(number)

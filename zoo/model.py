@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from zoo.components import Classifier, Decoder, Preprocessor, Regressor
 from zoo.construct import construct, options_of
+from zoo.data.files import stream_table
 from zoo.data.inputs import Input, fetch_url, is_url
 from zoo.data.table import Table, stream_csv, take
 from zoo.data.tokens import read_lines
@@ -336,9 +337,10 @@ class Model:
         Parameters
         ----------
         inputs
-            For tables: path of a CSV file, a pandas or polars frame, a list of dicts, or a list
-            (or 2-D array) of rows in the order of the model's columns. For texts: a text, a list
-            of them (or of lists of word numbers), or the `Path` of a file with one text per line.
+            For tables: path of a CSV or parquet file, an open CSV file, a pandas or polars frame,
+            a list of dicts, or a list (or 2-D array) of rows in the order of the model's columns.
+            For texts: a text, a list of them (or of lists of word numbers), or the `Path` of a
+            file with one text per line.
 
         Returns
         -------
@@ -384,7 +386,7 @@ class Model:
             return
         if self.preprocessor.kind == "table":
             if isinstance(inputs, str | PathLike):
-                yield from stream_csv(Path(inputs), size)
+                yield from stream_table(Path(inputs), size)
                 return
             if hasattr(inputs, "readline"):
                 yield from stream_csv(inputs, size)
@@ -398,6 +400,8 @@ class Model:
 
     def _tensors(self, raws: Sequence[Any]) -> tuple[Tensors, list[InputError | None]]:
         """Preprocess what was fetched; what could not be is already an error."""
+        if isinstance(raws, Table):  # it tells its bad rows itself
+            return self.preprocessor.many(raws)
         failed = {i: raw for i, raw in enumerate(raws) if isinstance(raw, InputError)}
         if not failed:
             return self.preprocessor.many(raws)

@@ -13,6 +13,8 @@ from typing import Any, TextIO
 import click
 
 Lines = Callable[[dict[str, Any]], Iterable[str]]
+_json = json.JSONEncoder(ensure_ascii=False).encode
+
 Rows = Callable[[dict[str, Any]], Iterable[dict[str, Any]]]
 
 
@@ -46,14 +48,15 @@ def write_records(
     rows
         Returns the CSV rows of a record; all with the same columns.
     """
+    read_as_written = file is sys.stdout  # by a person, or by the next program of a pipe
     if form == "jsonl":
         for record in records:
-            print(json.dumps(record, ensure_ascii=False), file=file, flush=True)
+            print(_json(record), file=file, flush=read_as_written)
     elif form == "json":
         print("[", end="", file=file)
         for number, record in enumerate(records):
             separator = ",\n " if number else "\n "
-            print(separator + json.dumps(record, ensure_ascii=False), end="", file=file)
+            print(separator + _json(record), end="", file=file)
         print("\n]", file=file)
     elif form == "csv":
         writer = None
@@ -66,7 +69,7 @@ def write_records(
     else:
         for record in records:
             for line in lines(record):
-                print(line, file=file, flush=True)
+                print(line, file=file, flush=read_as_written)
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -162,7 +163,10 @@ class Numbers:
             return f"column {name!r} is empty, expected a number"
         if self.known:
             return f"column {name!r} holds {cell!r}, expected {one_of(text_of(cell), self.known)}"
-        return f"column {name!r} holds {cell!r}, expected a finite number"
+        expected = "a finite number"
+        if "," in str(cell) and math.isfinite(number_of(str(cell).replace(",", "."))):
+            expected += " with a decimal point"
+        return f"column {name!r} holds {cell!r}, expected {expected}"
 
     def state(self) -> dict[str, Any]:
         """Return what was learnt."""

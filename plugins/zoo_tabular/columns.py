@@ -131,12 +131,10 @@ class Columns(Preprocessor):
             end = start + encoder.width
             encoder.encode(table.column(encoder.name), matrix[:, start:end], reasons)
             start = end
-        errors = [
-            InputError(reasons[row], kind="bad-row") if row in reasons else None
-            for row in range(len(table))
-        ]
-        good = [row for row in range(len(table)) if row not in reasons]
-        return matrix[good].astype(np.float32), errors
+        errors: list[InputError | None] = [None] * len(table)
+        for row, reason in reasons.items():
+            errors[row] = InputError(reason, kind="bad-row")
+        return np.delete(matrix, list(reasons), axis=0).astype(np.float32), errors
 
     def state(self) -> dict[str, Any]:
         """Return the columns, and what was learnt of each."""

@@ -279,7 +279,7 @@ def test_files_that_are_no_session(run: zoo.Run, tmp_path: Path) -> None:
         model.load_session(run.path / "model.zoo")
     text = tmp_path / "text"
     text.write_text("A")
-    with pytest.raises(UsageError, match="is no session: .* is not an HDF5 file"):
+    with pytest.raises(UsageError, match=r"is no session: .* is not an HDF5 file"):
         model.load_session(text)
 
 

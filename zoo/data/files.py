@@ -8,6 +8,9 @@ from pathlib import Path
 from zoo.data.table import CHUNK, Table, stream_csv
 from zoo.errors import InputError
 
+BLOCK = 65_536
+"""Rows of a parquet file decoded at once: a slice costs as much as the row group that it is of."""
+
 
 def stream_table(path: Path, rows: int = CHUNK) -> Iterator[Table]:
     """Yield a file as tables of at most `rows` rows; at least one, maybe empty.
@@ -32,8 +35,10 @@ def _stream_parquet(path: Path, rows: int) -> Iterator[Table]:
     try:
         lazy = polars.scan_parquet(path, glob=False)
         count = lazy.select(polars.len()).collect().item()
-        for start in range(0, max(count, 1), rows):
-            yield Table.of(lazy.slice(start, rows).collect())
+        for start in range(0, max(count, 1), BLOCK):
+            block = lazy.slice(start, BLOCK).collect()
+            for first in range(0, max(len(block), 1), rows):
+                yield Table.of(block.slice(first, rows))
     except OSError as error:
         kind = "not-found" if isinstance(error, FileNotFoundError) else "unreadable"
         msg = f"{path}: cannot be read, {error.strerror or error}"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.data.table import take
+from zoo.data.table import Table, joined, take
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from zoo.data.table import Rows
 
 
@@ -25,16 +28,46 @@ class Labelled:
         What people call the data.
     target
         The column that the labels came from, for tables.
+    numbers
+        Number of each row in the source, for messages; not given where all rows are here.
     """
 
     inputs: Any
     labels: Any
     source: str
     target: str | None = None
+    numbers: Sequence[int] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, rows: Rows) -> Labelled:
         """Return some of the rows."""
-        return Labelled(take(self.inputs, rows), take(self.labels, rows), self.source, self.target)
+        numbers = range(len(self)) if self.numbers is None else self.numbers
+        return Labelled(
+            take(self.inputs, rows),
+            take(self.labels, rows),
+            self.source,
+            self.target,
+            take(numbers, rows),
+        )
+
+    def name_of(self, row: int) -> str:
+        """Return what people call a row: its file, or its number in the source."""
+        raw = self.inputs[row]
+        if isinstance(raw, Path):
+            return str(raw)
+        return f"row {row if self.numbers is None else self.numbers[row]}"
+
+    @classmethod
+    def join(cls, pieces: Sequence[Labelled]) -> Labelled:
+        """Return the rows of several pieces, at least one, as one."""
+        first = pieces[0]
+        inputs: Any
+        if isinstance(first.inputs, Table):
+            inputs = joined(piece.inputs for piece in pieces)
+        else:
+            inputs = [raw for piece in pieces for raw in piece.inputs]
+        labels = [label for piece in pieces for label in piece.labels]
+        numbers = [number for piece in pieces for number in piece.numbers or range(len(piece))]
+        return cls(inputs, labels, first.source, first.target, numbers)

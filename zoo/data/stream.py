@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import itertools
-import random
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoo.data.files import stream_table
 from zoo.data.labelled import Labelled
 from zoo.data.table import Table
 from zoo.errors import InputError, TrainingError
 from zoo.spec.training import Split
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 BYTES = 256 << 20
 """Size of a file from which on it is streamed instead of held in memory."""
@@ -60,7 +64,10 @@ class Stream:
         """Yield the pieces of this part."""
         import numpy as np
 
+        start = 0
         for number, piece in enumerate(self.pieces()):
+            piece = replace(piece, numbers=range(start, start + len(piece)))
+            start += len(piece)
             if not self.held:
                 yield piece
                 continue
@@ -116,26 +123,30 @@ class Stream:
         InputError
             If there are no rows.
         """
-        draw = random.Random(seed)
-        kept: list[tuple[Any, Any]] = []
+        import numpy as np
+
+        draw = np.random.default_rng(seed).spawn(1)[0]  # of its own: the seed also cuts the pieces
         labels: set[Any] = set()
         rows = 0
+        # Each row draws a number; those with the smallest ones are the sample.
+        kept: list[Labelled] = []
+        numbers = np.empty(0)
+        below = 1.0
         for piece in self:
+            rows += len(piece)
             if len(labels) <= CLASSES:
                 labels.update(piece.labels)
-            for row, label in enumerate(piece.labels):
-                rows += 1
-                if len(kept) < SAMPLE:
-                    kept.append((piece.inputs[row], label))
-                elif (place := draw.randrange(rows)) < SAMPLE:
-                    kept[place] = (piece.inputs[row], label)
+            drawn = draw.random(len(piece))
+            chosen = np.flatnonzero(drawn < below)
+            kept.append(piece.take(chosen))
+            numbers = np.append(numbers, drawn[chosen])
+            if len(numbers) > 2 * SAMPLE:
+                kept, numbers = _smallest(kept, numbers)
+                below = numbers[-1]
         if not rows:
             msg = f"{self.source}: has no rows"
             raise InputError(msg, kind="no-rows")
-        inputs: Any = [raw for raw, _ in kept]
-        if isinstance(piece.inputs, Table):
-            inputs = Table.of(inputs)
-        sample = Labelled(inputs, [label for _, label in kept], self.source)
+        (sample,), _ = _smallest(kept, numbers)
         return rows, sample, labels if len(labels) <= CLASSES else set()
 
 
@@ -173,6 +184,14 @@ def in_epochs(
         yield one()
 
 
+def _smallest(
+    pieces: list[Labelled], numbers: NDArray[np.float64]
+) -> tuple[list[Labelled], NDArray[np.float64]]:
+    """Return the rows of the smallest numbers, in their order, and these numbers."""
+    order = numbers.argsort()[:SAMPLE]
+    return [Labelled.join(pieces).take(order)], numbers[order]
+
+
 def file_stream(path: Path, target: str, label: Callable[[Table, str, str], Labelled]) -> Stream:
     """Return the rows of a file as a stream.
 
@@ -186,13 +205,9 @@ def file_stream(path: Path, target: str, label: Callable[[Table, str, str], Labe
         Takes the labels out of a piece: (table, target, name of the source) to labelled rows.
     """
 
-    def pieces() -> Iterator[Labelled]:
-        start = 0
-        for table in stream_table(path):
-            yield label(table, target, f"{path}, piece from row {start} on")
-            start += len(table)
-
-    return Stream(pieces, str(path))
+    return Stream(
+        lambda: (label(table, target, str(path)) for table in stream_table(path)), str(path)
+    )
 
 
 def generated(

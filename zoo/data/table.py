@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import IO, TYPE_CHECKING, Any, overload
 
 from zoo.errors import InputError
+from zoo_weights import printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +23,16 @@ if TYPE_CHECKING:
 SEPARATORS = ",;\t|"
 CHUNK = 8192
 """Rows read at a time, so that a file of any length takes the same memory."""
+
+BLOCK = 512
+"""Rows made into columns at once: few enough for their cells to lie in the processor's cache."""
+
+CONTAINERS = {
+    b"\x1f\x8b": ("gzip", "unpack it first"),
+    b"PK\x03\x04": ("zip or Excel", "save it as CSV"),
+    b"PAR1": ("parquet", "name it .parquet"),
+}
+"""How files begin that people take for CSV, with what they are and what to do."""
 
 
 class Table(Sequence[Mapping[str, Any]]):
@@ -52,15 +66,25 @@ class Table(Sequence[Mapping[str, Any]]):
     def __getitem__(self, index: slice) -> Table: ...
     def __getitem__(self, index: int | slice) -> dict[str, Any] | Table:
         if isinstance(index, slice):
-            return self.take(range(*index.indices(len(self))))
+            rows = range(*index.indices(len(self)))
+            return Table(
+                {name: cells[index] for name, cells in self.columns.items()}, self._kept(rows)
+            )
         return {name: cells[index] for name, cells in self.columns.items()}
 
     def take(self, rows: Rows) -> Table:
         """Return the table of some rows, in the order given."""
+        places = list(map(int, rows))
         return Table(
-            {name: [cells[row] for row in rows] for name, cells in self.columns.items()},
-            {new: self.problems[old] for new, old in enumerate(rows) if old in self.problems},
+            {name: [cells[row] for row in places] for name, cells in self.columns.items()},
+            self._kept(places),
         )
+
+    def _kept(self, rows: Sequence[int]) -> dict[int, str]:
+        """Return the problems of some rows, by their new positions."""
+        if not self.problems:
+            return {}
+        return {new: self.problems[old] for new, old in enumerate(rows) if old in self.problems}
 
     def column(self, name: str) -> Sequence[Any]:
         """Return the cells of a column.
@@ -73,7 +97,7 @@ class Table(Sequence[Mapping[str, Any]]):
         if name not in self.columns:
             from zoo.errors import did_you_mean
 
-            shown = ", ".join(self.columns)
+            shown = printable(", ".join(self.columns), 1000)
             msg = f"column {name!r} is missing; the table has {shown}."
             raise InputError(msg + did_you_mean(name, self.columns), kind="missing-column")
         return self.columns[name]
@@ -85,7 +109,8 @@ class Table(Sequence[Mapping[str, Any]]):
         Parameters
         ----------
         rows
-            A table, a pandas or polars frame, a list of dicts, or a list (or 2-D array) of rows.
+            A table, a pandas or polars frame (lazy or not), a list of dicts, or a list (or 2-D
+            array) of rows.
         names
             Names of the columns, where `rows` has none.
 
@@ -96,10 +121,19 @@ class Table(Sequence[Mapping[str, Any]]):
         """
         if isinstance(rows, Table):
             return rows
+        if hasattr(rows, "collect"):
+            rows = rows.collect()
         if hasattr(rows, "columns") and hasattr(rows, "shape"):  # a pandas or polars frame
+            repeated = repeated_name(map(str, rows.columns))
+            if repeated is not None:
+                msg = f"the frame names {repeated!r} more than once"
+                raise InputError(msg, kind="bad-header")
             return cls({str(name): list(rows[name]) for name in rows.columns})
         if isinstance(rows, Mapping):
             rows = [rows]
+        if not isinstance(rows, Iterable):
+            msg = f"expected a table, a frame or rows of cells, received {rows!r}"
+            raise InputError(msg, kind="bad-table")
         rows = list(rows)
         if rows and all(isinstance(row, Mapping) for row in rows):
             keys = list(dict.fromkeys(key for row in rows for key in row))
@@ -114,7 +148,7 @@ class Table(Sequence[Mapping[str, Any]]):
         return cls({name: [row[i] for row in rows] for i, name in enumerate(names)})
 
 
-def read_csv(source: Path | io.TextIOBase) -> Table:
+def read_csv(source: Path | IO[Any]) -> Table:
     """Read a whole CSV file; see `stream_csv`."""
     return joined(stream_csv(source))
 
@@ -132,68 +166,178 @@ def joined(chunks: Iterable[Table]) -> Table:
     return Table(columns, problems)
 
 
-def stream_csv(source: Path | io.TextIOBase, rows: int = CHUNK) -> Iterator[Table]:
+def stream_csv(source: Path | IO[Any], rows: int = CHUNK) -> Iterator[Table]:
     """Yield a CSV file as tables of at most `rows` rows; at least one, maybe empty.
 
-    The first line is the header. A byte order mark is skipped, the separator (comma, semicolon,
-    tab, bar) is the header's most frequent one, quoted cells may hold line breaks. A row with too
-    few or too many cells is kept as a problem.
+    The first row that is not blank is the header; a column without a name is left out. A byte
+    order mark and blank lines are skipped, the separator (comma, semicolon, tab, bar) is the one
+    that cuts the header into most cells, quoted cells may hold separators and line breaks. A row
+    with too few or too many cells, or the header once more, is kept as a problem.
+
+    Parameters
+    ----------
+    source
+        Path, or an open file of bytes or text.
+    rows
+        Rows of a table, at most.
 
     Raises
     ------
     InputError
         If the file cannot be read, is empty, or its header names a column twice.
     """
+    name = str(source) if isinstance(source, Path) else "standard input"
+    try:
+        with _text(source) as file:
+            yield from _stream(file, name, rows)
+    except OSError as error:
+        kind = "not-found" if isinstance(error, FileNotFoundError) else "unreadable"
+        msg = f"{name}: cannot be read, {error.strerror or error}"
+        raise InputError(msg, kind=kind) from None
+    except UnicodeDecodeError as error:
+        msg = f"{name}: {_binary(error)}"
+        raise InputError(msg, kind="not-text") from None
+
+
+@contextmanager
+def _text(source: Path | IO[Any]) -> Iterator[IO[str]]:
+    """Open a file as UTF-8, whatever the locale says, with its line ends as they are."""
     if isinstance(source, Path):
-        try:
-            with source.open(encoding="utf-8-sig", newline="") as file:
-                yield from _stream(file, str(source), rows)
-        except OSError as error:
-            kind = "not-found" if isinstance(error, FileNotFoundError) else "unreadable"
-            msg = f"{source}: cannot be read, {error.strerror or error}"
-            raise InputError(msg, kind=kind) from None
-        except UnicodeDecodeError as error:
-            msg = f"{source}: is not UTF-8 text, byte {error.object[error.start]:#04x} is no text"
-            raise InputError(msg, kind="not-text") from None
+        with source.open(encoding="utf-8-sig", newline="") as file:
+            yield file
+    elif hasattr(source, "encoding"):
+        yield source
     else:
-        yield from _stream(source, "standard input", rows)
+        text = io.TextIOWrapper(source, encoding="utf-8-sig", newline="")
+        try:
+            yield text
+        finally:
+            text.detach()  # or it would close the caller's file
 
 
-def _stream(file: Any, name: str, rows: int) -> Iterator[Table]:
-    first = file.readline().removeprefix("\ufeff")
-    while first and not first.strip():
-        first = file.readline()
-    if not first:
+def _binary(error: UnicodeDecodeError) -> str:
+    """Say what a file is that is no UTF-8 text."""
+    for magic, (kind, advice) in CONTAINERS.items():
+        if error.object.startswith(magic):
+            return f"is a {kind} file, expected CSV text; {advice}"
+    byte = error.object[error.start]
+    return f"is not UTF-8 text, it holds the byte {byte:#04x}; save it as UTF-8"
+
+
+def _stream(file: IO[str], name: str, rows: int) -> Iterator[Table]:
+    start = next(file, "").removeprefix("\ufeff")
+    first, reader = _sniffed(itertools.chain([start], file), name)
+    header = _header(first, name)
+
+    def table() -> Table:
+        named = {column: cells for column, cells in zip(header, columns, strict=True) if column}
+        return Table(named, problems)
+
+    columns: list[list[str | None]] = [[] for _ in header]
+    problems: dict[int, str] = {}
+    yielded = False
+    while block := list(itertools.islice(reader, min(BLOCK, rows - len(columns[0])))):
+        usable = _checked(block, first, len(columns[0]), problems)
+        for cells, more in zip(columns, zip(*usable, strict=True), strict=bool(usable)):
+            cells.extend(more)
+        if len(columns[0]) == rows:
+            yield table()
+            columns, problems, yielded = [[] for _ in header], {}, True
+    if columns[0] or not yielded:
+        yield table()
+
+
+def _sniffed(lines: Iterable[str], name: str) -> tuple[list[str], Iterator[list[str]]]:
+    """Return the header and the rows below it, cut at the separator that fits the header best."""
+    found = []
+    failures = []
+    for separator, copy in zip(SEPARATORS, itertools.tee(lines, len(SEPARATORS)), strict=True):
+        rows = _rows(copy, separator, name)
+        try:
+            found.append((next(filter(_filled, rows), []), rows))
+        except InputError as error:  # of this separator: it may break a quoted cell
+            failures.append(error)
+    if not found:
+        raise failures[0]
+    return max(found, key=lambda pair: len(pair[0]))
+
+
+def _rows(lines: Iterable[str], separator: str, name: str) -> Iterator[list[str]]:
+    reader = csv.reader(lines, delimiter=separator)
+    try:
+        yield from reader
+    except csv.Error as error:
+        reason = str(error)
+        if "limit" in reason:
+            limit = f"{csv.field_size_limit():,} characters"
+            reason = f"a cell is longer than {limit}; is a quote left open?"
+        msg = f"{name}: is not CSV, line {reader.line_num}: {reason}"
+        raise InputError(msg, kind="not-csv") from None
+
+
+def _filled(row: list[str]) -> bool:
+    """Say whether a row holds anything, whatever separates its cells."""
+    return any(cell.strip(f"{SEPARATORS} \r\n") for cell in row)
+
+
+def _header(first: list[str], name: str) -> list[str]:
+    """Return the names of the columns, or raise `InputError`."""
+    header = [cell.strip() for cell in first]
+    if not any(header):
         msg = f"{name}: is empty, expected a header line and rows"
         raise InputError(msg, kind="empty")
-    separator = max(SEPARATORS, key=first.count)
-    try:
-        header = [cell.strip() for cell in next(csv.reader([first], delimiter=separator))]
-        repeated = sorted({cell for cell in header if header.count(cell) > 1})
-        if repeated:
-            msg = f"{name}: the header names {repeated[0]!r} more than once"
-            raise InputError(msg, kind="bad-header")
-        columns: list[list[str | None]] = [[] for _ in header]
-        problems: dict[int, str] = {}
-        yielded = False
-        for row in csv.reader(file, delimiter=separator):
-            if not row:
-                continue
-            if len(row) == len(header):
-                for cells, cell in zip(columns, row, strict=True):
-                    cells.append(cell)
-            else:
-                problems[len(columns[0])] = f"has {len(row)} cells, the header has {len(header)}"
-                for cells in columns:
-                    cells.append(None)
-            if len(columns[0]) == rows:
-                yield Table(dict(zip(header, columns, strict=True)), problems)
-                columns, problems, yielded = [[] for _ in header], {}, True
-        if columns[0] or not yielded:
-            yield Table(dict(zip(header, columns, strict=True)), problems)
-    except csv.Error as error:
-        msg = f"{name}: is not CSV, {error}"
-        raise InputError(msg, kind="not-csv") from None
+    if any("\0" in cell for cell in header):
+        msg = f"{name}: the header holds a NUL byte, expected UTF-8 text"
+        raise InputError(msg, kind="not-text")
+    repeated = repeated_name(filter(None, header))
+    if repeated is not None:
+        msg = f"{name}: the header names {repeated!r} more than once"
+        raise InputError(msg, kind="bad-header")
+    return header
+
+
+def _checked(
+    block: list[list[str]], first: list[str], start: int, problems: dict[int, str]
+) -> list[list[Any]]:
+    """Return rows as wide as the header: no blank ones, and nothing in those that are problems.
+
+    Parameters
+    ----------
+    block
+        The rows as they were read.
+    first
+        The header.
+    start
+        Position of the first row in its table.
+    problems
+        Where to put the reasons.
+    """
+    width = len(first)
+    if set(map(len, block)) == {width} and first not in block:
+        return block
+    rows: list[list[Any]] = []
+    for row in block:
+        if not row or (len(row) == 1 < width and not row[0].strip()):
+            continue
+        if len(row) != width or row == first:
+            problems[start + len(rows)] = _problem(row, width)
+            rows.append([None] * width)
+        else:
+            rows.append(row)
+    return rows
+
+
+def _problem(row: list[str], width: int) -> str:
+    if len(row) == width:
+        return "repeats the header"
+    spans = any(len(cell.splitlines()) > 1 for cell in row)
+    hint = "; is a quote left open?" if spans else ""
+    return f"has {len(row)} cells, the header has {width}{hint}"
+
+
+def repeated_name(names: Iterable[str]) -> str | None:
+    """Return a name that comes more than once, or None."""
+    return next((name for name, count in Counter(names).items() if count > 1), None)
 
 
 def take(raws: Any, rows: Rows) -> Any:

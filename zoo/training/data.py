@@ -38,8 +38,8 @@ def parts(
     training
         The recipe, which may name a dataset and a target.
     data
-        CSV file, folder, table or frame; a function that generates pieces of a table; sequences,
-        or a file with one a line; None for the recipe's dataset.
+        CSV or parquet file, folder, table or frame; a function that generates pieces of a table;
+        sequences, or a file with one a line; None for the recipe's dataset.
     target
         Column to learn, for tables.
 
@@ -167,21 +167,19 @@ def tensors(
     """
     inputs, input_errors = preprocessor.many(data.inputs)
     targets, target_errors = decoder.encode(data.labels)
+    if not any(input_errors) and not any(target_errors):
+        return inputs, targets
     bad = [
         (row, error)
         for row, errors in enumerate(zip(input_errors, target_errors, strict=True))
         for error in errors
         if error is not None
     ]
-    if bad and skip:
+    if skip:
         rows = {row for row, _ in bad}
         return without(inputs, input_errors, rows), without(targets, target_errors, rows)
-    if bad:
-        row, error = bad[0]
-        raw = data.inputs[row]
-        name = raw if isinstance(raw, Path) else f"row {row}"
-        count = len({row for row, _ in bad})
-        more = f" ({count} of {len(data)} rows are bad)" if count > 1 else ""
-        msg = f"{data.source}: {name}: {error.message}{more}"
-        raise TrainingError(msg)
-    return inputs, targets
+    row, error = bad[0]
+    count = len({row for row, _ in bad})
+    more = f" ({count} of {len(data)} rows are bad)" if count > 1 else ""
+    msg = f"{data.source}: {data.name_of(row)}: {error.message}{more}"
+    raise TrainingError(msg)

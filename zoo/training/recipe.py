@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.construct import construct, options_of
 from zoo.data.stream import Stream
-from zoo.errors import SpecError, TrainingError, UsageError, did_you_mean
+from zoo.errors import InputError, SpecError, TrainingError, UsageError, did_you_mean
 from zoo.runtime.backend import keras
 from zoo.runtime.carry import carrying, with_states
 from zoo.runtime.network import freeze
@@ -178,6 +178,9 @@ def labelled(model: Model, data: Any, target: str | None) -> tuple[Tensors, NDAr
         tensors(piece, model.preprocessor, model.decoder, skip=training.skip_bad_rows)
         for piece in (rows if isinstance(rows, Stream) else [rows])
     ]
+    if not any(len(inputs) for inputs, _ in pieces):
+        msg = f"{rows.source}: has no rows that can be measured"
+        raise InputError(msg, kind="no-rows")
     inputs, targets = zip(*pieces, strict=True)
     if len(pieces) == 1:
         return inputs[0], targets[0]

@@ -101,10 +101,10 @@ class Streamed:
 
     def sample(self) -> Batch:
         """Return inputs, targets and, where classes have weights, row weights of some rows."""
-        return self._tensors(self._sample.take(range(min(len(self._sample), 10_000))))
+        rows = self._sample.take(range(min(len(self._sample), 10_000)))
+        return self._tensors(rows, skip=True)  # the stream tells of a bad one, in its place
 
-    def _tensors(self, rows: Labelled) -> Batch:
-        skip = self.training.skip_bad_rows
+    def _tensors(self, rows: Labelled, *, skip: bool) -> Batch:
         inputs, targets = tensors(rows, self.model.preprocessor, self.model.decoder, skip=skip)
         targets = targets_for(self.training, targets, self.model.decoder.units)
         weights = row_weights(self.model, self.training, targets)
@@ -112,7 +112,7 @@ class Streamed:
 
     def _checked(self, rows: Labelled) -> Batch:
         try:
-            return self._tensors(rows)
+            return self._tensors(rows, skip=self.training.skip_bad_rows)
         except ZooError as error:
             self.failure = error
             raise

@@ -17,7 +17,7 @@ from zoo_cli.output import opened, write_records
 from zoo_weights import printable
 
 _TAKES = {
-    "image": "pictures", "table": "a CSV file", "text": "a file with one text per line",
+    "image": "pictures", "table": "a CSV or parquet file", "text": "a file with one text per line",
     "sequence": "a file with one sequence per line", "array": "arrays",
 }  # fmt: skip
 
@@ -40,8 +40,8 @@ def command(
 ) -> int:
     """Predict each INPUT with MODEL, or with a trained BUNDLE or run folder.
 
-    An INPUT is a CSV file for table models, a file with one text per line for text models (- for
-    standard input), a picture for image models.
+    An INPUT is a CSV or parquet file for table models, a file with one text per line for text
+    models (- for standard input), a picture for image models.
     """
     if bool(inputs) == bool(texts):
         received = "both" if inputs else "neither"
@@ -62,8 +62,7 @@ def command(
     failed = 0
     sources: list[tuple[str, Any]] = [("--text", list(texts))] if texts else []
     for name in inputs:
-        standard = sys.stdin.buffer if kind in ("text", "sequence") else sys.stdin
-        sources.append((name, standard if name == "-" else Path(name)))
+        sources.append((name, sys.stdin.buffer if name == "-" else Path(name)))
 
     def records() -> Iterator[dict[str, Any]]:
         nonlocal failed

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from zoo_sequence.letters import Letters
 
 from zoo import InputError
+from zoo_sequence.letters import Letters
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

@@ -101,7 +101,7 @@ def test_one_row_as_a_dict() -> None:
     assert Table.of({"a": 1}).columns == {"a": [1]}
 
 
-@pytest.mark.parametrize("rows", [[[1, 2, 3]], "text", [1, 2], [[1], [1, 2]]])
+@pytest.mark.parametrize("rows", [[[1, 2, 3]], "text", [1, 2], [[1], [1, 2]], None, 3])
 def test_rows_that_do_not_fit(rows: object) -> None:
     with pytest.raises(InputError):
         Table.of(rows, ("a", "b"))

@@ -13,7 +13,8 @@ import pytest
 
 import zoo
 from zoo.data import stream
-from zoo.errors import TrainingError, UsageError
+from zoo.data.labelled import Labelled
+from zoo.errors import InputError, TrainingError, UsageError
 
 pytestmark = pytest.mark.backends
 
@@ -141,8 +142,8 @@ def test_a_killed_stream_goes_on(table: Path, tmp_path: Path, killed: Any) -> No
 def test_a_bad_row_ends_it_with_its_place(table: Path, tmp_path: Path) -> None:
     with table.open("a") as file:
         file.write("high,1\n")
-    with pytest.raises(TrainingError, match="column 'x' holds 'high'"):
-        zoo.train(spec(), table, output=tmp_path / "run")
+    with pytest.raises(TrainingError, match=r"line.csv: row 20010: column 'x' holds 'high'"):
+        zoo.train(spec(validation=0.25), table, output=tmp_path / "run")
 
 
 def test_what_needs_all_rows_at_once(table: Path, tmp_path: Path) -> None:
@@ -166,3 +167,37 @@ def test_twice_the_rows_take_no_more_memory(
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.3 * peaks[0]
+
+
+def test_the_sample_is_drawn_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ranges that are learnt from the file's beginning would not fit its end."""
+    monkeypatch.setattr(stream, "SAMPLE", 1000)
+
+    def rows() -> Iterator[zoo.Table]:
+        for start in range(0, 50_000, 500):
+            numbers = list(range(start, start + 500))
+            yield zoo.Table({"x": numbers, "y": numbers})
+
+    def label(table: zoo.Table, target: str, source: str) -> Labelled:
+        return Labelled(zoo.Table({"x": table.column("x")}), table.column(target), source)
+
+    count, sample, labels = stream.generated(rows, "y", label).look(seed=5)
+    assert (count, len(sample), labels) == (50_000, 1000, set())
+    drawn = sample.inputs.column("x")
+    assert list(sample.labels) == list(drawn)
+    assert len(set(drawn)) == 1000
+    # A tenth of the rows is expected to be drawn 100 times, with a deviation of 9.5.
+    for part in (drawn, drawn[:500]):
+        counts = np.histogram(part, 10, (0, 50_000))[0] * (1000 / len(part))
+        assert 60 < counts.min() <= counts.max() < 140
+
+
+def test_a_generator_of_nothing(table: Path, tmp_path: Path) -> None:
+    def nothing() -> Iterator[zoo.Table]:
+        yield from ()
+
+    run = zoo.train(spec(epochs=1), table, output=tmp_path / "run")
+    with pytest.raises(InputError, match="nothing: has no rows that can be measured"):
+        run.model.evaluate(nothing)
+    with pytest.raises(InputError, match="nothing: has no rows"):
+        zoo.train(spec(), nothing, output=tmp_path / "new")
