@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.data.labelled import Labelled
 from zoo.data.stream import Stream, in_epochs
-from zoo.errors import ZooError
+from zoo.errors import TrainingError, ZooError
 from zoo.runtime.backend import chosen_backend
 from zoo.tensors import each
 from zoo.training.data import tensors
@@ -61,6 +61,9 @@ class Streamed:
         model.preprocessor.fit(self._sample.inputs)
         model.decoder.fit([*labels, *self._sample.labels])
         self.rows = self.counts["train"]
+        if not len(self.sample()[1]):  # no epoch would ever be over
+            msg = f"{self.stream.source}: has no row that can be used"
+            raise TrainingError(msg)
 
     def fit_arguments(self, network: Any, epoch: int) -> dict[str, Any]:
         """Return what ``fit`` takes for the data, from the epoch of that number on."""

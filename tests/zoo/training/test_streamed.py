@@ -146,6 +146,14 @@ def test_a_bad_row_ends_it_with_its_place(table: Path, tmp_path: Path) -> None:
         zoo.train(spec(validation=0.25), table, output=tmp_path / "run")
 
 
+def test_rows_that_are_all_bad_end_too(tmp_path: Path) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text("x,y\n" + "high,1\n" * 500)
+    recipe = spec(skip_bad_rows=True, validation=0.2)
+    with pytest.raises(TrainingError, match=r"bad.csv: has no row that can be used"):
+        zoo.train(recipe, path, output=tmp_path / "run")
+
+
 def test_what_needs_all_rows_at_once(table: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be cut into folds"):
         zoo.train(spec(), table, folds=3, output=tmp_path / "run")
