@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -168,6 +169,20 @@ def test_reproduced_figures_are_within_their_bounds() -> None:
 def test_records_tell_nothing_of_the_folders_they_were_measured_in() -> None:
     text = re.sub(r"https?://[^\s\"]+", "", json.dumps(REPRODUCED))
     assert not re.search(r"/\w+/|runs", text)
+
+
+def test_a_figure_that_is_measured_again_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+    """Otherwise a table shows a recipe twice, or loses what was measured elsewhere."""
+    script = runpy.run_path(str(DOCS / "reproduce.py"))
+    kept = tmp_path / "reproduced.json"
+    script["keep"].__globals__["RECORDS"] = kept
+    rows = [("mlp-pima", "torch", 1), ("mlp-pima", "jax", 2), ("linear-cereals", "jax", 3)]
+    for model, backend, seed in [*rows, ("mlp-pima", "jax", 4), ("gone", "jax", 5)]:
+        record = {"model": model, "settings": [], "backend": backend, "seeds": [seed]}
+        script["keep"]({**record, "runs": ["runs/x"]})
+    shown = [(record["model"], record["seeds"]) for record in script["records"]()]
+    assert shown == [("linear-cereals", [3]), ("mlp-pima", [4]), ("mlp-pima", [1])]
+    assert "runs" not in kept.read_text()
 
 
 def test_regularised_networks_overfit_less() -> None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from zoo.training.reproduce import Reproduction
     from zoo.training.run import Run
 
+HEAD = ("figure", "published", "bound", "median", "range", "")
+"""What both tables of figures show, of which one has a column for the model."""
+
 
 @click.command()
 @click.argument("models", metavar="MODEL...", nargs=-1, shell_complete=complete_model)
@@ -83,9 +86,6 @@ def markdown(records: Iterable[dict[str, Any]]) -> str:
         rows += [(model, *cells, seeds, _versions(record)) for cells in _cells(record)]
     cells = ([cell.replace("|", "\\|") for cell in row] for row in rows)
     return "".join(f"| {' | '.join(row)} |\n" for row in cells)
-
-
-HEAD = ("figure", "published", "bound", "median", "range", "")
 
 
 def _cells(record: dict[str, Any]) -> Iterator[tuple[str, ...]]:
