@@ -68,7 +68,8 @@ def rows(models: Sequence[str] = ()) -> Iterator[Row]:
         for variant in table["variants"] if model in (models or tables) else ():
             figure = {**table["figure"], **variant}
             settings = (*table.get("set", ()), *figure.pop("set"))
-            yield Row(model, settings, (figure,), table.get("seeds"))
+            seeds = figure.pop("seeds", table.get("seeds"))
+            yield Row(model, settings, (figure,), seeds)
 
 
 def records() -> list[dict[str, Any]]:
