@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Writes the references of this folder from the program itself.
 
-    python docs/generate.py            write models.md, commands.md, hooks.md, spec.schema.json
-                                       and the tables of fields in specs.md
+    python docs/generate.py            write models.md, commands.md, hooks.md, spec.schema.json,
+                                       the tables of fields in specs.md and of figures in
+                                       reproduced.md
     python docs/generate.py --check    write nothing; exit 1 and name the files that are stale
 
 Only what the distribution ``keras-zoo`` brings is described, whatever else is installed.
@@ -32,6 +33,7 @@ WIDTH = 80
 
 WRITTEN = "<!-- Written by docs/generate.py: change the program, then run it again. -->\n"
 FIELDS = re.compile(r"(?<=<!-- fields -->\n).*?(?=<!-- end of fields -->)", re.DOTALL)
+FIGURES = re.compile(r"(<!-- figures of (.*?) -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
 
 
 def main() -> int:
@@ -63,6 +65,8 @@ def generated() -> Iterator[tuple[str, str]]:
     yield "spec.schema.json", schema()
     specs = (DOCS / "specs.md").read_text(encoding="utf-8")
     yield "specs.md", FIELDS.sub(lambda _: fields(), specs)
+    page = (DOCS / "reproduced.md").read_text(encoding="utf-8")
+    yield "reproduced.md", FIGURES.sub(lambda found: found[1] + figures(found[2]), page)
 
 
 # Models
@@ -135,6 +139,31 @@ def _figure(figure: Any) -> str:
 
 def _link(url: str) -> str:
     return f"[{re.sub(r'^https?://(www[.])?', '', url).partition('/')[0]}]({url})"
+
+
+# Figures
+
+
+def figures(of: str) -> str:
+    """Return the table of what was measured: of all models, or of one model's variants."""
+    from reproduce import records
+
+    from zoo_cli.commands.reproduce import markdown
+
+    kept = records()
+    if of == "all models":
+        shown = [record for record in kept if not record["settings"]]
+    else:
+        own = [record for record in kept if record["model"] == of]
+        variants = [record for record in own if record["settings"]]
+        # Beside its variants stands the model itself, where it has the same figures.
+        compared = {(r["backend"], _measured(r)) for r in variants}
+        shown = [record for record in own if (record["backend"], _measured(record)) in compared]
+    return "\n" + markdown(shown) + "\n"
+
+
+def _measured(record: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    return tuple((figure["metric"], figure["on"]) for figure in record["figures"])
 
 
 # Commands

@@ -81,10 +81,12 @@ def test_what_cannot_be_generated(cli, run: Path, arguments: list[str], text: st
 
 def test_models_that_remember_a_window(cli, tmp_path: Path) -> None:
     """A window of letters is a memory too, but none that a session could keep."""
-    run = zoo.train("lstm-alphabet-steps", epochs=150, seed=1, output=tmp_path / "run")
-    assert run.metrics["train"]["accuracy"] > 0.8
-    answer = cli("generate", run.path, "--start", "ABC", "--steps", "4").out
-    assert answer == "DEFG\n"
+    run = zoo.train("lstm-alphabet-steps", epochs=5, seed=1, output=tmp_path / "run")
+    text = "ABC"
+    for _ in range(4):  # the last three letters, again and again
+        (answer,) = run.model.predict(text[-3:])
+        text += answer.prediction
+    assert cli("generate", run.path, "--start", "ABC", "--steps", "4").out == f"{text[3:]}\n"
     short = cli("generate", run.path, "--start", "A", "--steps", "4")
     assert "expected at least 3 letters, received 'A'" in short.err
     kept = cli("generate", run.path, "--start", "ABC", "--steps", "4", "--session", tmp_path / "s")

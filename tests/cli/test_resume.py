@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -75,7 +77,21 @@ def test_reproduce_prints_claimed_beside_measured(cli, tmp_path: Path) -> None:
     )[0]
     assert record["figures"][0]["published"] == 0.7826
     assert record["passed"] is False
+    assert record["settings"] == ["epochs=1"]
+    assert record["versions"] == {name: version(name) for name in ("keras", "jax")}
     assert (Path(record["runs"][0]) / "model.zoo").exists()
+
+
+def test_reproduce_as_a_table_says_what_was_run(cli) -> None:
+    """A row that is copied from it must not pass for another recipe, or another backend."""
+    settings = ("--set", "epochs=1", "--set", "validation={held=9, order='first'}")
+    done = cli("reproduce", "mlp-pima", "--seeds", "1", *settings, "--format", "markdown")
+    head, _, row = done.out.splitlines()
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert len(cells) == head.count("|") - 1
+    assert shlex.split(cells[0].removeprefix("mlp-pima `").removesuffix("`")) == list(settings)
+    assert cells[1:4] == ["train accuracy", "0.7826", ">= 0.745"]
+    assert cells[5:] == ["-", "OUT", "3", f"jax {version('jax')}, Keras {version('keras')}"]
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,10 @@ import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import zoo
@@ -187,6 +189,28 @@ def test_labels_are_what_differs(runs):
     assert labels([a, b, c])[:2] == ["optimizer=adam, seed 3", "optimizer=adam, seed 5"]
 
 
+def test_labels_leave_out_what_most_runs_share(runs):
+    """With six networks of which one is smaller, "hidden=16,16" on five lines says nothing."""
+    from zoo.training.runs import RunRecord
+
+    plain = zoo.get_spec("mlp-imdb")
+    changed = [{}, {"hidden": [4, 4]}, {"l1": 0.001}, {"dropout": 0.5}]
+    specs = [
+        msgspec.structs.replace(plain, architecture=plain.architecture.with_options(**options))
+        for options in changed
+    ]
+    records = [RunRecord(Path("x"), s.name, "finished", False, "", seed=1, spec=s) for s in specs]
+    assert labels(records) == ["hidden=16,16", "hidden=4,4", "l1=0.001", "dropout=0.5"]
+
+
+def test_seeds_that_were_not_used_tell_no_run_apart(runs):
+    """A list of seeds that grew since is no other recipe."""
+    run = read_run(runs / "a")
+    training = msgspec.structs.replace(run.spec.training, seeds={"jax": (8, 9)})
+    other = replace(run, spec=msgspec.structs.replace(run.spec, training=training))
+    assert differences([run.spec, other.spec]) == [{}, {}]
+
+
 def test_labels_are_models_where_they_differ():
     from zoo.training.runs import RunRecord
 
@@ -196,8 +220,6 @@ def test_labels_are_models_where_they_differ():
 
 
 def test_a_setting_left_to_its_default_is_missing():
-    import msgspec
-
     spec = zoo.get_spec("mlp-pima")
     wide = msgspec.structs.replace(
         spec, architecture=spec.architecture.with_options(hidden=[5, 5], dropout=0.2)
@@ -220,6 +242,14 @@ def test_curves_of_several_runs(cli, runs, tmp_path):
 
     with Image.open(tmp_path / "x.png") as picture:
         assert picture.width > 600
+    done = cli("runs", "plot", "runs/c", "-o", "y.svg", "--metric", "val_accuracy")
+    assert done.status == 0
+    shown = (tmp_path / "y.svg").read_text()
+    assert "validation accuracy" in shown
+    assert ">training<" not in shown  # a curve that was not asked for hides those that were
+    done = cli("runs", "plot", "runs/a", "runs/c", "-o", "x.png", "--metric", "val_accuracy")
+    assert done.status == 2
+    assert "has no metric 'val_accuracy'; there are loss, accuracy." in done.err
     done = cli("runs", "plot", "runs/a", "-o", "x.png", "--metric", "auc")
     assert done.status == 2
     assert "has no metric 'auc'; there are loss, accuracy" in done.err

@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -28,6 +29,7 @@ from typing import Any, NamedTuple
 
 import click
 import pytest
+from msgspec.structs import asdict
 
 import zoo
 from zoo import components
@@ -60,6 +62,10 @@ def blocks(page: Path) -> list[Block]:
         Block(found[1], found[2] or "", found[3], text.count("\n", 0, found.start()) + 1)
         for found in re.finditer(r"^```(\w*)(?: (\S+))?\n(.*?)^```$", text, re.M | re.S)
     ]
+
+
+def named_record(record: dict[str, Any]) -> str:
+    return " ".join([record["model"], *record["settings"], record["backend"]])
 
 
 def named(pages: list[Path]) -> list[Any]:
@@ -139,6 +145,56 @@ def test_schema_accepts_the_shipped_spec() -> None:
     jsonschema.validate(spec, schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({**spec, "trainning": {}}, schema)
+
+
+REPRODUCED = json.loads((DOCS / "reproduced.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("record", [r for r in REPRODUCED if not r["settings"]], ids=named_record)
+def test_reproduced_figures_are_those_of_the_spec(record: dict[str, Any]) -> None:
+    """Where a recipe's figures or seeds change, docs/reproduce.py must measure it again."""
+    spec = zoo.get_spec(record["model"])
+    assert spec.training is not None
+    seeds = spec.training.seeds[record["backend"]]
+    assert tuple(record["seeds"]) == seeds[: len(record["seeds"])]
+    for figure, measured in zip(spec.figures, record["figures"], strict=True):
+        assert {name: measured[name] for name in figure.__struct_fields__} == asdict(figure)
+        assert len(measured["values"]) == len(record["seeds"])
+
+
+def test_reproduced_figures_are_within_their_bounds() -> None:
+    """The page would go on saying that a figure is reached which is not."""
+    assert [named_record(record) for record in REPRODUCED if not record["passed"]] == []
+
+
+def test_records_tell_nothing_of_the_folders_they_were_measured_in() -> None:
+    text = re.sub(r"https?://[^\s\"]+", "", json.dumps(REPRODUCED))
+    assert not re.search(r"/\w+/|runs", text)
+
+
+def test_a_figure_that_is_measured_again_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+    """Otherwise a table shows a recipe twice, or loses what was measured elsewhere."""
+    script = runpy.run_path(str(DOCS / "reproduce.py"))
+    kept = tmp_path / "reproduced.json"
+    script["keep"].__globals__["RECORDS"] = kept
+    rows = [("mlp-pima", "torch", 1), ("mlp-pima", "jax", 2), ("linear-cereals", "jax", 3)]
+    for model, backend, seed in [*rows, ("mlp-pima", "jax", 4), ("gone", "jax", 5)]:
+        record = {"model": model, "settings": [], "backend": backend, "seeds": [seed]}
+        script["keep"]({**record, "runs": ["runs/x"]})
+    shown = [(record["model"], record["seeds"]) for record in script["records"]()]
+    assert shown == [("linear-cereals", [3]), ("mlp-pima", [4]), ("mlp-pima", [1])]
+    assert "runs" not in kept.read_text()
+
+
+def test_regularised_networks_overfit_less() -> None:
+    """What docs/reproduced.md says of the table below it."""
+    plain, *regularised = (
+        record["figures"][0]["median"]
+        for record in REPRODUCED
+        if record["model"] == "mlp-imdb" and record["settings"]
+    )
+    assert len(regularised) == 5
+    assert max(regularised) < plain
 
 
 # Pages

@@ -68,16 +68,14 @@ def best_epoch(history: History, rule: EarlyStopping | None = None) -> int | Non
     It is the one with the lowest validation loss (or loss, without validation); where training
     stopped early, the one that the rule takes for the best.
     """
-    monitor = "val_loss" if "val_loss" in history else "loss"
-    sign, least = 1.0, 0.0
-    if rule is not None and rule.monitor in history:
-        monitor, least = rule.monitor, rule.min_delta
-        sign = -1.0 if "acc" in monitor or "auc" in monitor else 1.0
-    best = None
-    for epoch, value in enumerate(history.get(monitor, ()), 1):
-        if isfinite(value) and (best is None or sign * (best[1] - value) > least):
-            best = epoch, value
-    return best[0] if best else None
+    if rule is None or rule.monitor not in history:
+        monitor = "val_loss" if "val_loss" in history else "loss"
+        rule = EarlyStopping(patience=1, monitor=monitor)
+    best = found = None
+    for epoch, value in enumerate(history.get(rule.monitor, ()), 1):
+        if rule.improves(value, best):
+            best, found = value, epoch
+    return found
 
 
 def label_axes(panel: Any, name: str, values: Iterable[float]) -> None:

@@ -33,8 +33,8 @@ def draw_overlay(
     title
         What they have in common.
     metric
-        Keras's name of the only figure to draw; the loss and the first metric that all runs have
-        if not given.
+        Keras's name of the only figure to draw, with ``val_`` for its validation curve alone; the
+        loss and the first metric that all runs have if not given.
 
     Raises
     ------
@@ -47,46 +47,50 @@ def draw_overlay(
             msg = f"{label}: no epoch is over, there is nothing to draw"
             raise UsageError(msg)
     names = [_known(metric, runs)] if metric else ["loss", *_shared(runs)[:1]]
+    both = [("", "-"), ("val_", "--")]
+    parts = [("val_", "-")] if metric and metric.startswith("val_") else both
     labels = [textwrap.fill(label, 34) for label, _ in runs]
     histories = [history for _, history in runs]
     height = max(2.9, 0.9 + sum(_height(label) for label in labels))
     size = (8.4, 0.7 + height * len(names))
     with figure(len(names), title, size=size, stacked=True) as (picture, panels):
         for panel, name in zip(panels, names, strict=True):
-            _panel(panel, name, histories)
+            _panel(panel, name, histories, parts)
             _name_ends(panel, name, labels, histories, height - 0.9)
         for panel in panels[:-1]:
             panel.set_xlabel("")
-        _explain_dashes(panels[0], histories)
+        if parts == both:
+            _explain_dashes(panels[0], histories)
         return save(picture, path)
 
 
 def _known(metric: str, runs: Sequence[tuple[str, History]]) -> str:
-    name = metric.removeprefix("val_")
     for label, history in runs:
-        if name not in history:
-            known = ["loss", *metrics(history)]
-            hint = did_you_mean(name, known)
+        if metric not in history:
+            known = sorted(history, key="loss".__ne__)
+            hint = did_you_mean(metric, known)
             msg = f"{label}: has no metric {metric!r}; there are {', '.join(known)}.{hint}"
             raise UsageError(msg)
-    return name
+    return metric.removeprefix("val_")
 
 
 def _shared(runs: Sequence[tuple[str, History]]) -> list[str]:
     return [name for name in metrics(runs[0][1]) if all(name in history for _, history in runs[1:])]
 
 
-def _panel(panel: Any, name: str, histories: list[History]) -> None:
+def _panel(panel: Any, name: str, histories: list[History], parts: list[tuple[str, str]]) -> None:
     shown: list[float] = []
     for number, history in enumerate(histories):
         colour = COLOURS[number % len(COLOURS)]
         # Where colours are used again, marks on the lines tell them apart.
         mark = MARKS[number // len(COLOURS) % len(MARKS)]
-        for key, dashes in ((name, "-"), (f"val_{name}", "--")):
-            if values := history.get(key):
+        for prefix, dashes in parts:
+            if values := history.get(prefix + name):
                 shown += values
                 curve(panel, values, dashes, colour, mark=mark)
     label_axes(panel, name, shown)
+    if len(parts) == 1:
+        panel.set_ylabel(f"validation {panel.get_ylabel()}")
 
 
 def _name_ends(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Annotated, Literal
 
 import msgspec
@@ -52,6 +53,15 @@ class EarlyStopping(Record, frozen=True, kw_only=True):
     min_delta: Annotated[float, Meta(ge=0.0)] = 0.0
     monitor: str = "val_loss"
     restore_best: bool = True
+
+    def improves(self, value: float, best: float | None) -> bool:
+        """Say whether a value of the watched figure is better than the best one so far, if any."""
+        if not isfinite(value):  # nothing could ever be better than NaN
+            return False
+        if best is None:
+            return True
+        higher = "acc" in self.monitor or "auc" in self.monitor
+        return (value - best if higher else best - value) > self.min_delta
 
 
 class Training(Record, frozen=True, kw_only=True):

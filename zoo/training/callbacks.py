@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import sys
@@ -68,7 +67,6 @@ class Stopping:
         self.state = progress.stopping
         if not self.state:
             self.state.update(best=None, best_epoch=0, waited=0)
-        self.sign = -1.0 if "acc" in rule.monitor or "auc" in rule.monitor else 1.0
 
     def update(self, epoch: int, logs: dict[str, float]) -> bool:
         """Take note of an epoch, from 1, and say whether it should be the last.
@@ -85,9 +83,7 @@ class Stopping:
                 f"there are {', '.join(logs)}"
             )
             raise TrainingError(msg)
-        best = self.state["best"]
-        improved = best is None or self.sign * (best - value) > self.rule.min_delta
-        if improved and math.isfinite(value):  # nothing could ever be better than NaN
+        if self.rule.improves(value, self.state["best"]):
             self.state.update(best=value, best_epoch=epoch, waited=0)
             if self.rule.restore_best:
                 self.checkpoint.remember_best()

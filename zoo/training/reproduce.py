@@ -51,19 +51,25 @@ class Reproduction:
     ----------
     model, backend
         What was trained on what.
+    settings
+        What was changed of the spec, as ``--set`` takes it.
     seeds
         Seeds of the runs; fixed in advance by the spec.
     runs
         Folders of the runs that were judged.
     figures
-        Every figure of the spec with its measurements.
+        Every figure with its measurements.
+    environment
+        Versions and machine, as the first run tells them.
     """
 
     model: str
     backend: str
+    settings: tuple[str, ...]
     seeds: tuple[int, ...]
     runs: tuple[Path, ...]
     figures: tuple[Measured, ...]
+    environment: dict[str, Any]
 
     @property
     def passed(self) -> bool:
@@ -72,9 +78,14 @@ class Reproduction:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record that ``zoo reproduce --format json`` prints."""
+        told = self.environment
         return {
             "model": self.model,
+            "settings": list(self.settings),
             "backend": self.backend,
+            "versions": {name: told["versions"][name] for name in ("keras", self.backend)},
+            "python": told["python"],
+            "machine": told["machine"],
             "seeds": list(self.seeds),
             "runs": [str(path) for path in self.runs],
             "passed": self.passed,
@@ -113,6 +124,7 @@ def reproduce(
     *,
     seeds: int | None = None,
     settings: Sequence[str] = (),
+    figures: Sequence[Figure] = (),
     finished: Callable[[Run], None] = lambda run: None,
 ) -> Reproduction:
     """Train a model by its recipe, once for each seed, and compare its figures.
@@ -126,6 +138,8 @@ def reproduce(
         list is shorter; the whole list if not given.
     settings
         ``KEY=VALUE`` strings, as ``--set`` takes them.
+    figures
+        What to compare with; the spec's own figures if not given.
     finished
         Called with each run.
 
@@ -135,7 +149,8 @@ def reproduce(
         If the model has no recipe or no figures.
     """
     spec, base = spec_and_base(name)
-    if spec.training is None or not spec.figures:
+    figures = figures or spec.figures
+    if spec.training is None or not figures:
         msg = f"{name} has no {'recipe' if spec.training is None else 'figures'} to reproduce"
         raise UsageError(msg)
     backend = chosen_backend()
@@ -145,10 +160,17 @@ def reproduce(
         runs.append(train_spec(spec, seed=seed, settings=settings, base=base))
         finished(runs[-1])
     measured = tuple(
-        Measured(figure, tuple(value_of(figure, run) for run in runs)) for figure in spec.figures
+        Measured(figure, tuple(value_of(figure, run) for run in runs)) for figure in figures
     )
-    paths = tuple(run.path for run in runs)
-    return Reproduction(spec.name, backend, chosen, paths, measured)
+    return Reproduction(
+        spec.name,
+        backend,
+        tuple(settings),
+        chosen,
+        tuple(run.path for run in runs),
+        measured,
+        runs[0].environment,
+    )
 
 
 def _seeds(listed: Sequence[int], count: int | None) -> tuple[int, ...]:

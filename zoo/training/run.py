@@ -6,6 +6,7 @@ import csv
 import functools
 import io
 import json
+import os
 import platform
 import sys
 import time
@@ -159,13 +160,17 @@ def _fresh(runs: Path) -> Path:
 def environment(backend: str, device: list[str], seed: int) -> dict[str, Any]:
     """Return what a result may depend on: versions, backend, devices, machine, seed."""
     names = ("keras-zoo", "keras", "jax", "jaxlib", "tensorflow", "torch", "numpy", "h5py")
+    versions = {name: found for name in names if (found := _version(name))}
+    if backend in sys.modules:  # its own word: TensorFlow's package has several names
+        versions[backend] = sys.modules[backend].__version__
     return {
         "backend": backend,
         "devices": device,
         "seed": seed,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "versions": {name: found for name in names if (found := _version(name))},
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
+        "versions": versions,
         "arguments": sys.argv,
     }
 

@@ -27,6 +27,9 @@ PARTS = ("test", "validation", "folds", "train")
 _ABOUT = {"name", "summary", "licence", "sources", "tags", "aliases", "figures", "parameters"}
 """Fields of a spec that tell about the model and change nothing in a training."""
 
+_APART = {"weights", "training.seeds"}
+"""What a run tells by itself: the weights it started from, and its one seed of those listed."""
+
 
 @dataclass(frozen=True)
 class RunRecord:
@@ -256,9 +259,9 @@ def differences(specs: Sequence[ModelSpec]) -> list[dict[str, str]]:
 
 def _flat(data: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     for name, value in data.items():
-        if not prefix and (name in _ABOUT or name == "weights"):
-            continue
         path = prefix.rstrip(".") if name == "uses" else prefix + name
+        if path in _ABOUT | _APART:
+            continue
         if isinstance(value, dict):
             yield from _flat(value, f"{path}.")
         else:
@@ -272,7 +275,10 @@ def _text(value: Any) -> str:
 
 
 def labels(runs: Sequence[RunRecord]) -> list[str]:
-    """Return what tells each run from the others: its model, else settings, else seed or path."""
+    """Return what tells each run from the others: its model, else settings, else seed or path.
+
+    A setting that most of the runs share is said only of a run that has no other.
+    """
     models = Counter(run.model for run in runs)
     texts = []
     for run in runs:
@@ -282,7 +288,9 @@ def labels(runs: Sequence[RunRecord]) -> list[str]:
             settings = differences([other.spec for other in same if other.spec])
             own = settings[same.index(run)]
             others = {key for values in settings for key in values} - own.keys()
-            parts += [f"{key}={value}" for key, value in own.items()]
+            shared = Counter(item for values in settings for item in values.items())
+            rare = {key: value for key, value in own.items() if shared[key, value] <= len(same) / 2}
+            parts += [f"{key}={value}" for key, value in (rare or own).items()]
             if not own:
                 parts += [f"default {key}" for key in sorted(others)]
         texts.append(", ".join(parts))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+import shlex
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,8 +13,11 @@ from zoo_cli.options import common_options, complete_model, note
 from zoo_cli.output import columns, print_json
 
 if TYPE_CHECKING:
-    from zoo.training.reproduce import Measured, Reproduction
+    from zoo.training.reproduce import Reproduction
     from zoo.training.run import Run
+
+HEAD = ("figure", "published", "bound", "median", "range", "")
+"""What both tables of figures show, of which one has a column for the model."""
 
 
 @click.command()
@@ -50,13 +54,13 @@ def command(
             continue
         done.append(result)
         if form == "text":
-            for line in _text(result):
+            for line in _text(result.to_dict()):
                 click.echo(line)
+    records = [result.to_dict() for result in done]
     if form == "json":
-        print_json([result.to_dict() for result in done])
+        print_json(records)
     elif form == "markdown":
-        for line in _markdown(done):
-            click.echo(line)
+        click.echo(markdown(records), nl=False)
     return 0 if all(result.passed for result in done) else 1
 
 
@@ -64,46 +68,60 @@ def _tell(run: Run) -> None:
     note(f"{run.spec.name}, seed {run.seed}: {run.path}")
 
 
-def _bounds(measured: Measured) -> str:
-    low, high = measured.figure.at_least, measured.figure.at_most
+def markdown(records: Iterable[dict[str, Any]]) -> str:
+    """Return a table of records of reproductions, a row for each figure.
+
+    Parameters
+    ----------
+    records
+        What `zoo.training.reproduce.Reproduction.to_dict` returns.
+    """
+    head = ("model", *HEAD, "seeds", "backend")
+    rows = [head, ["---"] * len(head)]
+    for record in records:
+        model = record["model"]
+        if record["settings"]:
+            model += f" `{' '.join(f'--set {shlex.quote(text)}' for text in record['settings'])}`"
+        seeds = ", ".join(str(seed) for seed in record["seeds"])
+        rows += [(model, *cells, seeds, _versions(record)) for cells in _cells(record)]
+    cells = ([cell.replace("|", "\\|") for cell in row] for row in rows)
+    return "".join(f"| {' | '.join(row)} |\n" for row in cells)
+
+
+def _cells(record: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    for figure in record["figures"]:
+        values, bounds = figure["values"], _bounds(figure)
+        yield (
+            f"{'best ' if figure['best'] else ''}{figure['on']} {figure['metric']}",
+            "-" if figure["published"] is None else f"{figure['published']:g}",
+            bounds or "-",
+            f"{figure['median']:.4f}",
+            f"{min(values):.4f} to {max(values):.4f}" if len(values) > 1 else "-",
+            "-" if not bounds else "ok" if figure["passed"] else "OUT",
+        )
+
+
+def _bounds(figure: dict[str, Any]) -> str:
+    low, high = figure["at_least"], figure["at_most"]
     parts = [f">= {low:g}"] if low is not None else []
     parts += [f"<= {high:g}"] if high is not None else []
     return ", ".join(parts)
 
 
-def _cells(result: Reproduction) -> Iterator[tuple[str, ...]]:
-    for measured in result.figures:
-        figure = measured.figure
-        best = "best " if figure.best else ""
-        yield (
-            result.model,
-            f"{best}{figure.on} {figure.metric}",
-            "-" if figure.published is None else f"{figure.published:g}",
-            _bounds(measured),
-            f"{measured.median:.4f}",
-            f"{min(measured.values):.4f} to {max(measured.values):.4f}",
-            "ok" if measured.passed else "OUT",
-        )
+def _versions(record: dict[str, Any]) -> str:
+    backend, versions = record["backend"], record["versions"]
+    return f"{backend} {versions[backend]}, Keras {versions['keras']}"
 
 
-def _text(result: Reproduction) -> Iterator[str]:
-    seeds = ", ".join(str(seed) for seed in result.seeds)
-    yield f"{result.model} on {result.backend}, seeds {seeds}"
-    head = ("figure", "published", "bound", "median", "range", "")
-    yield from columns([head, *(cells[1:] for cells in _cells(result))])
-    for measured in result.figures:
-        values = ", ".join(f"{value:.4f}" for value in measured.values)
-        yield f"  {measured.figure.on} {measured.figure.metric} by seed: {values}"
-        if measured.figure.source:
-            yield f"  source: {measured.figure.source}"
-    for path in result.runs:
+def _text(record: dict[str, Any]) -> Iterator[str]:
+    seeds = ", ".join(str(seed) for seed in record["seeds"])
+    yield f"{record['model']} on {record['backend']}, seeds {seeds}"
+    yield from columns([HEAD, *_cells(record)])
+    for figure in record["figures"]:
+        values = ", ".join(f"{value:.4f}" for value in figure["values"])
+        yield f"  {figure['on']} {figure['metric']} by seed: {values}"
+        if figure["source"]:
+            yield f"  source: {figure['source']}"
+    yield f"  measured with: {_versions(record)}"
+    for path in record["runs"]:
         yield f"  run: {path}"
-
-
-def _markdown(results: list[Reproduction]) -> Iterator[str]:
-    yield "| model | figure | published | bound | median | range | | seeds |"
-    yield "|---|---|---|---|---|---|---|---|"
-    for result in results:
-        seeds = ", ".join(str(seed) for seed in result.seeds)
-        for cells in _cells(result):
-            yield f"| {' | '.join(cells)} | {seeds} |"

@@ -68,7 +68,8 @@ def show(folder: Path, as_json: bool) -> None:
 @RUNS
 @click.option("-o", "--output", metavar="FILE", required=True, type=click.Path(path_type=Path),
               help="The picture, .png or .svg.")  # fmt: skip
-@click.option("--metric", metavar="NAME", help="Draw this alone; loss and a metric if not given.")
+@click.option("--metric", metavar="NAME",
+              help="Draw this alone, or val_NAME; loss and a metric if not given.")  # fmt: skip
 @common_options
 def plot(folders: tuple[Path, ...], output: Path, metric: str | None) -> None:
     """Draw the learning curves of runs into one picture, each named by what sets it apart."""

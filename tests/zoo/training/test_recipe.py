@@ -139,6 +139,18 @@ def test_figures_of_a_reproduction(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert result.passed == (measured.median >= 0.745)
 
 
+def test_a_variant_has_figures_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The published figure of the default recipe says nothing about another one."""
+    from zoo.training.reproduce import reproduce
+
+    monkeypatch.chdir(tmp_path)
+    own = zoo.Figure(metric="loss", on="train", published=7.5, at_most=1e9)
+    result = reproduce("mlp-pima", seeds=1, settings=["epochs=1"], figures=[own])
+    assert result.passed
+    record = result.to_dict()
+    assert (record["settings"], record["figures"][0]["published"]) == (["epochs=1"], 7.5)
+
+
 @pytest.mark.parametrize(
     ("bounds", "passed"),
     [({"at_least": 0.5}, True), ({"at_least": 0.61}, False), ({"at_most": 0.5}, False),
