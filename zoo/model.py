@@ -208,8 +208,13 @@ class Model:
 
         return states_of(self.stepper.network)
 
-    def session(self, sequences: int = 1) -> Session:
-        """Return a new session: sequences that are fed to the network step by step.
+    def session(self, sequences: int | None = None) -> Session:
+        """Return a new session: one or several sequences that are fed step by step.
+
+        Parameters
+        ----------
+        sequences
+            How many; as many as the first call feeds, if not given.
 
         Raises
         ------

@@ -37,20 +37,23 @@ class Session:
     model
         The model, which holds no state itself.
     sequences
-        How many sequences are fed at once, each in a state of its own.
+        How many sequences are fed at once, each in a state of its own; as many as the first call
+        feeds, if not given.
 
     Attributes
     ----------
+    sequences
+        How many there are; 0 while that is open.
     pending
         The letter that `zoo.Model.generate` answered last and did not feed yet.
     """
 
-    def __init__(self, model: Model, sequences: int = 1) -> None:
-        if not 1 <= sequences <= MAX_SEQUENCES:
+    def __init__(self, model: Model, sequences: int | None = None) -> None:
+        if sequences is not None and not 1 <= sequences <= MAX_SEQUENCES:
             msg = f"a session has 1 to {MAX_SEQUENCES:,} sequences, received {sequences}"
             raise UsageError(msg)
         self.model = model
-        self.sequences = sequences
+        self.sequences = sequences or 0
         self.pending = ""
         self._states = model.states
         self._lock = threading.RLock()
@@ -64,14 +67,16 @@ class Session:
 
     def reset(self) -> None:
         """Put every state back to zero, where sequences begin."""
-        import numpy as np
-
         with self._lock:
             self.pending = ""
-            self._state = {
-                state.name: np.zeros((self.sequences, *state.shape), state.dtype)
-                for state in self._states
-            }
+            self._state = self._zeros(self.sequences)
+
+    def _zeros(self, sequences: int) -> dict[str, NDArray[Any]]:
+        import numpy as np
+
+        return {
+            state.name: np.zeros((sequences, *state.shape), state.dtype) for state in self._states
+        }
 
     def call(self, inputs: Any) -> NDArray[np.float32]:
         """Feed steps to every sequence.
@@ -117,7 +122,7 @@ class Session:
     def fork(self) -> Session:
         """Return another session that is in the same state and goes its own way from here."""
         with self._lock:
-            copy = Session(self.model, self.sequences)
+            copy = Session(self.model, self.sequences or None)
             copy._state = dict(self._state)  # arrays are replaced, never written into
             copy.pending = self.pending
             return copy
@@ -155,7 +160,7 @@ def load_session(model: Model, path: Path) -> Session:
                 raise UsageError(msg)
         if type(sequences) is not int or type(pending) is not str:
             raise ValueError
-        session = Session(model, sequences)
+        session = Session(model, sequences or None)
         slots = _slots(model.states, sequences)
         for position, array in read_weights(path, slots, format="bundle"):
             session._state[slots[position].name] = array
@@ -195,29 +200,28 @@ def together(sessions: Sequence[Session], inputs: Sequence[Any]) -> list[NDArray
 
     arrays = [np.asarray(array) for array in inputs]
     model = _model_of(sessions, arrays)
-    for session, array in zip(sessions, arrays, strict=True):
-        if array.ndim < 2 or len(array) != session.sequences or not array.shape[1]:
-            msg = (
-                f"a session of {session.sequences} sequences takes an array of shape "
-                f"({session.sequences}, steps, ...), received {array.shape}"
-            )
-            raise InputError(msg, kind="bad-shape")
-    steps = {array.shape[1] for array in arrays}
-    if len(steps) > 1:
-        msg = f"sessions that are fed together take as many steps each, received {sorted(steps)}"
-        raise InputError(msg, kind="bad-shape")
     with contextlib.ExitStack() as locks:
         for session in sorted(sessions, key=id):  # in one order, so that nobody waits for ever
             locks.enter_context(session._lock)
-        states = {
-            name: np.concatenate([session._state[name] for session in sessions])
-            for name in sessions[0]._state
-        }
-        rows = sum(session.sequences for session in sessions)
-        result = model.stepper({INPUT: np.concatenate(arrays), **states}, batch_size=rows)
-        ends = np.cumsum([session.sequences for session in sessions])[:-1]
-        split = {name: np.split(array, ends) for name, array in result.items()}
+        for session, array in zip(sessions, arrays, strict=True):
+            rows = session.sequences or "sequences"
+            if array.ndim < 2 or 0 in array.shape or rows not in ("sequences", len(array)):
+                msg = f"expected an array of shape ({rows}, steps, ...), received {array.shape}"
+                raise InputError(msg, kind="bad-shape")
+        steps = {array.shape[1] for array in arrays}
+        if len(steps) > 1:
+            msg = f"sessions fed together take as many steps each, received {sorted(steps)}"
+            raise InputError(msg, kind="bad-shape")
+        counts = [len(array) for array in arrays]
+        before = [
+            session._state if session.sequences else session._zeros(count)
+            for session, count in zip(sessions, counts, strict=True)
+        ]
+        states = {name: np.concatenate([state[name] for state in before]) for name in before[0]}
+        result = model.stepper({INPUT: np.concatenate(arrays), **states}, batch_size=sum(counts))
+        split = {name: np.split(rows, np.cumsum(counts)[:-1]) for name, rows in result.items()}
         for number, session in enumerate(sessions):
+            session.sequences = counts[number]
             session._state = {name: split[name][number] for name in states}
         return split[OUTPUT]
 
@@ -228,22 +232,27 @@ def step(sessions: Sequence[Session], raws: Sequence[Any]) -> list[Any]:
 
     model = _model_of(sessions, raws)
     inputs = []
-    for session, raw in zip(sessions, raws, strict=True):
-        each = [raw] if session.sequences == 1 else list(raw)
-        if len(each) != session.sequences:
-            msg = f"the session has {session.sequences} sequences, received {len(each)} inputs"
-            raise InputError(msg, kind="bad-shape")
+    several = [_several(session, raw) for session, raw in zip(sessions, raws, strict=True)]
+    for raw, many in zip(raws, several, strict=True):
+        each = list(raw) if many else [raw]
         steps = [model.preprocessor.steps(one) for one in each]
         lengths = {len(one) for one in steps}
         if len(lengths) > 1:
             msg = f"sequences that are fed together take as many steps each, received {raw!r}"
             raise InputError(msg, kind="bad-shape")
         inputs.append(np.stack(steps))
-    answers = []
-    for session, output in zip(sessions, together(sessions, inputs), strict=True):
+    answers: list[Any] = []
+    for many, output in zip(several, together(sessions, inputs), strict=True):
         rows = [RowResult(row=row, **found) for row, found in enumerate(model.decoded(output))]
-        answers.append(rows[0] if session.sequences == 1 else rows)
+        answers.append(rows if many else rows[0])
     return answers
+
+
+def _several(session: Session, raw: Any) -> bool:
+    """Say whether raw input is a list of one for each sequence; word numbers are a list as well."""
+    if session.sequences:
+        return session.sequences > 1
+    return isinstance(raw, list | tuple) and not any(isinstance(one, int) for one in raw)
 
 
 def identity(model: Model) -> dict[str, str]:

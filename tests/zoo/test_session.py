@@ -130,6 +130,20 @@ def test_a_letter_in_and_an_answer_out(model: zoo.Model) -> None:
     assert several.step(["BA", "QZ"])[0].row == 0
 
 
+def test_as_many_sequences_as_the_first_call_feeds(model: zoo.Model) -> None:
+    sequence = steps(3, sequences=4)
+    session, alone = model.session(), model.session(4)
+    assert session.sequences == 0
+    assert session.fork().sequences == 0
+    with pytest.raises(InputError, match=r"shape \(sequences, steps, ...\), received \(1, 0, 1\)"):
+        session.call(np.zeros((1, 0, 1)))
+    np.testing.assert_allclose(session.call(sequence), alone.call(sequence), atol=1e-6)
+    assert session.sequences == 4
+    with pytest.raises(InputError, match=r"shape \(4, steps, ...\), received \(1, 3, 1\)"):
+        session.call(sequence[:1])
+    assert [result.row for result in model.session().step(["A", "B", "C"])] == [0, 1, 2]
+
+
 def test_a_fork_does_not_disturb_its_parent(model: zoo.Model) -> None:
     parent, alone = model.session(), model.session()
     for session in (parent, alone):
@@ -149,7 +163,7 @@ def test_a_bad_input_loses_nothing(model: zoo.Model) -> None:
     before = session.state
     for raw, text in (
         (["A", "?"], "'\\?' is not in the alphabet"),
-        (["A"], "has 2 sequences, received 1 inputs"),
+        (["A"], r"expected an array of shape \(2, steps, ...\), received \(1, 1, 1\)"),
         (["AB", "C"], "as many steps each"),
     ):
         with pytest.raises(InputError, match=text):

@@ -141,6 +141,9 @@ class Table(Sequence[Mapping[str, Any]]):
         if any(isinstance(row, str) or not hasattr(row, "__len__") for row in rows):
             msg = f"expected rows of cells, received {rows[0]!r}"
             raise InputError(msg, kind="bad-table")
+        if rows and not names:
+            msg = f"nothing names the columns of {rows[0]!r}; give dicts or a frame"
+            raise InputError(msg, kind="bad-table")
         for row in rows:
             if len(row) != len(names):
                 msg = f"a row has {len(row)} cells, expected {len(names)}: {', '.join(names)}"
