@@ -167,7 +167,7 @@ def test_predict_lines(zoo_command: Any, run: zoo.Run, tmp_path: Path) -> None:
     [
         (["mlp-imdb"], "give INPUT... or --text TEXT, received neither"),
         (["mlp-imdb", "x.txt", "--text", "x"], "give INPUT... or --text TEXT, received both"),
-        (["mlp-pima", "--text", "x"], "--text is for text models; mlp-pima takes a CSV file"),
+        (["mlp-pima", "--text", "x"], "--text is for text models; mlp-pima takes a CSV or parquet file"),
         (["vgg16", "--text", "x"], "--text is for text models; vgg16 takes pictures"),
         (["mlp-imdb", "x.txt"], "x.txt: no such file; expected a file with one text per line"),
         (["mlp-imdb", "--text", "x"], "no trained weights; run `zoo train mlp-imdb`"),
