@@ -90,6 +90,25 @@ def test_texts_in_small_batches_are_the_same(run: zoo.Run, tmp_path: Path) -> No
 
 
 @pytest.mark.backends
+@pytest.mark.parametrize("widths", ["8", "8,8"])
+def test_recurrent_networks_read_word_by_word(widths: str, tmp_path: Path) -> None:
+    """One layer, and two of which the first returns its whole sequence."""
+    run = zoo.train(
+        "lstm-imdb", written(tmp_path / "texts.csv", ("negative", "positive")),
+        target="label", epochs=12, seed=1, output=tmp_path / "run",
+        settings=["input.words=40", "architecture.words=40", "length=14", "batch_size=16",
+                  "optimizer.learning_rate=0.02", f"widths={widths}"],
+    )  # fmt: skip
+    assert run.metrics["train"]["accuracy"] > 0.95
+    assert len(run.spec.state) == 2 * len(widths.split(","))
+
+    # A session reads on where the last piece ended; a network without a state could not.
+    session = run.model.session()
+    assert session.step("The film was great").prediction == "positive"
+    assert session.step("with a plot").prediction == "positive"
+
+
+@pytest.mark.backends
 @pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", "categorical_crossentropy"])
 def test_topics_learn_with_integer_and_one_hot_labels(loss: str, tmp_path: Path) -> None:
     settings = (f"loss={loss}", "validation=0.2", "optimizer.learning_rate=0.01")
@@ -167,7 +186,10 @@ def test_predict_lines(zoo_command: Any, run: zoo.Run, tmp_path: Path) -> None:
     [
         (["mlp-imdb"], "give INPUT... or --text TEXT, received neither"),
         (["mlp-imdb", "x.txt", "--text", "x"], "give INPUT... or --text TEXT, received both"),
-        (["mlp-pima", "--text", "x"], "--text is for text models; mlp-pima takes a CSV or parquet file"),
+        (
+            ["mlp-pima", "--text", "x"],
+            "--text is for text models; mlp-pima takes a CSV or parquet file",
+        ),
         (["vgg16", "--text", "x"], "--text is for text models; vgg16 takes pictures"),
         (["mlp-imdb", "x.txt"], "x.txt: no such file; expected a file with one text per line"),
         (["mlp-imdb", "--text", "x"], "no trained weights; run `zoo train mlp-imdb`"),
