@@ -221,7 +221,7 @@ def together(sessions: Sequence[Session], inputs: Sequence[Any]) -> list[NDArray
         result = model.stepper({INPUT: np.concatenate(arrays), **states}, batch_size=sum(counts))
         split = {name: np.split(rows, np.cumsum(counts)[:-1]) for name, rows in result.items()}
         for number, session in enumerate(sessions):
-            session.sequences = counts[number]
+            session.sequences, session.pending = counts[number], ""
             session._state = {name: split[name][number] for name in states}
         return split[OUTPUT]
 

@@ -303,6 +303,18 @@ def test_a_state_that_the_spec_gets_wrong() -> None:
         zoo.Model(wrong, weights=None).session()
 
 
+def test_an_answer_waits_only_until_something_else_is_fed(run: zoo.Run) -> None:
+    model = run.model
+    session = model.session()
+    answers = [one.output for one in model.generate("A", 2, session=session)]
+    assert session.pending == answers[-1]
+    (follower,) = model.generate(steps=1, session=session)
+    assert follower.input == answers[-1]
+    session.step("Q")
+    with pytest.raises(UsageError, match="needs a letter to start from"):
+        list(model.generate(steps=1, session=session))
+
+
 def test_models_without_a_state() -> None:
     with pytest.raises(UsageError, match="mlp-pima has no state"):
         zoo.get_model("mlp-pima", weights=None).session()
