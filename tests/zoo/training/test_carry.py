@@ -29,6 +29,9 @@ def opened(rows: int, cell: str = "lstm") -> tuple[Any, Any]:
         output=zoo.Component("sequence/classes", labels=["a", "b", "c"]),
     )
     model = zoo.Model(spec, weights=None)
+    draw = np.random.default_rng(4)  # the same weights on every backend
+    for variable in model.keras.weights:
+        variable.assign(draw.normal(0.0, 0.7, variable.shape))
     network = with_states(model.keras, model.architecture(states=True), ())
     return network, carrying(network, rows)
 
@@ -57,7 +60,7 @@ def test_batches_go_on_where_the_last_one_ended(cell: str) -> None:
         fresh.append(np.square(convert(alone["output"])).mean())
     for _ in range(2):  # every measurement begins from zero
         assert carried.evaluate(x, y, verbose=0) == pytest.approx(np.mean(losses), rel=1e-5)
-    assert np.mean(losses) != pytest.approx(np.mean(fresh), rel=1e-4)
+    assert np.mean(losses) != pytest.approx(np.mean(fresh), rel=1e-3)
 
 
 def test_every_epoch_begins_from_zero(tmp_path: Path) -> None:
