@@ -13,9 +13,9 @@ from typing import Any, TextIO
 import click
 
 Lines = Callable[[dict[str, Any]], Iterable[str]]
-_json = json.JSONEncoder(ensure_ascii=False).encode
-
 Rows = Callable[[dict[str, Any]], Iterable[dict[str, Any]]]
+
+_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @contextmanager

@@ -13,15 +13,22 @@ from zoo.errors import TrainingError
 from zoo.registry.registry import registry
 from zoo.runtime.backend import chosen_backend
 from zoo.runtime.carry import states_of
-from zoo.runtime.network import build, copy_weights
+from zoo.runtime.network import build, copy_weights, freeze
 from zoo.runtime.seeding import seeded
 from zoo.spec.toml import spec_to
-from zoo.spec.training import Training
 from zoo.training.callbacks import Bar, Interruption, Stopping, epoch_callback
 from zoo.training.checkpoint import Checkpoint
 from zoo.training.data import tensors
 from zoo.training.feed import Feed
-from zoo.training.recipe import measure, outputs_of, row_weights, targets_for, trainee
+from zoo.training.recipe import (
+    check_carry,
+    compile_network,
+    measure,
+    outputs_of,
+    row_weights,
+    targets_for,
+    trainee,
+)
 from zoo.training.run import Run
 from zoo.training.streamed import Streamed
 
@@ -58,11 +65,11 @@ class InMemory:
             inputs, targets = tensors(
                 rows, model.preprocessor, model.decoder, skip=self.training.skip_bad_rows
             )
+            check_carry(self.training, len(targets))
             self.arrays[part] = inputs, targets_for(self.training, targets, model.decoder.units)
         inputs, targets = self.arrays["train"]
         weights = row_weights(model, self.training, targets)
         batch = (inputs, targets) if weights is None else (inputs, targets, weights)
-        _check_carry(self.training, len(targets))
         self.feed = Feed(batch, self.training.batch_size, seed, self.training.shuffle)
         self.rows = len(targets)
 
@@ -88,30 +95,20 @@ class InMemory:
         return self.arrays["train"]
 
 
-def _check_carry(training: Training, rows: int) -> None:
-    """Raise `TrainingError` unless the rows' order lets a state go on from batch to batch."""
-    if not training.carry_state:
-        return
-    if training.shuffle:
-        msg = "training.carry_state needs the rows in their order: set shuffle = false"
-        raise TrainingError(msg)
-    if rows % training.batch_size:
-        msg = (
-            f"training.carry_state needs whole batches, so that each row of one goes on in the "
-            f"next; {rows} rows are no multiple of batch_size {training.batch_size}"
-        )
-        raise TrainingError(msg)
-
-
 def fit(run: Run, model: Model, data: InMemory | Streamed) -> None:
     """Train a model whose preprocessing is fitted, and write its run folder.
 
     Where the folder holds a checkpoint of the same training, it goes on from there.
     """
     training = data.training
+    _declare_state(run, model)  # it builds a network, which must not move the seed's draws
     with seeded(run.seed):
-        _declare_state(run, model)
         network = trainee(model, training)
+        freeze(network, training.freeze)
+        if not network.trainable_weights:
+            msg = f"training.freeze={training.freeze!r} leaves nothing to train"
+            raise TrainingError(msg)
+        compile_network(network, training)
         network.optimizer.build(network.trainable_variables)
         identity = {
             "spec": spec_to(run.spec),

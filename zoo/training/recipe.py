@@ -9,7 +9,6 @@ from zoo.data.stream import Stream
 from zoo.errors import InputError, SpecError, TrainingError, UsageError, did_you_mean
 from zoo.runtime.backend import keras
 from zoo.runtime.carry import carrying, with_states
-from zoo.runtime.network import freeze
 from zoo.spec.component import Component
 from zoo.spec.model import ModelSpec
 from zoo.spec.training import Training
@@ -49,17 +48,26 @@ def compile_network(network: Any, training: Training) -> None:
 
 
 def trainee(model: Model, training: Training) -> Any:
-    """Return the compiled network that is trained and measured: it may carry its state on."""
-    network = model.keras
-    if training.carry_state:
-        opened = with_states(network, model.architecture(states=True), model.spec.state)
-        network = carrying(opened, training.batch_size)
-    freeze(network, training.freeze)
-    if not network.trainable_weights:
-        msg = f"training.freeze={training.freeze!r} leaves nothing to train"
+    """Return the network that is trained and measured: the model's own, or one that carries on."""
+    if not training.carry_state:
+        return model.keras
+    opened = with_states(model.keras, model.architecture(states=True), model.spec.state)
+    return carrying(opened, training.batch_size)
+
+
+def check_carry(training: Training, rows: int) -> None:
+    """Raise `TrainingError` unless the rows' order lets a state go on from batch to batch."""
+    if not training.carry_state:
+        return
+    if training.shuffle:
+        msg = "training.carry_state needs the rows in their order: set shuffle = false"
         raise TrainingError(msg)
-    compile_network(network, training)
-    return network
+    if rows % training.batch_size:
+        msg = (
+            f"training.carry_state needs whole batches, so that each row of one goes on in the "
+            f"next; {rows} rows are no multiple of batch_size {training.batch_size}"
+        )
+        raise TrainingError(msg)
 
 
 def outputs_of(model: Model, inputs: Tensors) -> NDArray[Any]:
@@ -178,7 +186,7 @@ def labelled(model: Model, data: Any, target: str | None) -> tuple[Tensors, NDAr
         tensors(piece, model.preprocessor, model.decoder, skip=training.skip_bad_rows)
         for piece in (rows if isinstance(rows, Stream) else [rows])
     ]
-    if not any(len(inputs) for inputs, _ in pieces):
+    if not any(len(targets) for _, targets in pieces):
         msg = f"{rows.source}: has no rows that can be measured"
         raise InputError(msg, kind="no-rows")
     inputs, targets = zip(*pieces, strict=True)
@@ -190,7 +198,9 @@ def labelled(model: Model, data: Any, target: str | None) -> tuple[Tensors, NDAr
 def evaluate_on(model: Model, inputs: Tensors, targets: NDArray[Any]) -> dict[str, float]:
     """Return loss and metrics of a model over the inputs and targets of `labelled`."""
     training = _training(model)
+    check_carry(training, len(targets))
     network = trainee(model, training)
+    compile_network(network, training)
     return measure(network, inputs, targets_for(training, targets, model.decoder.units))
 
 

@@ -129,3 +129,39 @@ def test_a_killed_training_goes_on(tmp_path: Path, killed: Any) -> None:
 def test_rows_that_cannot_go_on(setting: str, text: str, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=text):
         zoo.train("lstm-alphabet-stateful", settings=[setting], output=tmp_path / "run")
+
+
+def test_rows_to_measure_that_cannot_go_on(tmp_path: Path) -> None:
+    """Held-out and evaluated rows come in whole batches too; any other number is said clearly."""
+    run = zoo.train(
+        "lstm-alphabet-stateful", epochs=1, seed=1, settings=["batch_size=5"],
+        output=tmp_path / "run",
+    )  # fmt: skip
+    with pytest.raises(TrainingError, match="2 rows are no multiple of batch_size 5"):
+        run.model.evaluate(["ABC"])
+    settings = ["batch_size=5", "validation={held=7, order='last'}"]
+    with pytest.raises(TrainingError, match="rows are no multiple of batch_size 5"):
+        zoo.train("lstm-alphabet-stateful", settings=settings, output=tmp_path / "held")
+
+
+def test_measuring_freezes_nothing(tmp_path: Path) -> None:
+    run = zoo.train(
+        "lstm-alphabet-steps", epochs=1, seed=1, settings=["freeze=lstm_*"],
+        output=tmp_path / "run",
+    )  # fmt: skip
+    model = run.model
+    model.evaluate()
+    assert all(layer.trainable for layer in model.keras.layers)
+
+
+def test_the_start_does_not_depend_on_whether_the_state_is_declared(tmp_path: Path) -> None:
+    """A spec that leaves its states open begins from the same weights of the same seed."""
+    import msgspec
+
+    declared = zoo.get_spec("lstm-alphabet-steps")
+    opened = msgspec.structs.replace(declared, state=())
+    losses = [
+        zoo.train(spec, epochs=1, seed=1, output=tmp_path / name).history["loss"]
+        for name, spec in (("declared", declared), ("open", opened))
+    ]
+    assert losses[0] == losses[1]
