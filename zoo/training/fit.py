@@ -77,7 +77,7 @@ class InMemory:
         """Return what ``fit`` takes for the data, from the epoch of that number on."""
         self.feed.epoch = epoch
         return {
-            "x": self.feed.data_for(network),
+            "x": self.feed.data_for(network, self.training.epochs),
             "validation_data": self.arrays.get("validation"),
             "validation_batch_size": max(256, self.training.batch_size),
         }

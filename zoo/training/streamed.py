@@ -9,17 +9,13 @@ from typing import TYPE_CHECKING, Any
 from zoo.data.labelled import Labelled
 from zoo.data.stream import Stream, in_epochs
 from zoo.errors import TrainingError, ZooError
-from zoo.runtime.backend import chosen_backend
 from zoo.tensors import each
+from zoo.training.compiled import Batch, compile_steps, steps_of
 from zoo.training.data import tensors
-from zoo.training.feed import compile_pieces, scans, steps_of
 from zoo.training.recipe import row_weights, targets_for
 
 if TYPE_CHECKING:
     from zoo.model import Model
-
-Batch = tuple[Any, ...]
-"""Inputs, targets and, where classes have weights, row weights."""
 
 PIECE = 8192
 """Rows handed to the compiled program at once, about."""
@@ -68,11 +64,9 @@ class Streamed:
     def fit_arguments(self, network: Any, epoch: int) -> dict[str, Any]:
         """Return what ``fit`` takes for the data, from the epoch of that number on."""
         size = self.training.batch_size
-        piece = size
-        if chosen_backend() == "jax":
-            compile_pieces(network, size, self.sample())
-            if scans(network):
-                piece = max(1, PIECE // size) * size
+        steps = self.training.epochs * steps_of(self.rows, size)
+        whole = max(1, PIECE // size) * size
+        piece = compile_steps(network, size, self.sample(), rows=whole, steps=steps, held=False)
         arguments: dict[str, Any] = {
             "x": self._batches(self._epochs(epoch), piece, epoch, shuffle=self.training.shuffle),
             "steps_per_epoch": steps_of(self.rows, piece),

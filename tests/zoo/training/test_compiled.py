@@ -1,0 +1,187 @@
+"""Many steps at once are the steps of plain ``fit``: the same losses, metrics and weights."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+import numpy as np
+import pytest
+
+from zoo.runtime.backend import chosen_backend
+from zoo.runtime.seeding import seed_epoch, seeded
+from zoo.training import feed as feeds
+from zoo.training.feed import Feed
+
+ROWS, SIZE, EPOCHS = 52, 8, 3
+"""Six batches and a half."""
+
+
+@pytest.fixture(autouse=True)
+def few_steps_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zoo.training.traced.WORTH_TRACING", 0)
+
+
+def dense(seed: int | None = None) -> Any:
+    """What keeps a state beside its weights: batch normalisation, dropout, a schedule."""
+    import keras
+
+    network = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(8, activation="relu"),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dropout(0.3, seed=seed),
+            keras.layers.Dense(3, activation="softmax", kernel_regularizer="l2"),
+        ]
+    )
+    rate = keras.optimizers.schedules.ExponentialDecay(0.05, 4, 0.7)
+    network.compile(keras.optimizers.Adam(rate), "categorical_crossentropy", metrics=["accuracy"])
+    return network
+
+
+def recurrent() -> Any:
+    import keras
+
+    network = keras.Sequential(
+        [
+            keras.Input((4,), dtype="int32"),
+            keras.layers.Embedding(10, 5),
+            keras.layers.LSTM(6),
+            keras.layers.Dense(3, activation="softmax"),
+        ]
+    )
+    network.compile("rmsprop", "categorical_crossentropy", metrics=["accuracy"])
+    return network
+
+
+def convolving() -> Any:
+    import keras
+
+    network = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Reshape((2, 2, 1)),
+            keras.layers.Conv2D(4, 2),
+            keras.layers.Flatten(),
+            keras.layers.Dense(3, activation="softmax"),
+        ]
+    )
+    network.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    return network
+
+
+def rows() -> tuple[Any, ...]:
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 10, (ROWS, 4)).astype("float32")
+    y = np.eye(3, dtype="float32")[rng.integers(0, 3, ROWS)]
+    return x, y, rng.random(ROWS, dtype="float32")
+
+
+def trained(make: Any, arrays: tuple[Any, ...], *, plain: bool) -> tuple[dict[str, Any], list[Any]]:
+    """Return history and weights; in an order that differs from epoch to epoch."""
+    import keras
+
+    with seeded(3):
+        network = make()
+        network.optimizer.build(network.trainable_variables)
+        feed = Feed(arrays, SIZE, seed=5)
+        data_of_epochs = None if plain else feed.data_for(network, EPOCHS)
+
+        class Begin(keras.callbacks.Callback):
+            def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+                feed.epoch = epoch
+                seed_epoch(3, epoch)  # dropout on torch draws from torch's own generator
+
+        history: dict[str, Any] = {}
+        for feed.epoch in range(EPOCHS):
+            data: dict[str, Any] = {"x": data_of_epochs}
+            if plain:
+                x, y, *weights = (part[feed.order()] for part in arrays)
+                data = {"x": x, "y": y, "batch_size": SIZE}
+                data["sample_weight"] = weights[0] if weights else None
+            fitted = network.fit(
+                **data, initial_epoch=feed.epoch, epochs=feed.epoch + 1, shuffle=False, verbose=0,
+                callbacks=[Begin()],
+            )  # fmt: skip
+            for name, values in fitted.history.items():
+                history.setdefault(name, []).extend(values)
+    return history, network.get_weights()
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("make", [dense, recurrent, convolving])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_as_plain_fit(make: Any, weighted: bool) -> None:
+    arrays = rows() if weighted else rows()[:2]
+    history, weights = trained(make, arrays, plain=False)
+    expected, expected_weights = trained(make, arrays, plain=True)
+    assert history.keys() == expected.keys()
+    for name, values in expected.items():
+        np.testing.assert_allclose(history[name], values, rtol=1e-5)
+    for weight, expected_weight in zip(weights, expected_weights, strict=True):
+        np.testing.assert_allclose(weight, expected_weight, rtol=1e-4, atol=1e-6)
+    assert len(set(history["loss"])) == EPOCHS
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("make", [dense, recurrent])
+def test_an_epoch_is_few_calls(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = 0
+    plain = feeds.compile_steps
+
+    def counted(network: Any, *arguments: Any, **options: Any) -> int:
+        at_once = plain(network, *arguments, **options)
+        function = network.train_function
+
+        def count(*given: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            return function(*given)
+
+        network.train_function = count
+        return at_once
+
+    monkeypatch.setattr(feeds, "compile_steps", counted)
+    trained(make, rows(), plain=False)
+    assert calls == EPOCHS
+
+
+@pytest.mark.backends
+def test_what_torch_traces_and_what_not() -> None:
+    if chosen_backend() != "torch":
+        pytest.skip("traces are torch's")
+    import keras
+
+    from zoo.training.traced import fastest
+
+    def steps(network: Any) -> tuple[Any, Any]:
+        network.optimizer.build(network.trainable_variables)
+        batch = tuple(keras.ops.convert_to_tensor(part[:SIZE]) for part in rows()[:2])
+        network._symbolic_build(data_batch=batch)
+        return fastest(network, batch, native=False), network.train_step
+
+    fast, plain = steps(dense())
+    assert fast is not plain
+    fast, plain = steps(dense(seed=1))  # it makes a generator from its own state at each step
+    assert fast == plain
+
+
+@pytest.mark.backends
+@pytest.mark.slow
+def test_native_code_of_torch() -> None:
+    if chosen_backend() != "torch" or not shutil.which("c++"):
+        pytest.skip("it is torch's, and takes a compiler")
+    import keras
+
+    from zoo.training.traced import _candidates, _Variables
+
+    network = recurrent()
+    network.optimizer.build(network.trainable_variables)
+    batch = tuple(keras.ops.convert_to_tensor(part[:SIZE]) for part in rows()[:2])
+    network._symbolic_build(data_batch=batch)
+    variables = _Variables(network)
+    native, replayed = _candidates(network, batch, variables, native=True)
+    wanted = variables.after_two(network.train_step, batch)
+    assert variables.alike(variables.after_two(native, batch), wanted)
+    assert variables.alike(variables.after_two(replayed, batch), wanted)
