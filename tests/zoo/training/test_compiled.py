@@ -169,6 +169,7 @@ def test_what_torch_traces_and_what_not() -> None:
 
 @pytest.mark.backends
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch's compiler imports it
 def test_native_code_of_torch() -> None:
     if chosen_backend() != "torch" or not shutil.which("c++"):
         pytest.skip("it is torch's, and takes a compiler")
@@ -176,7 +177,8 @@ def test_native_code_of_torch() -> None:
 
     from zoo.training.traced import _candidates, _Variables
 
-    network = recurrent()
+    network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
+    network.compile("adam", "categorical_crossentropy")
     network.optimizer.build(network.trainable_variables)
     batch = tuple(keras.ops.convert_to_tensor(part[:SIZE]) for part in rows()[:2])
     network._symbolic_build(data_batch=batch)
