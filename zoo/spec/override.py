@@ -45,7 +45,7 @@ def override(spec: ModelSpec, assignments: Sequence[str], options_of: OptionsOf)
             msg = f"--set takes KEY=VALUE, for instance epochs=50; received {assignment!r}"
             raise UsageError(msg)
         path = _resolve(key.strip(), spec, options_of, "--set ")
-        spec = _assign(spec, path, _parse(text.strip()), f"--set {assignment}")
+        spec = _assign(spec, path, parsed(text.strip()), f"--set {assignment}")
     return spec
 
 
@@ -87,7 +87,8 @@ def _resolve(key: str, spec: ModelSpec, options_of: OptionsOf, option: str) -> s
     raise UsageError(msg)
 
 
-def _parse(text: str) -> Any:
+def parsed(text: str) -> Any:
+    """Return the TOML value that a text is, or the text itself."""
     import tomllib
 
     try:
@@ -118,7 +119,7 @@ def _assign(spec: ModelSpec, path: str, value: Any, said: str) -> ModelSpec:
 def _readings(value: Any, current: Any) -> list[Any]:
     """Return how a value may be meant, likeliest first: as it is, or as a list by its commas."""
     if isinstance(value, str) and "," in value:
-        split = [_parse(part.strip()) for part in value.split(",")]
+        split = [parsed(part.strip()) for part in value.split(",")]
         return [split] if isinstance(current, list | tuple) else [value, split]
     if isinstance(current, list | tuple) and not isinstance(value, list | Mapping):
         return [[value], value]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ from zoo.runtime.carry import states_of
 from zoo.runtime.network import build, copy_weights, freeze
 from zoo.runtime.seeding import seeded
 from zoo.spec.toml import spec_to
+from zoo.spec.training import Training
 from zoo.training.callbacks import Bar, Interruption, Stopping, epoch_callback
 from zoo.training.checkpoint import Checkpoint
 from zoo.training.data import tensors
@@ -82,6 +85,15 @@ class InMemory:
         batch = (inputs, targets) if weights is None else (inputs, targets, weights)
         self.feed = Feed(batch, self.training.batch_size, seed, self.training.shuffle)
         self.rows = len(targets)
+
+    def with_recipe(self, training: Training, seed: int) -> InMemory:
+        """Return the same rows for a recipe that sees them alike: other epochs, batches, order."""
+        other = copy.copy(self)
+        other.training = training
+        other.feed = dataclasses.replace(
+            self.feed, batch_size=training.batch_size, shuffle=training.shuffle, seed=seed
+        )
+        return other
 
     def fit_arguments(self, network: Any, epoch: int) -> dict[str, Any]:
         """Return what ``fit`` takes for the data, from the epoch of that number on."""
