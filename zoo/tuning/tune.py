@@ -127,9 +127,10 @@ def tune_spec(
         "backend": chosen_backend(),
         "rows": len(rows),
     }
+    work = Work(spec, rows, folds, chosen, base)
+    work.cuts(spec)  # too few rows are said before any work
     board = Board(path, json.loads(json.dumps(identity)), metric)
     board.read()
-    work = Work(spec, rows, folds, chosen, base)
     if suggestions:
         total, results = suggestions, suggested(work, space, board, suggestions, first)
     else:

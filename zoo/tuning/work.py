@@ -184,7 +184,7 @@ class Work:
         training = cast("Training", spec.training)
         key = _seen(spec)
         if key not in self._prepared:
-            self._prepared[key] = [self._fold(spec, *cut) for cut in self._cuts(spec)]
+            self._prepared[key] = [self._fold(spec, *cut) for cut in self.cuts(spec)]
         return [
             Member(
                 Model(spec, weights=start, base=self.base, state=state),
@@ -195,8 +195,16 @@ class Work:
             for state, data in self._prepared[key]
         ]
 
-    def _cuts(self, spec: ModelSpec) -> list[tuple[Any, Any]]:
-        """Return the rows of each fold: consecutive ones; each class in its share, for classes."""
+    def cuts(self, spec: ModelSpec) -> list[tuple[Any, Any]]:
+        """Return the rows to train on and those held out of each fold.
+
+        They are consecutive; of classes, each has its share in every fold.
+
+        Raises
+        ------
+        TrainingError
+            If there are too few rows.
+        """
         if isinstance(Model(spec, weights=None).decoder, Classifier):
             return stratified_folds(self.rows.labels, self.fold_count)
         return folds(len(self.rows), self.fold_count)
