@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Cli
+    from conftest import Cli, Zoo
 
 START = [sys.executable, "-c", "from zoo_cli.main import main; main()", "tune", "mlp-pima"]
 AXES = ["--grid", "hidden=[2],[3],[4],[5],[6]", "--grid", "epochs=1,2", "--folds", "2"]
@@ -65,6 +65,24 @@ def test_a_killed_tuning_goes_on_where_it_was(cli: Cli, tmp_path: Path) -> None:
     assert (folder / "best" / "model.zoo").is_file()
     again = cli("tune", "mlp-pima", *AXES, "-o", folder, "--resume", "--seed", "3")
     assert again.out == done.out  # nothing was left to do
+
+
+@pytest.mark.slow
+def test_a_ray_cluster_gives_the_same_results(cli: Cli, zoo_command: Zoo, tmp_path: Path) -> None:
+    """One that Ray starts on this machine, in a process that JAX does not run in yet."""
+    pytest.importorskip("ray", reason="needs the extra ray")
+    axes = ["--grid", "hidden=[4],[8]", "--grid", "epochs=1,2", "--folds", "2", "--seed", "3"]
+    spread = zoo_command("tune", "mlp-pima", *axes, "--engine", "ray", "-o", tmp_path / "ray")
+    assert spread.returncode == 0, spread.stderr
+    here = cli("tune", "mlp-pima", *axes, "-o", tmp_path / "local")
+    assert here.status == 0, here.err
+
+    def order(result: dict[str, Any]) -> str:
+        return json.dumps(result["settings"])
+
+    expected = sorted(kept(tmp_path / "local"), key=order)
+    assert sorted(kept(tmp_path / "ray"), key=order) == expected
+    assert len(expected) == 4
 
 
 def test_a_folder_of_its_own_below_runs(cli: Cli, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from zoo.training.recipe import options_at, with_settings
 from zoo.training.run import Run
 from zoo.training.train import seed_of, train_spec
 from zoo.tuning.board import RESULTS, Board, Result
-from zoo.tuning.engines import check_engine, solve
+from zoo.tuning.engines import check_engine, opened
 from zoo.tuning.space import Range, Space, Values
 from zoo.tuning.suggest import check_optuna, suggested
 from zoo.tuning.work import Work
@@ -110,7 +110,6 @@ def tune_spec(
     configurations = [] if suggestions else _configurations(space, draws, first)
     for configuration in configurations[:1000]:  # a wrong name or value is said before any work
         with_settings(spec, configuration)
-    keras()
     model = Model(spec, weights=None, base=base)
     content = parts(model.preprocessor, spec.training, data, target)
     rows = content["train"]
@@ -131,14 +130,16 @@ def tune_spec(
     work.cuts(spec)  # too few rows are said before any work
     board = Board(path, json.loads(json.dumps(identity)), metric)
     board.read()
-    if suggestions:
-        total, results = suggestions, suggested(work, space, board, suggestions, first)
-    else:
-        left = [settings for settings in configurations if board.of(settings) is None]
-        total, results = len(configurations), solve(work, work.groups(left), engine)
-    for result in results:
-        board.add(result)
-        finished(result, board, total)
+    with opened(engine) as solve:
+        keras()
+        if suggestions:
+            total, results = suggestions, suggested(work, space, board, suggestions, first)
+        else:
+            left = [settings for settings in configurations if board.of(settings) is None]
+            total, results = len(configurations), solve(work, work.groups(left))
+        for result in results:
+            board.add(result)
+            finished(result, board, total)
     ranked = board.ranked()
     if board.metric is None or isnan(ranked[0].mean(board.metric)):
         why = next((result.problem for result in ranked if result.problem), "all figures are NaN")

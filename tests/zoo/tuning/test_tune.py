@@ -153,14 +153,3 @@ def test_optuna_gives_up_what_falls_behind(tmp_path: Path) -> None:
     more = zoo.tune("mlp-pima", grid, optuna=11, resume=True, **arguments)
     assert len(more.results) == 11
     assert set(map(repr, tuning.results)) < set(map(repr, more.results))
-
-
-@pytest.mark.slow
-def test_a_ray_cluster_gives_the_same_results(tmp_path: Path) -> None:
-    pytest.importorskip("ray", reason="needs the extra ray")
-    grid = {"hidden": [[4], [8]], "epochs": [1]}
-    found = [
-        zoo.tune("mlp-pima", grid, folds=2, seed=3, engine=engine, output=tmp_path / engine)
-        for engine in ("local", "ray")
-    ]
-    assert found[0].results == found[1].results
