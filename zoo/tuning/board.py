@@ -57,6 +57,15 @@ class Result:
         return " ".join(f"{key}={written(value)}" for key, value in self.settings.items())
 
 
+def seeds_of(folder: Path) -> list[int]:
+    """Return the seeds of the tuning in a folder; none, where there is no tuning."""
+    path = folder / RESULTS
+    if not path.is_file():
+        return []
+    seeds: list[int] = json.loads(path.read_text(encoding="utf-8"))["identity"]["seeds"]
+    return seeds
+
+
 class Board:
     """All results so far.
 

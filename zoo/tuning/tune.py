@@ -22,7 +22,7 @@ from zoo.training.data import parts
 from zoo.training.recipe import options_at, with_settings
 from zoo.training.run import Run
 from zoo.training.train import seed_of, train_spec
-from zoo.tuning.board import RESULTS, Board, Result
+from zoo.tuning.board import RESULTS, Board, Result, seeds_of
 from zoo.tuning.engines import check_engine, opened
 from zoo.tuning.space import Range, Space, Values
 from zoo.tuning.suggest import check_optuna, suggested
@@ -105,6 +105,8 @@ def tune_spec(
         raise UsageError(msg)
     space = Space(grid)
     path = _folder(spec.name, output, resume=resume)
+    if seed is None:  # that of the tuning which goes on, or a random one may be another
+        seed = next(iter(seeds_of(path)), None)
     first = seed_of(spec.training) if seed is None else seed
     chosen = _seeds(spec, first, seeds)
     configurations = [] if suggestions else _configurations(space, draws, first)

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import zoo
@@ -135,6 +136,21 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
     for resume in (False, True):
         with pytest.raises(UsageError, match=r"is not an empty folder|holds no tuning"):
             zoo.tune("mlp-pima", GRID, output=tmp_path, resume=resume)
+
+
+def test_a_random_seed_is_kept_when_a_tuning_goes_on(tmp_path: Path) -> None:
+    spec = get_spec("mlp-pima")
+    assert spec.training is not None
+    spec = msgspec.structs.replace(spec, training=msgspec.structs.replace(spec.training, seeds={}))
+    arguments: dict[str, Any] = {
+        "folds": 2,
+        "output": tmp_path / "t",
+        "settings": ["batch_size=256"],
+    }
+    tuning = zoo.tune(spec, {"epochs": [1]}, **arguments)
+    again = zoo.tune(spec, {"epochs": [1]}, resume=True, **arguments)
+    assert again.results == tuning.results
+    assert again.run.seed == tuning.run.seed
 
 
 @pytest.mark.slow
