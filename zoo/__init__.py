@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from zoo.api import get_model, get_spec, list_models, load, train
+    from zoo.api import get_model, get_spec, list_models, load, train, tune
     from zoo.components import Classifier, Decoder, Preprocessor, Regressor, Sequencer
     from zoo.data.table import Table
     from zoo.errors import InputError, ZooError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from zoo.spec.model import Figure, ModelSpec, State
     from zoo.spec.training import EarlyStopping, Split, Training
     from zoo.training.run import Run
+    from zoo.tuning.tune import Tuning
     from zoo_weights import WeightsRecord
     from zoo_weights.records import FileRecord
 
@@ -48,6 +49,7 @@ __all__ = [
     "State",
     "Table",
     "Training",
+    "Tuning",
     "WeightsRecord",
     "ZooError",
     "get_model",
@@ -56,10 +58,11 @@ __all__ = [
     "list_models",
     "load",
     "train",
+    "tune",
 ]
 
 _HOME = {
-    "zoo.api": ("get_model", "get_spec", "list_models", "load", "train"),
+    "zoo.api": ("get_model", "get_spec", "list_models", "load", "train", "tune"),
     "zoo.components": ("Classifier", "Decoder", "Preprocessor", "Regressor", "Sequencer"),
     "zoo.data.table": ("Table",),
     "zoo.errors": ("InputError", "ZooError"),
@@ -72,6 +75,7 @@ _HOME = {
     "zoo.spec.model": ("Figure", "ModelSpec", "State"),
     "zoo.spec.training": ("EarlyStopping", "Split", "Training"),
     "zoo.training.run": ("Run",),
+    "zoo.tuning.tune": ("Tuning",),
     "zoo_weights.records": ("FileRecord", "WeightsRecord"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

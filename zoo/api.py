@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,8 @@ from zoo.spec.model import ModelSpec
 if TYPE_CHECKING:
     from zoo.model import Model
     from zoo.training.run import Run
+    from zoo.tuning.space import Range, Values
+    from zoo.tuning.tune import Tuning
 
 
 def list_models(
@@ -173,6 +175,87 @@ def train(
         weights=weights,
         settings=assignments,
         fold_count=folds,
+        resume=resume,
+        output=None if output is None else Path(output),
+        base=base,
+    )
+
+
+def tune(
+    model: str | PathLike[str] | ModelSpec,
+    grid: Mapping[str, Values | Range],
+    data: Any = None,
+    *,
+    target: str | None = None,
+    folds: int = 3,
+    random: int | None = None,
+    optuna: int | None = None,
+    metric: str | None = None,
+    seed: int | None = None,
+    seeds: int = 1,
+    settings: Sequence[str] = (),
+    engine: str = "local",
+    resume: bool = False,
+    output: str | PathLike[str] | None = None,
+) -> Tuning:
+    """Train a model with many settings, and once more with those that do best on held-out rows.
+
+    On JAX, configurations whose networks have the same shape are trained together in one compiled
+    program, with all their folds and seeds; those that differ in their epochs alone are one
+    training, read off on the way.
+
+    Parameters
+    ----------
+    model
+        Name of a model, path of a ``SPEC.toml``, or a spec.
+    grid
+        Values to try of each setting, by dotted path or its last part: a list, or a text as
+        ``--grid`` takes it (``"0.0001..0.1:log"`` is a range to draw from).
+    data, target
+        As for `train`.
+    folds
+        Into how many consecutive parts the rows are cut, at least 2; of classes, each in its share.
+    random
+        Try so many combinations, drawn at random, instead of all.
+    optuna
+        Try so many combinations that Optuna suggests; those that fall behind are given up early.
+    metric
+        What is compared, by Keras's name; the recipe's first metric if not given.
+    seed
+        Seed of all trainings and draws; the spec's first one for the backend, or a random one, if
+        not given.
+    seeds
+        With how many seeds each configuration is trained.
+    settings
+        ``KEY=VALUE`` strings for all configurations, as ``--set`` takes them.
+    engine
+        ``"local"``, or ``"ray"`` to spread the work over a Ray cluster.
+    resume
+        Go on with the tuning in `output` (without it, the last one).
+    output
+        The tuning's folder; ``runs/MODEL/tune-TIME`` under the current folder if not given.
+
+    Returns
+    -------
+    Tuning
+        With ``results``, the best first, and ``run``, the best one trained on all training rows.
+    """
+    from zoo.tuning.tune import tune_spec
+
+    spec, base = (model, None) if isinstance(model, ModelSpec) else spec_and_base(model)
+    return tune_spec(
+        spec,
+        grid,
+        data,
+        target=target,
+        folds=folds,
+        draws=random,
+        suggestions=optuna,
+        metric=metric,
+        seed=seed,
+        seeds=seeds,
+        settings=settings,
+        engine=engine,
         resume=resume,
         output=None if output is None else Path(output),
         base=base,

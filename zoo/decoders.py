@@ -52,7 +52,7 @@ class Classes(Classifier):
     def fit(self, labels: Sequence[Any]) -> None:
         """Learn the classes, in sorted order (numbers as numbers), unless the spec names them."""
         if self.labels is None:
-            found = sorted({_cell(label) for label in labels}, key=_order)
+            found = sorted({as_cell(label) for label in labels}, key=_order)
             self.labels = [label for label in found if label]
 
     def encode(self, labels: Sequence[Any]) -> tuple[NDArray[Any], list[InputError | None]]:
@@ -62,11 +62,11 @@ class Classes(Classifier):
         names = self.labels or []
         known = {label: index for index, label in enumerate(names)}
         known.update({value: index for index, value in enumerate(self.values or ())})
-        found = [known.get(cell) for cell in map(_cell, labels)]
+        found = [known.get(cell) for cell in map(as_cell, labels)]
         errors: list[InputError | None] = [None] * len(found)
         shown = ", ".join(self.values or names[:20])
         for row in [row for row, index in enumerate(found) if index is None]:
-            text = f"unknown class {_cell(labels[row])!r}, expected one of {shown}"
+            text = f"unknown class {as_cell(labels[row])!r}, expected one of {shown}"
             errors[row] = InputError(text, kind="unknown-class")
         return np.array([index for index in found if index is not None], np.int32), errors
 
@@ -162,7 +162,7 @@ class Value(Regressor):
         usable = np.isfinite(numbers)
         errors: list[InputError | None] = [None] * len(numbers)
         for row in np.flatnonzero(~usable).tolist():
-            text = f"the target is {_cell(labels[row])!r}, expected a number"
+            text = f"the target is {as_cell(labels[row])!r}, expected a number"
             errors[row] = InputError(text, kind="not-a-number")
         shift, stretch = self._fitted()
         scaled = (numbers[usable] - shift) / stretch
@@ -206,7 +206,7 @@ class Value(Regressor):
         return [row.tolist() for row in outputs]
 
 
-def _cell(label: Any) -> str:
+def as_cell(label: Any) -> str:
     """Return a label as a CSV cell would hold it: 1 and 1.0 and "1" are the same class."""
     if isinstance(label, str):
         return label.strip()

@@ -21,6 +21,7 @@ COMMANDS = {
     "predict": "Predict rows of a table, or pictures.",
     "generate": "Continue a sequence.",
     "train": "Train a model by its recipe.",
+    "tune": "Train with many settings and keep the best.",
     "evaluate": "Measure a trained model on labelled data.",
     "reproduce": "Train anew and compare with the published figures.",
     "runs": "List, show, compare and remove trainings.",

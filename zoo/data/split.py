@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from zoo.errors import TrainingError
 from zoo.spec.training import Split
@@ -78,3 +80,34 @@ def folds(rows: int, count: int) -> list[tuple[Rows, Rows]]:
     order = np.arange(rows)
     parts = [slice(start, start + size) for start in range(0, size * count, size)]
     return [(np.delete(order, part), order[part]) for part in parts]
+
+
+def stratified_folds(labels: Sequence[Any], count: int) -> list[tuple[Rows, Rows]]:
+    """Return the rows to train on and those held out of each fold, every class in its share.
+
+    The first rows of each class are held out of the first fold, and so on; classes take turns in
+    which fold gets a row more. These are the folds of scikit-learn's ``StratifiedKFold`` without
+    shuffling, with which many published figures were measured.
+
+    Raises
+    ------
+    TrainingError
+        If no class has as many rows as there are folds.
+    """
+    import numpy as np
+
+    places: dict[Any, list[int]] = {}
+    for row, label in enumerate(labels):
+        places.setdefault(label, []).append(row)
+    if max(map(len, places.values()), default=0) < count:
+        msg = f"{count} folds need a class of at least {count} rows, there are {len(labels)} rows"
+        raise TrainingError(msg)
+    # Dealt out class by class, the rows make folds of equal size, whatever the classes' sizes.
+    dealt = [label for label, rows in places.items() for _ in rows]
+    shares = [Counter(dealt[fold::count]) for fold in range(count)]
+    fold_of = np.empty(len(labels), np.int64)
+    for label, rows in places.items():
+        fold_of[rows] = np.repeat(np.arange(count), [share[label] for share in shares])
+    return [
+        (np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)) for fold in range(count)
+    ]

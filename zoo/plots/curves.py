@@ -26,11 +26,19 @@ SPREAD = 5
 """From this ratio of the largest to the smallest loss on, its axis is logarithmic."""
 
 
-def draw_later(run: Path) -> None:
-    """Begin to draw ``curves.png`` of a run folder; does nothing where matplotlib is missing."""
+def draw_later(folder: Path, module: str = __name__) -> None:
+    """Begin to draw the picture of a folder; does nothing where matplotlib is missing.
+
+    Parameters
+    ----------
+    folder
+        A run folder, or another one that `module` knows to draw.
+    module
+        What draws, when it is run with the folder as its argument.
+    """
     if importlib.util.find_spec("matplotlib") is None:
         return
-    command = [sys.executable, "-m", __name__, str(run.absolute())]
+    command = [sys.executable, "-m", module, str(folder.absolute())]
     quiet: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
     quiet |= {"stderr": subprocess.DEVNULL, "start_new_session": True, "check": False}
     # The thread waits for the drawing process, so that it leaves no zombie in a long-lived

@@ -44,9 +44,15 @@ def override(spec: ModelSpec, assignments: Sequence[str], options_of: OptionsOf)
         if not equals or not key.strip():
             msg = f"--set takes KEY=VALUE, for instance epochs=50; received {assignment!r}"
             raise UsageError(msg)
-        path = _resolve(key.strip(), spec, options_of)
-        spec = _assign(spec, path, _parse(text.strip()), assignment)
+        path = _resolve(key.strip(), spec, options_of, "--set ")
+        spec = _assign(spec, path, parsed(text.strip()), f"--set {assignment}")
     return spec
+
+
+def assign(spec: ModelSpec, key: str, value: Any, options_of: OptionsOf) -> ModelSpec:
+    """Return the spec with one field replaced by a Python value; see `override`."""
+    path = _resolve(key, spec, options_of, "")
+    return _assign(spec, path, value, f"{key}={value!r}")
 
 
 def _component_at(spec: ModelSpec, path: str) -> Component | None:
@@ -56,7 +62,7 @@ def _component_at(spec: ModelSpec, path: str) -> Component | None:
     return value if isinstance(value, Component) else None
 
 
-def _resolve(key: str, spec: ModelSpec, options_of: OptionsOf) -> str:
+def _resolve(key: str, spec: ModelSpec, options_of: OptionsOf, option: str) -> str:
     paths = [name for name in ModelSpec.__struct_fields__ if name not in ("weights", "figures")]
     paths += [f"training.{name}" for name in Training.__struct_fields__]
     paths += [f"training.early_stopping.{name}" for name in EarlyStopping.__struct_fields__]
@@ -74,14 +80,15 @@ def _resolve(key: str, spec: ModelSpec, options_of: OptionsOf) -> str:
     if len(matches) == 1:
         return matches[0]
     if matches:
-        msg = f"--set {key}: several fields end so; say {' or '.join(matches)}"
+        msg = f"{option}{key}: several fields end so; say {' or '.join(matches)}"
         raise UsageError(msg)
     leaves = [path.rpartition(".")[2] for path in paths]
-    msg = f"--set {key}: {spec.name!r} has no such field.{did_you_mean(key, [*paths, *leaves])}"
+    msg = f"{option}{key}: {spec.name!r} has no such field.{did_you_mean(key, [*paths, *leaves])}"
     raise UsageError(msg)
 
 
-def _parse(text: str) -> Any:
+def parsed(text: str) -> Any:
+    """Return the TOML value that a text is, or the text itself."""
     import tomllib
 
     try:
@@ -90,9 +97,9 @@ def _parse(text: str) -> Any:
         return text
 
 
-def _assign(spec: ModelSpec, path: str, value: Any, assignment: str) -> ModelSpec:
+def _assign(spec: ModelSpec, path: str, value: Any, said: str) -> ModelSpec:
     if path.startswith("training.") and spec.training is None:
-        msg = f"--set {assignment}: {spec.name!r} has no training recipe"
+        msg = f"{said}: {spec.name!r} has no training recipe"
         raise UsageError(msg)
     data = spec_to(spec)
     if path.startswith("architecture"):
@@ -102,7 +109,7 @@ def _assign(spec: ModelSpec, path: str, value: Any, assignment: str) -> ModelSpe
         changed = copy.deepcopy(data)
         _put(changed, path.split("."), candidate)
         try:
-            return spec_from(changed, where=f"--set {assignment}")
+            return spec_from(changed, where=said)
         except SpecError as error:
             failure = failure or error
     assert failure is not None
@@ -112,7 +119,7 @@ def _assign(spec: ModelSpec, path: str, value: Any, assignment: str) -> ModelSpe
 def _readings(value: Any, current: Any) -> list[Any]:
     """Return how a value may be meant, likeliest first: as it is, or as a list by its commas."""
     if isinstance(value, str) and "," in value:
-        split = [_parse(part.strip()) for part in value.split(",")]
+        split = [parsed(part.strip()) for part in value.split(",")]
         return [split] if isinstance(current, list | tuple) else [value, split]
     if isinstance(current, list | tuple) and not isinstance(value, list | Mapping):
         return [[value], value]

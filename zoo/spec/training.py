@@ -12,6 +12,11 @@ from zoo.spec.component import Component
 from zoo.spec.fields import Fraction, Positive, Record, Seed, name_components
 
 
+def rises(metric: str) -> bool:
+    """Whether higher is better, of a figure with Keras's name; lower is for losses and errors."""
+    return "acc" in metric or "auc" in metric
+
+
 class Split(Record, frozen=True, kw_only=True):
     """Which rows are held out.
 
@@ -60,8 +65,7 @@ class EarlyStopping(Record, frozen=True, kw_only=True):
             return False
         if best is None:
             return True
-        higher = "acc" in self.monitor or "auc" in self.monitor
-        return (value - best if higher else best - value) > self.min_delta
+        return (value - best if rises(self.monitor) else best - value) > self.min_delta
 
 
 class Training(Record, frozen=True, kw_only=True):

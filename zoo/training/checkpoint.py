@@ -49,15 +49,15 @@ class Checkpoint:
     Parameters
     ----------
     folder
-        The run folder.
+        The run folder; without one nothing is written, and only the best weights are kept.
     network
         The compiled network.
     identity
         What has to be the same when training goes on: spec, seed, backend, rows.
     """
 
-    def __init__(self, folder: Path, network: Any, identity: dict[str, Any]) -> None:
-        self.path = folder / CHECKPOINT
+    def __init__(self, folder: Path | None, network: Any, identity: dict[str, Any]) -> None:
+        self.path = folder / CHECKPOINT if folder else None
         self.network = network
         self.identity = identity
         self.best: list[Any] = []
@@ -70,7 +70,7 @@ class Checkpoint:
 
         numpy = keras().ops.convert_to_numpy
         begin = time.monotonic()
-        if not now and begin - self._last < max(LEAST, self._cost / SHARE):
+        if self.path is None or (not now and begin - self._last < max(LEAST, self._cost / SHARE)):
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         headers = {
@@ -92,7 +92,7 @@ class Checkpoint:
         """
         from zoo_weights import read_headers, read_weights
 
-        if not self.path.is_file():
+        if self.path is None or not self.path.is_file():
             return Progress()
         headers = read_headers(self.path)
         identity = json.loads(headers["identity"])
@@ -129,7 +129,8 @@ class Checkpoint:
 
     def remove(self) -> None:
         """Remove the checkpoint of a training that is over."""
-        self.path.unlink(missing_ok=True)
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
 
     def _variables(self) -> list[Any]:
         # `variables` holds what `weights` does not: the state of dropout's random numbers.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ from zoo.runtime.carry import states_of
 from zoo.runtime.network import build, copy_weights, freeze
 from zoo.runtime.seeding import seeded
 from zoo.spec.toml import spec_to
+from zoo.spec.training import Training
 from zoo.training.callbacks import Bar, Interruption, Stopping, epoch_callback
 from zoo.training.checkpoint import Checkpoint
 from zoo.training.data import tensors
@@ -33,6 +36,8 @@ from zoo.training.run import Run
 from zoo.training.streamed import Streamed
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from zoo.model import Model
 
 
@@ -51,11 +56,19 @@ class InMemory:
         The parts of the data.
     seed
         Seed of the order of the rows.
+    weights
+        How much each training row counts, float of shape (rows,); all the same, if not given.
     """
 
     failure: Exception | None = None
 
-    def __init__(self, model: Model, parts: dict[str, Labelled], seed: int) -> None:
+    def __init__(
+        self,
+        model: Model,
+        parts: dict[str, Labelled],
+        seed: int,
+        weights: NDArray[Any] | None = None,
+    ) -> None:
         assert model.spec.training is not None
         self.training = model.spec.training
         model.preprocessor.fit(parts["train"].inputs)
@@ -68,10 +81,19 @@ class InMemory:
             check_carry(self.training, len(targets))
             self.arrays[part] = inputs, targets_for(self.training, targets, model.decoder.units)
         inputs, targets = self.arrays["train"]
-        weights = row_weights(model, self.training, targets)
+        weights = _product(weights, row_weights(model, self.training, targets), len(targets))
         batch = (inputs, targets) if weights is None else (inputs, targets, weights)
         self.feed = Feed(batch, self.training.batch_size, seed, self.training.shuffle)
         self.rows = len(targets)
+
+    def with_recipe(self, training: Training, seed: int) -> InMemory:
+        """Return the same rows for a recipe that sees them alike: other epochs, batches, order."""
+        other = copy.copy(self)
+        other.training = training
+        other.feed = dataclasses.replace(
+            self.feed, batch_size=training.batch_size, shuffle=training.shuffle, seed=seed
+        )
+        return other
 
     def fit_arguments(self, network: Any, epoch: int) -> dict[str, Any]:
         """Return what ``fit`` takes for the data, from the epoch of that number on."""
@@ -95,10 +117,24 @@ class InMemory:
         return self.arrays["train"]
 
 
-def fit(run: Run, model: Model, data: InMemory | Streamed) -> None:
+def _product(
+    given: NDArray[Any] | None, declared: NDArray[Any] | None, rows: int
+) -> NDArray[Any] | None:
+    """Return how much each row counts by both, as float32; None where neither says anything."""
+    if given is None:
+        return declared
+    if len(given) != rows:
+        msg = f"{len(given)} rows have weights and {rows} can be used; leave the bad ones out first"
+        raise TrainingError(msg)
+    product: NDArray[Any] = (given if declared is None else given * declared).astype("float32")
+    return product
+
+
+def fit(run: Run, model: Model, data: InMemory | Streamed, *, keep: bool = True) -> None:
     """Train a model whose preprocessing is fitted, and write its run folder.
 
-    Where the folder holds a checkpoint of the same training, it goes on from there.
+    Where the folder holds a checkpoint of the same training, it goes on from there. Without `keep`
+    nothing is written: neither checkpoints nor the run.
     """
     training = data.training
     _declare_state(run, model)  # it builds a network, which must not move the seed's draws
@@ -116,7 +152,7 @@ def fit(run: Run, model: Model, data: InMemory | Streamed) -> None:
             "backend": chosen_backend(),
             "rows": data.rows,
         }
-        checkpoint = Checkpoint(run.path, network, identity)
+        checkpoint = Checkpoint(run.path if keep else None, network, identity)
         progress = checkpoint.restore()
         run.history = progress.history
         rule = training.early_stopping
@@ -151,11 +187,16 @@ def fit(run: Run, model: Model, data: InMemory | Streamed) -> None:
         if training.carry_state:
             copy_weights(network, model.keras)
     run.notes += _worries(run, model, *data.sample()[:2])
-    state = {"input": model.preprocessor.state(), "output": model.decoder.state()}
-    run.save(model.keras, state)
+    if keep:
+        run.save(model.keras, fitted_state(model))
     if not interruption.asked:
         checkpoint.remove()
     registry().notify("training_finished", run=run)
+
+
+def fitted_state(model: Model) -> dict[str, Any]:
+    """Return what preprocessor and decoder learnt, as a bundle holds it."""
+    return {"input": model.preprocessor.state(), "output": model.decoder.state()}
 
 
 def _declare_state(run: Run, model: Model) -> None:

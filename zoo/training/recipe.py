@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from zoo.construct import construct, options_of
@@ -11,6 +12,7 @@ from zoo.runtime.backend import keras
 from zoo.runtime.carry import carrying, with_states
 from zoo.spec.component import Component
 from zoo.spec.model import ModelSpec
+from zoo.spec.override import assign
 from zoo.spec.training import Training
 from zoo.tensors import count, each
 from zoo.training.data import parts, tensors
@@ -92,11 +94,11 @@ def keras_class(module: str, component: Component, what: str) -> type[Any]:
     """
     home = getattr(keras(), module)
     classes = {
-        _plain(name): value
+        plain_name(name): value
         for name, value in vars(home).items()
         if isinstance(value, type) and not name.startswith("_")
     }
-    name = _plain(component.uses)
+    name = plain_name(component.uses)
     found = classes.get(_SHORT.get(name, name))
     if found is None:
         hint = did_you_mean(name, classes)
@@ -110,7 +112,8 @@ def keras_part(module: str, component: Component, what: str) -> Any:
     return construct(keras_class(module, component, what), component, what=what)
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """Return a Keras name as it is compared: ``"Adam"`` and ``"adam"`` are the same."""
     return name.replace("_", "").replace("-", "").lower()
 
 
@@ -131,9 +134,20 @@ def options_at(spec: ModelSpec) -> Any:
     return options
 
 
+def with_settings(spec: ModelSpec, settings: Mapping[str, Any]) -> ModelSpec:
+    """Return the spec with fields replaced by Python values, by dotted path or its last part.
+
+    The order does not matter: parts are set before their options.
+    """
+    parts = ("architecture", "input", "output", "optimizer", "loss")
+    for key in sorted(settings, key=lambda key: key.rpartition(".")[2] not in parts):
+        spec = assign(spec, key, settings[key], options_at(spec))
+    return spec
+
+
 def targets_for(training: Training, targets: NDArray[Any], units: int | None) -> NDArray[Any]:
     """Return targets as the loss wants them: one-hot for ``categorical_crossentropy``."""
-    if _plain(training.loss.uses) == "categoricalcrossentropy" and targets.ndim == 1:
+    if plain_name(training.loss.uses) == "categoricalcrossentropy" and targets.ndim == 1:
         import numpy as np
 
         one_hot: NDArray[np.float32] = np.eye(units or int(targets.max()) + 1, dtype=np.float32)

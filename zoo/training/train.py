@@ -60,14 +60,14 @@ def train_spec(
     if spec.training is None:
         msg = f"{spec.name} has no training recipe"
         raise UsageError(msg)
-    spec, start = _start(spec, weights)
+    spec, start = starting(spec, weights)
     training = cast("Training", spec.training)
     path = run_folder(spec.name, output, resume=resume)
     if resume and (path / "model.zoo").is_file() and not (path / CHECKPOINT).is_file():
         return Run.read(path)
     keras()
     if seed is None:
-        seed = _seed(training, path)
+        seed = seed_of(training, path)
 
     trainer = _Trainer(spec, start, base, seed)
     model = trainer.model()
@@ -154,7 +154,7 @@ class _Trainer:
         return figures
 
 
-def _start(
+def starting(
     spec: ModelSpec, weights: str | PathLike[str] | None
 ) -> tuple[ModelSpec, str | PathLike[str] | None]:
     """Return the spec with the start it will use written down, and the weights to start from."""
@@ -166,9 +166,9 @@ def _start(
     return spec, None if name == "none" else weights
 
 
-def _seed(training: Training, path: Path) -> int:
+def seed_of(training: Training, path: Path | None = None) -> int:
     """Return the seed of the training that is resumed, the recipe's first one, or a random one."""
-    if (path / CHECKPOINT).is_file():
+    if path is not None and (path / CHECKPOINT).is_file():
         return int(identity_of(path / CHECKPOINT)["seed"])
     seeds = training.seeds.get(chosen_backend())
     return seeds[0] if seeds else secrets.randbelow(2**31)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
 from zoo import Split
-from zoo.data.split import divide, folds
+from zoo.data.split import divide, folds, stratified_folds
 from zoo.errors import TrainingError
 
 
@@ -56,3 +58,22 @@ def test_pictures_keep_their_shape_when_rows_are_taken() -> None:
     assert some.inputs.shape == (2, 4, 4)
     assert some.labels.tolist() == [3, 1]
     np.testing.assert_array_equal(some.inputs[0], pictures[3])
+
+
+def test_stratified_folds_are_those_of_scikit_learn() -> None:
+    """Published grids were measured on these rows."""
+    model_selection = pytest.importorskip("sklearn.model_selection")
+    draw = np.random.default_rng(0)
+    for _ in range(50):
+        rows, count, classes = draw.integers(20, 200), int(draw.integers(2, 8)), draw.integers(1, 4)
+        labels = [*draw.integers(0, classes, rows), *[0] * count]
+        with warnings.catch_warnings():  # that some class has few rows
+            warnings.simplefilter("ignore")
+            expected = list(model_selection.StratifiedKFold(count).split(labels, labels))
+        for pair, other in zip(stratified_folds(labels, count), expected, strict=True):
+            assert [part.tolist() for part in pair] == [part.tolist() for part in other]
+
+
+def test_stratified_folds_need_rows() -> None:
+    with pytest.raises(TrainingError, match="3 folds need a class of at least 3 rows"):
+        stratified_folds(["a", "b", "a"], 3)

@@ -1,0 +1,27 @@
+"""Ten folds of mlp-pima in `cross_val_score`: zoo's estimator beside Keras's own on TensorFlow."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from measure import machine, run
+
+PEER = Path(__file__).parent / "peers" / "sklearn_classifier.py"
+OURS = Path(__file__).parent / "cross_validated.py"
+
+
+def main() -> None:
+    """Print the ratio of whole processes, each run once; the peer takes minutes."""
+    epochs = sys.argv[1] if len(sys.argv) > 1 else "150"
+    run([sys.executable, str(OURS), "1"], {"KERAS_BACKEND": "jax"})  # as in daily use: files warm
+    ours = run([sys.executable, str(OURS), epochs], {"KERAS_BACKEND": "jax"}).seconds
+    peer = run(
+        [sys.executable, str(PEER), "folds", epochs], {"KERAS_BACKEND": "tensorflow"}
+    ).seconds
+    print(machine())
+    print(f"ZooClassifier, 10 folds of {epochs} epochs: {ours / peer:.3f} x keras.wrappers")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""The picture of a tuning: every combination of a grid, or a line for each configuration."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("matplotlib", reason="needs the extra plot")
+
+from zoo.plots.tuning import draw
+
+
+def write(folder: Path, grid: dict[str, Any], values: list[tuple[dict[str, Any], float]]) -> Path:
+    record = {
+        "identity": {"spec": {"name": "mlp-x"}, "grid": grid, "folds": 3, "search": "all"},
+        "metric": "accuracy",
+        "results": [
+            {"settings": settings, "figures": {"accuracy": [value]}, "epochs": None}
+            for settings, value in values
+        ],
+    }
+    (folder / "tune.json").write_text(json.dumps(record))
+    return folder
+
+
+def test_a_grid_is_a_heat_map(tmp_path: Path, texts: Callable[[Path], list[str]]) -> None:
+    grid = {"optimizer": ["sgd", "adam"], "hidden": [[16], [32, 16]]}
+    cells = [
+        ({"optimizer": optimizer, "hidden": hidden}, 0.5 + 0.1 * i + 0.01 * j)
+        for i, optimizer in enumerate(grid["optimizer"])
+        for j, hidden in enumerate(grid["hidden"])
+    ]
+    shown = texts(draw(write(tmp_path, grid, cells), tmp_path / "x.svg"))
+    assert {"0.500", "0.510", "0.600", "0.610", "sgd", "adam", "16", "32-16"} <= set(shown)
+    assert "mlp-x: mean accuracy of 3 folds" in shown
+    assert {"optimizer", "hidden", "accuracy"} <= set(shown)
+
+
+@pytest.mark.parametrize("grid", [{"epochs": [1, 2, 3]}, {"epochs": [1, 2], "units": [3]}])
+def test_small_grids_are_drawn(
+    tmp_path: Path, grid: dict[str, Any], size: Callable[[Path], tuple[int, int]]
+) -> None:
+    cells = [({"epochs": epochs, **({"units": 3} if "units" in grid else {})}, 0.5)
+             for epochs in grid["epochs"]]  # fmt: skip
+    assert size(draw(write(tmp_path, grid, cells)))[0] > 300
+
+
+def test_draws_are_lines(tmp_path: Path, texts: Callable[[Path], list[str]]) -> None:
+    grid = {"rate": "0.0001..0.1:log", "optimizer": ["sgd", "adam"]}
+    lines = [({"rate": 0.0001 * 2**i, "optimizer": "sgd" if i % 2 else "adam"}, 0.5 + i / 100)
+             for i in range(9)]  # fmt: skip
+    shown = texts(draw(write(tmp_path, grid, lines), tmp_path / "x.svg"))
+    assert {"rate", "optimizer", "accuracy", "sgd", "adam", "0.0001", "0.0256"} <= set(shown)

@@ -1,0 +1,191 @@
+"""What each setting of a tuning reaches: a heat map of a grid, or a line for each configuration."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from zoo.plots import curves
+from zoo.plots.style import GREY, ORANGE, check_picture, figure, save, shortened
+from zoo.spec.training import rises
+
+PICTURE = "leaderboard.png"
+LARGEST = 40
+"""Rows or columns of a heat map, at most."""
+
+
+def draw_later(folder: Path) -> None:
+    """Begin to draw ``leaderboard.png`` of a tuning's folder."""
+    curves.draw_later(folder, __name__)
+
+
+def draw(folder: Path, path: Path | None = None) -> Path:
+    """Draw the results of a tuning's folder and return the path of the picture.
+
+    A grid whose combinations all have a result is a heat map: the first settings downwards, the
+    others across, the best combination framed. Other results are lines over parallel axes.
+
+    Parameters
+    ----------
+    folder
+        The tuning's folder, with its ``tune.json``.
+    path
+        The picture, ``.png`` or ``.svg``; ``leaderboard.png`` in the folder if not given.
+    """
+    kept = json.loads((folder / "tune.json").read_text(encoding="utf-8"))
+    path = path or folder / PICTURE
+    check_picture(path)
+    metric = kept["metric"]
+    results = [
+        (result["settings"], statistics.fmean(result["figures"][metric]))
+        for result in kept["results"]
+        if metric in result["figures"] and result["epochs"] is None
+    ]
+    results = [(settings, value) for settings, value in results if math.isfinite(value)]
+    title = (
+        f"{kept['identity']['spec']['name']}: mean {metric} of {kept['identity']['folds']} folds"
+    )
+    axes = kept["identity"]["grid"]
+    listed = all(isinstance(values, list) for values in axes.values())
+    if listed and kept["identity"]["search"] == "all":
+        keys = list(axes)
+        half = (len(keys) + 1) // 2 if len(keys) > 1 else 0
+        down, across = _combinations(axes, keys[:half]), _combinations(axes, keys[half:])
+        if max(len(down), len(across)) <= LARGEST:
+            return _heat_map(results, down, across, title, metric, path)
+    return _parallel(results, list(axes), title, metric, path)
+
+
+def _combinations(axes: dict[str, list[Any]], keys: Sequence[str]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [{}]
+    for key in keys:
+        found = [{**settings, key: value} for settings in found for value in axes[key]]
+    return found
+
+
+def _heat_map(
+    results: Sequence[tuple[dict[str, Any], float]],
+    down: Sequence[dict[str, Any]],
+    across: Sequence[dict[str, Any]],
+    title: str,
+    metric: str,
+    path: Path,
+) -> Path:
+    import numpy as np
+
+    values = np.full((len(down), len(across)), np.nan)
+    for settings, value in results:
+        row = next(i for i, own in enumerate(down) if own.items() <= settings.items())
+        column = next(i for i, own in enumerate(across) if own.items() <= settings.items())
+        values[row, column] = value
+    rows = [", ".join(_texts(own)) for own in down]
+    columns = ["\n".join(_texts(own)) for own in across]
+    longest = max(map(len, rows), default=0) * 0.075
+    high = max((text.count("\n") + 1 for text in columns), default=1) * 0.17
+    size = (0.58 * len(across) + longest + 2.0, 0.32 * len(down) + high + 1.4)
+    with figure(1, title, size=(max(size[0], 4.5), size[1])) as (picture, [panel]):
+        better = "viridis" if rises(metric) else "viridis_r"
+        shown = panel.imshow(values, cmap=better, aspect="auto")
+        panel.grid(False)
+        panel.spines[:].set_visible(False)
+        panel.tick_params(length=0)
+        panel.set_xticks(range(len(columns)), columns, fontsize=8)
+        panel.set_yticks(range(len(rows)), rows, fontsize=8)
+        names = [" and ".join(own[0]) for own in (across, down)]
+        panel.set(xlabel=names[0], ylabel=names[1])
+        bar = picture.colorbar(shown, ax=panel, fraction=0.04, pad=0.02)
+        bar.outline.set_visible(False)
+        bar.set_label(metric)
+        low, high = np.nanmin(values), np.nanmax(values)
+        middle = (low + high) / 2
+        for (row, column), value in np.ndenumerate(values):
+            if np.isfinite(value):
+                dark = (value < middle) == rises(metric)
+                style = {"ha": "center", "va": "center", "fontsize": 8}
+                text = f"{value:.3f}" if abs(value) < 10 else f"{value:.4g}"
+                panel.text(column, row, text, color="white" if dark else "black", **style)
+        best = np.nanargmax(values if rises(metric) else -values)
+        row, column = divmod(int(best), len(across))
+        from matplotlib.patches import Rectangle
+
+        corner = (column - 0.5, row - 0.5)
+        panel.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=ORANGE, linewidth=2.5))
+        return save(picture, path)
+
+
+def _texts(settings: dict[str, Any]) -> list[str]:
+    """Return the values of a row or column."""
+    return [shortened(_text(value), 20) for value in settings.values()]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return "-".join(map(_text, value))
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _parallel(
+    results: Sequence[tuple[dict[str, Any], float]],
+    keys: Sequence[str],
+    title: str,
+    metric: str,
+    path: Path,
+) -> Path:
+    from matplotlib import colormaps
+
+    scales = [_scale([settings[key] for settings, _ in results]) for key in keys]
+    scales.append(_scale([value for _, value in results]))
+    order = sorted(results, key=lambda result: result[1], reverse=not rises(metric))
+    with figure(1, title, size=(1.6 * len(scales) + 1.5, 4.2)) as (picture, [panel]):
+        colours = colormaps["viridis"]
+        for place, (settings, value) in enumerate(order, 1):  # the best lies above the others
+            heights = [
+                scale[0][_text_key(settings[key])] for key, scale in zip(keys, scales, strict=False)
+            ]
+            heights.append(scales[-1][0][_text_key(value)])
+            best = place == len(order)
+            share = heights[-1] if rises(metric) else 1 - heights[-1]
+            style = {"color": ORANGE, "linewidth": 2.5} if best else {"color": colours(share)}
+            panel.plot(range(len(heights)), heights, alpha=1 if best else 0.6, **style)
+        for place, (_, ticks) in enumerate(scales):
+            panel.axvline(place, color=GREY, linewidth=1)
+            for height, text in ticks:
+                box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1}
+                panel.text(place + 0.03, height, text, fontsize=8, va="center", bbox=box)
+        panel.grid(False)
+        panel.spines[:].set_visible(False)
+        panel.set_xticks(range(len(scales)), [*(shortened(key, 18) for key in keys), metric])
+        panel.set(yticks=[], xlim=(-0.1, len(scales) - 0.6))
+        panel.tick_params(length=0)
+        return save(picture, path)
+
+
+def _text_key(value: Any) -> str:
+    return json.dumps(value)
+
+
+def _scale(values: Sequence[Any]) -> tuple[dict[str, float], list[tuple[float, str]]]:
+    """Return the height of each value, 0 to 1, and the ticks of its axis."""
+    distinct = {_text_key(value): value for value in values}
+    numbers = [value for value in distinct.values() if isinstance(value, int | float)]
+    if len(numbers) < len(distinct) or any(isinstance(value, bool) for value in numbers):
+        places = {key: i / max(1, len(distinct) - 1) for i, key in enumerate(distinct)}
+        return places, [(places[key], _text(value)) for key, value in distinct.items()]
+    low, high = min(numbers), max(numbers)
+    spread = low > 0 and high / low >= 50
+    of = math.log if spread else float
+    width = (of(high) - of(low)) or 1.0
+    heights = {key: (of(value) - of(low)) / width for key, value in distinct.items()}
+    if len(distinct) <= 6:
+        return heights, [(heights[key], _text(value)) for key, value in distinct.items()]
+    middle = math.exp((of(low) + of(high)) / 2) if spread else (low + high) / 2
+    return heights, [(0.0, _text(low)), (0.5, _text(float(middle))), (1.0, _text(high))]
+
+
+if __name__ == "__main__":
+    draw(Path(sys.argv[1]))

@@ -1,0 +1,409 @@
+"""scikit-learn estimators of zoo's models: ``ZooClassifier("mlp-pima", epochs=150)``.
+
+They are cloned, searched, pickled and put into pipelines like scikit-learn's own. Needs the extra
+``sklearn``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import get_tags
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    _check_y,
+    check_consistent_length,
+    check_is_fitted,
+    validate_data,
+)
+
+from zoo.api import spec_and_base
+from zoo.components import Classifier, Regressor
+from zoo.construct import construct
+from zoo.data.labelled import Labelled
+from zoo.data.split import divide
+from zoo.data.table import Table, take
+from zoo.decoders import as_cell
+from zoo.errors import InputError, TrainingError, UsageError, ZooError
+from zoo.model import Model
+from zoo.registry.registry import registry
+from zoo.runtime.backend import chosen_backend, devices, keras
+from zoo.runtime.network import values
+from zoo.spec.model import ModelSpec
+from zoo.spec.toml import spec_to
+from zoo.training.adapt import declared_columns, follow_classes, follow_columns
+from zoo.training.fit import InMemory, fit, fitted_state
+from zoo.training.recipe import with_settings
+from zoo.training.run import Run, environment
+from zoo.training.train import seed_of, starting
+from zoo_weights import write_bundle
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from numpy.typing import NDArray
+
+BATCH = 1024
+"""Rows computed at once."""
+
+
+class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """What both estimators share.
+
+    Its parameters are, as everywhere in scikit-learn, the attributes without a final underscore:
+    the constructor's arguments, and every setting of the spec that was given.
+    """
+
+    def __init__(
+        self,
+        model: str | ModelSpec,
+        *,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        seed: int | None = None,
+        runs: str | None = None,
+        **settings: Any,
+    ) -> None:
+        self.model = model
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.seed = seed
+        self.runs = runs
+        self.set_params(**settings)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters: the constructor's, and the settings that were given."""
+        return {name: value for name, value in vars(self).items() if _is_parameter(name)}
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; a name that is not the constructor's is a setting of the spec.
+
+        Whether the spec has such a field shows when the estimator is fitted: another model may be
+        set until then.
+        """
+        for name, value in params.items():
+            if not _is_parameter(name) or hasattr(type(self), name):
+                msg = f"{type(self).__name__} cannot have a parameter {name!r}"
+                raise ValueError(msg)
+            setattr(self, name, value)
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the attributes; in place of the model its bundle: no Keras object is pickled."""
+        state = dict(super().__getstate__())
+        if "model_" in state:
+            state["model_"] = _bundle(state["model_"])
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "model_" in state:
+            state = {**state, "model_": _from_bundle(state["model_"])}
+        super().__setstate__(state)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        with contextlib.suppress(ZooError):  # what is wrong with the spec is said by `fit`
+            missing = self._spec()[0].input.config.get("missing", "error")
+            tags.input_tags.allow_nan = missing != "error"  # the spec fills empty cells
+        return tags
+
+    def _spec(self) -> tuple[ModelSpec, Path | None]:
+        """Return the spec with the parameters set, and the folder that its paths start from."""
+        base = None
+        if isinstance(self.model, ModelSpec):
+            spec = registry().full_names(self.model)
+        else:
+            spec, base = spec_and_base(self.model)
+        settings = {
+            name.replace("__", "."): value.tolist() if hasattr(value, "tolist") else value
+            for name, value in self.get_params().items()
+            if name not in ("model", "seed", "runs")
+            and (value is not None or name not in ("epochs", "batch_size"))
+        }
+        spec = with_settings(spec, settings)
+        if spec.training is None:
+            msg = f"{spec.name} has no training recipe"
+            raise UsageError(msg)
+        return spec, base
+
+    def _fit(
+        self, spec: ModelSpec, base: Path | None, rows: Labelled, sample_weight: NDArray[Any] | None
+    ) -> Self:
+        """Train a spec that fits the rows."""
+        spec, start = starting(spec, "default")
+        training = spec.training
+        assert training is not None
+        seed = seed_of(training) if self.seed is None else int(self.seed)
+        model = Model(spec, weights=start, base=base)
+        content = {"train": rows}
+        if training.validation is not None:
+            kept, held = divide(len(rows), training.validation, seed=seed)
+            content = {"train": rows.take(kept), "validation": rows.take(held)}
+            sample_weight = None if sample_weight is None else sample_weight[kept]
+        keras()
+        with _folder(self.runs, spec.name) as path:
+            run = Run(path, spec, seed, environment=environment(chosen_backend(), devices(), seed))
+            with _value_errors():
+                data = InMemory(model, content, seed, sample_weight)
+            fit(run, model, data, keep=self.runs is not None)
+        if run.notes:
+            text = f"{spec.name}: {'. '.join(run.notes)}"
+            warnings.warn(text, ConvergenceWarning, stacklevel=3)
+        self.model_ = model
+        self.history_ = run.history
+        self.n_iter_ = len(run.history["loss"])
+        return self
+
+    def _checked(
+        self, spec: ModelSpec, X: Any, y: Any, sample_weight: Any
+    ) -> tuple[ModelSpec, Any, NDArray[Any], NDArray[Any] | None]:
+        """Return a spec for the columns of `X`, its raw rows, their labels and weights."""
+        kind = registry().resolve("preprocessors", spec.input).kind
+        rows = self._rows(X, kind, declared_columns(spec), reset=True)
+        if kind == "table":
+            spec = follow_columns(spec, list(rows.columns))
+        if y is None:
+            msg = f"{type(self).__name__} requires y to be passed, but the target y is None"
+            raise ValueError(msg)
+        y = _check_y(y, y_numeric=isinstance(self, RegressorMixin), estimator=self)
+        check_consistent_length(rows, y)
+        if sample_weight is None:
+            return spec, rows, y, None
+        weights = _check_sample_weight(sample_weight, y, ensure_non_negative=True)
+        counted = np.flatnonzero(weights)
+        return spec, take(rows, counted), y[counted], weights[counted]
+
+    def _rows(self, X: Any, kind: str, columns: Sequence[str] | None, *, reset: bool) -> Any:
+        """Return raw rows for the preprocessor; check, or note, their width and names.
+
+        Parameters
+        ----------
+        X
+            Array or frame of shape (rows, features); texts or pictures, for models of those.
+        kind
+            The preprocessor's.
+        columns
+            What an array's columns are called, where it has as many.
+        reset
+            Whether this is what the estimator is fitted to.
+        """
+        if kind != "table":
+            return list(X)
+        if hasattr(X, "columns"):  # a frame may hold texts: the preprocessor judges its cells
+            validate_data(self, X, reset=reset, skip_check_array=True)
+            return Table.of(X)
+        finite = "allow-nan" if get_tags(self).input_tags.allow_nan else True
+        numbers = validate_data(self, X, reset=reset, ensure_all_finite=finite)
+        if columns is None or len(columns) != numbers.shape[1]:
+            columns = [f"x{place}" for place in range(numbers.shape[1])]
+        return Table({name: numbers[:, place] for place, name in enumerate(columns)})
+
+    def _outputs(self, X: Any) -> NDArray[Any]:
+        """Return the network's outputs for rows like those that it was fitted to."""
+        check_is_fitted(self)
+        preprocessor = self.model_.preprocessor
+        columns = getattr(preprocessor, "columns", None)
+        rows = self._rows(X, preprocessor.kind, columns, reset=False)
+        with _value_errors():
+            inputs, errors = preprocessor.many(rows)
+        for row, error in enumerate(errors):
+            if error is not None:
+                msg = f"row {row}: {error.message}"
+                raise ValueError(msg)
+        return self.model_.outputs(inputs, batch_size=BATCH)
+
+
+class ZooClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
+    """A model of zoo as a scikit-learn classifier.
+
+    Its inputs and classes are those of the data it is fitted to; the spec's are used where they
+    are the same. What is trained is the spec's recipe, by the same code as `zoo.train`.
+
+    Parameters
+    ----------
+    model
+        Name of a model, path of a ``SPEC.toml``, or a spec.
+    epochs, batch_size
+        Instead of the recipe's.
+    seed
+        Seed of initial weights, order and splits; the spec's first one for the backend, or a
+        random one, if not given.
+    runs
+        Folder in which every fit leaves a run folder; none are left if not given.
+    **settings
+        Any other field of the spec, as ``--set`` takes it, with ``__`` for a dot:
+        ``optimizer="sgd"``, ``learning_rate=0.01``, ``hidden=[16]``, ``training__shuffle=False``.
+
+    Attributes
+    ----------
+    classes_
+        The classes, sorted, of shape (classes,).
+    n_features_in_, feature_names_in_
+        Width of the rows, and the names of their columns where they were a frame with names.
+    history_
+        Keras's logs by name, a value for each epoch.
+    n_iter_
+        Epochs that were trained.
+    model_
+        The trained `zoo.Model`.
+    """
+
+    def __init__(
+        self,
+        model: str | ModelSpec = "mlp-pima",
+        *,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        seed: int | None = None,
+        runs: str | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(
+            model, epochs=epochs, batch_size=batch_size, seed=seed, runs=runs, **settings
+        )
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train the model.
+
+        Parameters
+        ----------
+        X
+            Array or frame of shape (rows, features); texts or pictures, for models of those.
+        y
+            The class of each row, of shape (rows,).
+        sample_weight
+            How much each row counts, of shape (rows,); rows that count nothing are left out.
+
+        Raises
+        ------
+        ValueError
+            If the data cannot be used.
+        ZooError
+            If a parameter is wrong.
+        """
+        spec, base = self._spec()
+        _check_task(spec, Classifier, "ZooRegressor")
+        spec, rows, y, weights = self._checked(spec, X, y, sample_weight)
+        check_classification_targets(y)
+        self.classes_, indices = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            msg = f"a classifier needs rows of two classes, received one class: {self.classes_[0]}"
+            raise ValueError(msg)
+        names = [as_cell(label) for label in self.classes_]
+        if len(set(names)) < len(names):  # they differ in what a cell does not keep
+            names = [str(place) for place in range(len(names))]
+        spec = follow_classes(spec, names)
+        self._fit(spec, base, Labelled(rows, [names[index] for index in indices], "X"), weights)
+        places, _ = self.model_.decoder.encode(names)
+        self._places = places.reshape(-1).astype(int)
+        return self
+
+    def predict_proba(self, X: Any) -> NDArray[np.float32]:
+        """Return the probability of each class, float32 of shape (rows, classes)."""
+        outputs = self._outputs(X)
+        if outputs.shape[1] == 1:
+            outputs = np.concatenate([1 - outputs, outputs], axis=1)
+        found: NDArray[np.float32] = outputs[:, self._places]
+        return found
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the likeliest class of each row, of shape (rows,)."""
+        probabilities = self.predict_proba(X)
+        found: NDArray[Any] = self.classes_[probabilities.argmax(axis=1)]
+        return found
+
+
+class ZooRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
+    """A model of zoo as a scikit-learn regressor of one number; see `ZooClassifier`."""
+
+    def __init__(
+        self,
+        model: str | ModelSpec = "mlp-boston",
+        *,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        seed: int | None = None,
+        runs: str | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(
+            model, epochs=epochs, batch_size=batch_size, seed=seed, runs=runs, **settings
+        )
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train the model; see `ZooClassifier.fit`."""
+        spec, base = self._spec()
+        _check_task(spec, Regressor, "ZooClassifier")
+        spec, rows, y, weights = self._checked(spec, X, y, sample_weight)
+        return self._fit(spec, base, Labelled(rows, y, "X"), weights)
+
+    def predict(self, X: Any) -> NDArray[np.float32]:
+        """Return the number of each row, float32 of shape (rows,)."""
+        outputs = self._outputs(X)
+        decoder = cast("Regressor", self.model_.decoder)
+        return np.asarray(decoder.decode(outputs), np.float32)
+
+
+def _is_parameter(name: str) -> bool:
+    return not name.startswith("_") and not name.endswith("_")
+
+
+def _check_task(spec: ModelSpec, kind: type[Any], other: str) -> None:
+    """Raise `UsageError` unless a spec's outputs are of a kind."""
+    decoder = construct(registry().resolve("decoders", spec.output), spec.output, what="output")
+    if not isinstance(decoder, kind):
+        msg = f"{spec.name}: its task is {spec.task}; use zoo.sklearn.{other}"
+        raise UsageError(msg)
+
+
+@contextlib.contextmanager
+def _value_errors() -> Iterator[None]:
+    """Raise what is wrong with the data as scikit-learn does."""
+    try:
+        yield
+    except (InputError, TrainingError) as error:
+        raise ValueError(str(error)) from error
+
+
+@contextlib.contextmanager
+def _folder(runs: str | None, name: str) -> Iterator[Path]:
+    """Yield a folder of its own for a run: below `runs`, or one that is gone afterwards."""
+    if runs is None:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
+        return
+    parent = Path(runs) / name
+    parent.mkdir(parents=True, exist_ok=True)
+    # Several processes of a search may begin in the same second.
+    yield Path(tempfile.mkdtemp(prefix=time.strftime("%Y-%m-%d-%H%M%S-"), dir=parent))
+
+
+def _bundle(model: Model) -> bytes:
+    """Return the bundle of a trained model."""
+    headers = {"spec": spec_to(model.spec), "state": fitted_state(model)}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.zoo"
+        texts = {name: json.dumps(header) for name, header in headers.items()}
+        write_bundle(path, texts, values(model.keras))
+        return path.read_bytes()
+
+
+def _from_bundle(content: bytes) -> Model:
+    """Return the model of a bundle, its network loaded."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.zoo"
+        path.write_bytes(content)
+        model = Model.from_bundle(path)
+        _ = model.keras  # read while the file is there
+    return model

@@ -1,0 +1,265 @@
+"""Several trainings in one compiled program, on JAX: what differs between them is an array.
+
+Keras's ``train_step`` is a function of its state: weights, optimizer, random numbers. The states of
+networks with the same layers are stacked along a new first axis, and ``jax.vmap`` computes a step
+of all of them at once; rows, their order, initial weights, seeds and learning rates are each
+one's own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from zoo.runtime.network import freeze
+from zoo.runtime.runner import dtype_of, inputs_of
+from zoo.runtime.seeding import seeded
+from zoo.tensors import each
+from zoo.training.feed import scans
+from zoo.training.recipe import compile_network, trainee
+
+if TYPE_CHECKING:
+    from zoo.model import Model
+    from zoo.training.fit import InMemory
+
+MEASURED = 256
+"""Rows that are measured at once, as `zoo.training.recipe.measure` does."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One of several trainings.
+
+    Attributes
+    ----------
+    model
+        Its spec, with fitted preprocessing; its network is built here.
+    data
+        Its rows, those that are held out among them. Members may share them.
+    seed
+        Seed of initial weights and order.
+    """
+
+    model: Model
+    data: InMemory
+    seed: int
+
+    @property
+    def shapes(self) -> str:
+        """The shapes of what its network takes and gives."""
+        return repr((self.model.preprocessor.shape, self.model.decoder.units))
+
+    @property
+    def start(self) -> str:
+        """What decides how its network starts: of several that are equal, one is built."""
+        spec, training = self.model.spec, self.data.training
+        fields = (spec.architecture, training.optimizer, training.weights, training.freeze)
+        return repr((*fields, self.shapes, self.seed))
+
+    def network(self) -> Any:
+        """Return the network before its first step, compiled with the recipe."""
+        training = self.data.training
+        with seeded(self.seed):
+            network = trainee(self.model, training)
+            freeze(network, training.freeze)
+            compile_network(network, training)
+            network.optimizer.build(network.trainable_variables)
+        return network
+
+
+def program_of(member: Member) -> str | None:
+    """Return what tells the compiled program of a member from others; None if it needs its own.
+
+    Members with the same text may be trained together.
+    """
+    training = member.data.training
+    if training.early_stopping is not None or training.carry_state:
+        return None
+    network = member.network()
+    if not scans(network):
+        return None
+    # Where a network starts and how far it goes in a step are numbers of its state. (What Keras
+    # itself tells of a network would say so too, but asking imports a TensorFlow that is there.)
+    architecture, optimizer = member.model.spec.architecture, training.optimizer
+    options = {k: v for k, v in architecture.config.items() if not k.endswith("initializer")}
+    rule = dict(optimizer.config)
+    if isinstance(rule.get("learning_rate"), int | float):
+        del rule["learning_rate"]
+    layers = [
+        (type(layer).__name__, layer.name, [tuple(v.shape) for v in layer.weights])
+        for layer in network.layers
+    ]
+    recipe = (training.loss, training.metrics, training.freeze, training.batch_size)
+    weighted = len(member.data.feed.arrays)
+    return repr((architecture.uses, options, optimizer.uses, rule, recipe, layers, weighted))
+
+
+class Together:
+    """Trainings that go on side by side.
+
+    The result of each is that of `zoo.training.fit.fit`: rows are never filled up to the longest
+    training's. What all have in common is computed at once, the last steps of an epoch by those
+    that have equally many rows.
+
+    Parameters
+    ----------
+    members
+        Trainings of one program, see `program_of`.
+    """
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        import jax
+        import numpy as np
+
+        # Those with equally many rows lie side by side, so that a slice has them all.
+        self._places = sorted(range(len(members)), key=lambda place: members[place].data.rows)
+        members = [members[place] for place in self._places]
+        self._members = members
+        self._size = members[0].data.training.batch_size
+        self._epoch = 0
+        self._rows = [member.data.rows for member in members]
+        starts = {member.start: member for member in members}
+        networks = {start: member.network() for start, member in starts.items()}
+        self._network = networks[members[0].start]
+        sample = members[0].data.feed.arrays
+        self._network._symbolic_build(
+            data_batch=tuple(each(lambda a: a[: self._size], part) for part in sample)
+        )
+        self._metrics = [variable.value for variable in self._network.metrics_variables]
+        states = {
+            start: [
+                [variable.value for variable in variables]
+                for variables in (
+                    network.trainable_variables,
+                    network.non_trainable_variables,
+                    network.optimizer.variables,
+                )
+            ]
+            for start, network in networks.items()
+        }
+        self._state = jax.tree.map(
+            lambda *values: jax.numpy.stack(values), *(states[member.start] for member in members)
+        )
+        data = {id(member.data.arrays): member.data for member in members}
+        which = [list(data).index(id(member.data.arrays)) for member in members]
+        self._which = np.array(which, np.int32)
+        self._held = [len(member.data.arrays["validation"][1]) for member in members]
+        self._train = jax.device_put(_stacked([part.feed.arrays for part in data.values()]))
+        self._validation = jax.device_put(
+            _stacked([part.arrays["validation"] for part in data.values()])
+        )
+        self._epoch_of_all = jax.jit(self._one_epoch, donate_argnums=0)
+        self._measured = jax.jit(self._measure_slice, static_argnums=3)
+
+    def train(self, epochs: int) -> None:
+        """Go on until so many epochs are over."""
+        import numpy as np
+
+        for epoch in range(self._epoch, epochs):
+            # A new array each time: JAX computes later, and may read this memory itself.
+            orders = np.zeros((len(self._members), max(self._rows)), np.int32)
+            for order, member in zip(orders, self._members, strict=True):
+                feed = dataclasses.replace(member.data.feed, seed=member.seed, epoch=epoch)
+                order[: len(feed)] = feed.order()
+            self._state = self._epoch_of_all(self._state, self._train, self._which, orders)
+        self._epoch = max(self._epoch, epochs)
+
+    def measure(self) -> list[dict[str, float]]:
+        """Return loss and metrics of each on its held-out rows."""
+        import jax
+
+        found: list[dict[str, float]] = [{} for _ in self._members]
+        for rows in dict.fromkeys(self._held):
+            chosen = [place for place, held in enumerate(self._held) if held == rows]
+            state = jax.tree.map(lambda values: values[jax.numpy.array(chosen)], self._state)  # noqa: B023
+            logs = self._measured(state, self._validation, self._which[chosen], rows)
+            for name, values in jax.device_get(logs).items():
+                for place, value in zip(chosen, values, strict=True):
+                    found[self._places[place]][name] = float(value)
+        return found
+
+    def _one_epoch(self, state: Any, data: Any, which: Any, orders: Any) -> Any:
+        """Take all steps of an epoch: those that all have, then the rest of each."""
+        import jax
+
+        def step(state: Any, which: Any, rows: Any) -> Any:
+            trainable, others, optimizer = state
+            batch = self._batch(data, which, rows)
+            full = (trainable, others, optimizer, self._metrics)
+            _, (trainable, others, optimizer, _) = self._network.train_step(full, batch)
+            return [trainable, others, optimizer], ()
+
+        common = min(self._rows) // self._size * self._size
+        state, _ = _steps(step, state, which, orders[:, :common], self._size)
+        rests = []
+        for rows in dict.fromkeys(self._rows):
+            start = self._rows.index(rows)
+            own = slice(start, start + self._rows.count(rows))
+            mine = jax.tree.map(lambda values: values[own], state)  # noqa: B023  # called now
+            rests.append(_steps(step, mine, which[own], orders[own, common:rows], self._size)[0])
+        return jax.tree.map(lambda *values: jax.numpy.concatenate(values), *rests)
+
+    def _measure_slice(self, state: Any, data: Any, which: Any, rows: int) -> Any:
+        """Return the logs of `evaluate` for members with so many held-out rows."""
+        import jax
+
+        def step(state: Any, which: Any, rows: Any) -> Any:
+            logs, state = self._network.test_step(state, self._batch(data, which, rows))
+            return list(state), logs
+
+        metrics = [jax.numpy.stack([value] * len(which)) for value in self._metrics]
+        everything = jax.numpy.broadcast_to(jax.numpy.arange(rows), (len(which), rows))
+        return _steps(step, [state[0], state[1], metrics], which, everything, MEASURED)[1]
+
+    def _batch(self, data: Any, which: Any, rows: Any) -> Any:
+        import jax
+
+        x, *others = jax.tree.map(lambda values: values[which, rows], data)
+        inputs = inputs_of(self._network)
+        return (each(lambda array, wanted: array.astype(dtype_of(wanted)), x, inputs), *others)
+
+
+def _steps(
+    step: Callable[[Any, Any, Any], Any], state: Any, which: Any, orders: Any, size: int
+) -> Any:
+    """Take the steps of several members at once, `size` rows each, the last maybe smaller.
+
+    Parameters
+    ----------
+    step
+        Takes one member's state, the number of its data, and its rows; returns state and logs.
+    state, which, orders
+        Those of all members; orders of shape (members, rows).
+    size
+        Rows of a step.
+    """
+    import jax
+
+    side_by_side = jax.vmap(step)
+    members, rows = orders.shape
+    whole = rows // size * size
+    logs: Any = ()
+    if whole:
+        batches = orders[:, :whole].reshape(members, -1, size).swapaxes(0, 1)
+        state, every = jax.lax.scan(lambda s, b: side_by_side(s, which, b), state, batches)
+        logs = jax.tree.map(lambda values: values[-1], every)
+    if whole < rows:
+        state, logs = side_by_side(state, which, orders[:, whole:])
+    return state, logs
+
+
+def _stacked(parts: Sequence[Any]) -> Any:
+    """Return the arrays of several parts as one each, zeros below the shorter ones."""
+    import jax
+    import numpy as np
+
+    def stack(*arrays: Any) -> Any:
+        longest = max(map(len, arrays))
+        stacked = np.zeros((len(arrays), longest, *arrays[0].shape[1:]), arrays[0].dtype)
+        for place, array in zip(stacked, arrays, strict=True):
+            place[: len(array)] = array
+        return stacked
+
+    return jax.tree.map(stack, *parts)

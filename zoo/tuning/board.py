@@ -1,0 +1,196 @@
+"""The results of a tuning: kept in its folder as they come, the best first."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import statistics
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import UsageError
+from zoo.spec.training import rises
+from zoo.tuning.space import written
+from zoo_weights import atomic_write
+
+RESULTS, LEADERBOARD = "tune.json", "leaderboard.csv"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one configuration reached.
+
+    Attributes
+    ----------
+    settings
+        Its values, by setting.
+    figures
+        Loss and metrics on the held-out rows, by Keras's name: a value for each fold, seed by seed.
+    epochs
+        Epochs after which it was given up, where it was.
+    problem
+        Why it has no figures.
+    """
+
+    settings: dict[str, Any]
+    figures: dict[str, list[float]] = field(default_factory=dict)
+    epochs: int | None = None
+    problem: str | None = None
+
+    @property
+    def state(self) -> str:
+        """``"finished"``, ``"pruned"`` (given up early) or ``"failed"``."""
+        if self.problem is not None:
+            return "failed"
+        return "finished" if self.epochs is None else "pruned"
+
+    def mean(self, metric: str) -> float:
+        """Return the mean of a figure over the folds, NaN where it was not measured."""
+        values = self.figures.get(metric)
+        return statistics.fmean(values) if values else math.nan
+
+    def text(self) -> str:
+        """Return the settings in one line."""
+        return " ".join(f"{key}={written(value)}" for key, value in self.settings.items())
+
+
+def seeds_of(folder: Path) -> list[int]:
+    """Return the seeds of the tuning in a folder; none, where there is no tuning."""
+    path = folder / RESULTS
+    if not path.is_file():
+        return []
+    seeds: list[int] = json.loads(path.read_text(encoding="utf-8"))["identity"]["seeds"]
+    return seeds
+
+
+class Board:
+    """All results so far.
+
+    Parameters
+    ----------
+    folder
+        Where they are kept.
+    identity
+        What has to be the same when the tuning goes on.
+    metric
+        What is compared; the first metric of the first result, if not given.
+    """
+
+    def __init__(self, folder: Path, identity: dict[str, Any], metric: str | None = None) -> None:
+        self.folder = folder
+        self.identity = identity
+        self.metric = metric
+        self.results: list[Result] = []
+
+    def read(self) -> None:
+        """Take up the results of the folder, where there are some.
+
+        Raises
+        ------
+        UsageError
+            If they belong to another tuning.
+        """
+        path = self.folder / RESULTS
+        if not path.is_file():
+            return
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        for name, value in self.identity.items():
+            if kept["identity"].get(name) != value:
+                msg = (
+                    f"{path}: was begun with another {name}: {kept['identity'].get(name)!r}, "
+                    f"now {value!r}; resume with the same one, or tune into another folder"
+                )
+                raise UsageError(msg)
+        self.metric = self.metric or kept["metric"]
+        self.results = [Result(**result) for result in kept["results"]]
+        self._write()
+
+    def of(self, settings: dict[str, Any]) -> Result | None:
+        """Return the result of a configuration, where there is one."""
+        return next((result for result in self.results if result.settings == settings), None)
+
+    def add(self, result: Result) -> None:
+        """Keep a result; when this returns, it is on the disk.
+
+        Raises
+        ------
+        UsageError
+            If the metric to compare was not measured.
+        """
+        if result.figures:
+            names = [name for name in result.figures if name != "loss"]
+            self.metric = self.metric or (names[0] if names else "loss")
+            if self.metric not in result.figures:
+                msg = (
+                    f"metric {self.metric!r} is not measured; there are {', '.join(result.figures)}"
+                )
+                raise UsageError(msg)
+        self.results.append(result)
+        self._write()
+
+    def compared(self, figures: dict[str, list[float]]) -> str:
+        """Return the name of the figure that is compared.
+
+        Raises
+        ------
+        UsageError
+            If it was not measured.
+        """
+        name = self.metric or next((name for name in figures if name != "loss"), "loss")
+        if name not in figures:
+            msg = f"metric {name!r} is not measured; there are {', '.join(figures)}"
+            raise UsageError(msg)
+        return name
+
+    def ranked(self) -> list[Result]:
+        """Return the results, the best first; then those given up early, then those that failed."""
+        metric = self.metric or "loss"
+        sign = -1.0 if rises(metric) else 1.0
+        order = {"finished": 0, "pruned": 1, "failed": 2}
+
+        def rank(result: Result) -> tuple[bool, int, float]:
+            mean = result.mean(metric)
+            useless = math.isnan(mean)
+            return useless, order[result.state], 0.0 if useless else sign * mean
+
+        return sorted(self.results, key=rank)
+
+    def _write(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        record = {
+            "identity": self.identity,
+            "metric": self.metric,
+            "results": [asdict(result) for result in self.results],
+        }
+        for name, text in (
+            (RESULTS, json.dumps(record, indent=1) + "\n"),
+            (LEADERBOARD, self._csv()),
+        ):
+            with atomic_write(self.folder / name) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+
+    def _csv(self) -> str:
+        metric = self.metric or "loss"
+        keys = list(dict.fromkeys(key for result in self.results for key in result.settings))
+        folds = max((len(result.figures.get(metric, ())) for result in self.results), default=0)
+        each = [f"{metric}_{number}" for number in range(1, folds + 1)]
+        others = [name for name in self._names() if name != metric]
+        text = io.StringIO()
+        head = ["rank", *keys, metric, f"{metric}_deviation", *each, *others, "state", "problem"]
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(head)
+        for rank, result in enumerate(self.ranked(), 1):
+            values = result.figures.get(metric, [])
+            deviation = statistics.stdev(values) if len(values) > 1 else ""
+            row = [rank, *(written(result.settings.get(key, "")) for key in keys)]
+            row += [result.mean(metric), deviation] if values else ["", ""]
+            row += [*values, *[""] * (folds - len(values))]
+            row += [result.mean(name) if name in result.figures else "" for name in others]
+            table.writerow([*row, result.state, result.problem or ""])
+        return text.getvalue()
+
+    def _names(self) -> list[str]:
+        return list(dict.fromkeys(name for result in self.results for name in result.figures))

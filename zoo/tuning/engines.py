@@ -1,0 +1,79 @@
+"""Where pieces of work are done: in this process, or spread over a Ray cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from zoo.errors import UsageError
+from zoo.runtime.backend import chosen_backend
+from zoo.tuning.board import Result
+from zoo.tuning.work import Group, Work
+
+ENGINES = ("local", "ray")
+
+Solve = Callable[[Work, Sequence[Group]], Iterator[Result]]
+"""Yields the results of all groups as they come."""
+
+
+@contextmanager
+def opened(engine: str) -> Iterator[Solve]:
+    """Yield what does pieces of work on an engine.
+
+    Before Keras is imported, where that can be chosen: Ray starts processes, which backends with
+    threads of their own do not like.
+    """
+    if engine == "local":
+        yield _here
+        return
+    import ray
+
+    begun = not ray.is_initialized()
+    if begun:
+        ray.init(
+            address=os.environ.get("RAY_ADDRESS"),
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            runtime_env={"env_vars": {"KERAS_BACKEND": chosen_backend()}},
+        )
+    try:
+        yield _on_ray
+    finally:
+        if begun:
+            ray.shutdown()
+
+
+def _here(work: Work, groups: Sequence[Group]) -> Iterator[Result]:
+    for group in groups:
+        yield from work.solve(group)
+
+
+def check_engine(engine: str) -> None:
+    """Raise `UsageError` unless an engine is known and its package is installed."""
+    if engine not in ENGINES:
+        msg = f"the engine must be one of {', '.join(ENGINES)}, received {engine!r}"
+        raise UsageError(msg)
+    if engine == "ray":
+        try:
+            import ray  # noqa: F401
+        except ImportError:
+            msg = "the engine ray needs Ray; run: pip install 'keras-zoo[ray]'"
+            raise UsageError(msg) from None
+
+
+def _on_ray(work: Work, groups: Sequence[Group]) -> Iterator[Result]:
+    """Do each group in a process of a Ray cluster: that of ``RAY_ADDRESS``, or a local one."""
+    import ray
+
+    shared = ray.put(work)
+    task = ray.remote(_done)
+    waiting = [task.remote(shared, group) for group in groups]
+    while waiting:
+        ready, waiting = ray.wait(waiting, num_returns=1)
+        yield from ray.get(ready[0])
+
+
+def _done(work: Work, group: Group) -> list[Result]:
+    return list(work.solve(group))

@@ -1,0 +1,191 @@
+"""Tuning a spec: from its settings to a leaderboard and a run of the best one."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isnan
+from pathlib import Path
+from typing import Any
+
+from zoo.data.stream import Stream
+from zoo.errors import TrainingError, UsageError
+from zoo.model import Model
+from zoo.plots.tuning import draw_later
+from zoo.runtime.backend import chosen_backend, keras
+from zoo.spec.model import ModelSpec
+from zoo.spec.override import override
+from zoo.spec.toml import spec_to
+from zoo.training.data import parts
+from zoo.training.recipe import options_at, with_settings
+from zoo.training.run import Run
+from zoo.training.train import seed_of, train_spec
+from zoo.tuning.board import RESULTS, Board, Result, seeds_of
+from zoo.tuning.engines import check_engine, opened
+from zoo.tuning.space import Range, Space, Values
+from zoo.tuning.suggest import check_optuna, suggested
+from zoo.tuning.work import Work
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What a tuning found.
+
+    Attributes
+    ----------
+    path
+        Its folder, with ``leaderboard.csv`` and the run of the best in ``best``.
+    metric
+        What was compared: the mean over the folds of this figure on the rows held out.
+    results
+        All results, the best first.
+    run
+        The best configuration, trained on all training rows.
+    """
+
+    path: Path
+    metric: str
+    results: tuple[Result, ...]
+    run: Run
+
+    @property
+    def best(self) -> Result:
+        """The best result."""
+        return self.results[0]
+
+
+def tune_spec(
+    spec: ModelSpec,
+    grid: Mapping[str, Values | Range],
+    data: Any = None,
+    *,
+    target: str | None = None,
+    folds: int = 3,
+    draws: int | None = None,
+    suggestions: int | None = None,
+    metric: str | None = None,
+    seed: int | None = None,
+    seeds: int = 1,
+    settings: Sequence[str] = (),
+    engine: str = "local",
+    resume: bool = False,
+    output: Path | None = None,
+    base: Path | None = None,
+    finished: Callable[[Result, Board, int], None] = lambda result, board, total: None,
+) -> Tuning:
+    """Tune a spec; the arguments are those of `zoo.tune`.
+
+    Each result is on the disk before the next training begins.
+
+    Raises
+    ------
+    UsageError
+        If a setting or value is wrong, or the folder holds something else.
+    TrainingError
+        If the data cannot be used, or no configuration can.
+    """
+    if draws is not None and suggestions is not None:
+        msg = "settings are drawn at random or suggested by Optuna, not both"
+        raise UsageError(msg)
+    if folds < 2:
+        msg = f"folds must be at least 2, received {folds}"
+        raise UsageError(msg)
+    check_engine(engine)
+    if suggestions is not None:
+        check_optuna()
+        if engine != "local":
+            msg = "Optuna suggests one configuration after the other; use the engine local"
+            raise UsageError(msg)
+    for assignment in settings:
+        spec = override(spec, [assignment], options_at(spec))
+    if spec.training is None:
+        msg = f"{spec.name} has no training recipe"
+        raise UsageError(msg)
+    space = Space(grid)
+    path = _folder(spec.name, output, resume=resume)
+    if seed is None:  # that of the tuning which goes on, or a random one may be another
+        seed = next(iter(seeds_of(path)), None)
+    first = seed_of(spec.training) if seed is None else seed
+    chosen = _seeds(spec, first, seeds)
+    configurations = [] if suggestions else _configurations(space, draws, first)
+    for configuration in configurations[:1000]:  # a wrong name or value is said before any work
+        with_settings(spec, configuration)
+    model = Model(spec, weights=None, base=base)
+    content = parts(model.preprocessor, spec.training, data, target)
+    rows = content["train"]
+    if isinstance(rows, Stream):
+        msg = f"{rows.source} is streamed, which cannot be cut into folds"
+        raise UsageError(msg)
+    search = f"random {draws}" if draws else "optuna" if suggestions else "all"
+    identity = {
+        "spec": spec_to(spec),
+        "grid": space.to_dict(),
+        "search": search,
+        "folds": folds,
+        "seeds": list(chosen),
+        "backend": chosen_backend(),
+        "rows": len(rows),
+    }
+    work = Work(spec, rows, folds, chosen, base)
+    work.cuts(spec)  # too few rows are said before any work
+    board = Board(path, json.loads(json.dumps(identity)), metric)
+    board.read()
+    with opened(engine) as solve:
+        keras()
+        if suggestions:
+            total, results = suggestions, suggested(work, space, board, suggestions, first)
+        else:
+            left = [settings for settings in configurations if board.of(settings) is None]
+            total, results = len(configurations), solve(work, work.groups(left))
+        for result in results:
+            board.add(result)
+            finished(result, board, total)
+    ranked = board.ranked()
+    if board.metric is None or isnan(ranked[0].mean(board.metric)):
+        why = next((result.problem for result in ranked if result.problem), "all figures are NaN")
+        msg = f"no configuration could be trained: {why}"
+        raise TrainingError(msg)
+    best = with_settings(spec, ranked[0].settings)
+    run = train_spec(
+        best, data, target=target, seed=first, output=path / "best", resume=resume, base=base
+    )
+    draw_later(path)
+    return Tuning(path, board.metric, tuple(ranked), run)
+
+
+def _configurations(space: Space, draws: int | None, seed: int) -> list[dict[str, Any]]:
+    return list(space.all()) if draws is None else space.draw(draws, seed)
+
+
+def _seeds(spec: ModelSpec, first: int, count: int) -> tuple[int, ...]:
+    """Return the first seed, and as many more as there are to be: the spec's, then counted on."""
+    assert spec.training is not None
+    listed = spec.training.seeds.get(chosen_backend(), ())
+    further = (seed for seed in range(first + 1, 2**32) if seed not in listed)
+    more = [seed for seed in listed if seed != first]
+    return tuple([first, *more, *(next(further) for _ in range(count))][:count])
+
+
+def _folder(name: str, output: Path | None, *, resume: bool) -> Path:
+    """Return the folder of a new tuning, or of the one that is to go on."""
+    parent = Path("runs") / name
+    if output is None:
+        begun = sorted(parent.glob(f"tune-*/{RESULTS}"), key=lambda path: path.stat().st_mtime)
+        if resume and begun:
+            return begun[-1].parent
+        stamp = f"tune-{time.strftime('%Y-%m-%d-%H%M%S')}"
+        folder, number = parent / stamp, 1
+        while folder.exists():
+            number += 1
+            folder = parent / f"{stamp}-{number}"
+        return folder
+    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
+        return output
+    if resume and (output / RESULTS).is_file():
+        return output
+    what = "holds no tuning to go on with" if resume else "exists and is not an empty folder"
+    hint = "" if resume or not (output / RESULTS).is_file() else "; go on with --resume"
+    msg = f"{output}: {what}{hint}"
+    raise UsageError(msg)

@@ -1,0 +1,270 @@
+"""Training configurations on folds: those of one shape together, the others one after the other."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+
+from zoo.components import Classifier
+from zoo.data.labelled import Labelled
+from zoo.data.split import folds, stratified_folds
+from zoo.errors import ZooError
+from zoo.model import Model
+from zoo.runtime.backend import chosen_backend, devices
+from zoo.spec.model import ModelSpec
+from zoo.spec.toml import spec_to
+from zoo.spec.training import Training
+from zoo.training.fit import InMemory, fit, fitted_state
+from zoo.training.recipe import with_settings
+from zoo.training.run import Run, environment
+from zoo.training.together import Member, Together, program_of
+from zoo.training.train import starting
+from zoo.tuning.board import Result
+
+Settings = dict[str, Any]
+"""Values by setting: one configuration."""
+
+Report = Callable[[int, dict[str, list[float]]], bool]
+"""Takes a step and the figures so far; says whether the configuration is to be given up."""
+
+MEMBERS = 128
+"""Trainings side by side, at most: what is lost when the process is killed."""
+
+BYTES = 1 << 30
+"""Memory of the rows of trainings side by side, at most."""
+
+REPORTS = 8
+"""How often a training is judged on its way, at most."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Configurations that are trained as one piece of work.
+
+    Attributes
+    ----------
+    configurations
+        Several only where they are trained in one program.
+    together
+        Whether their folds, too, are trained in one program.
+    """
+
+    configurations: tuple[Settings, ...]
+    together: bool = False
+
+
+@dataclass
+class Work:
+    """What is trained: everything but the settings. It can be sent to another machine.
+
+    Attributes
+    ----------
+    spec
+        The model.
+    rows
+        All training rows.
+    fold_count
+        Into how many folds they are cut.
+    seeds
+        Each configuration is trained with each of them.
+    base
+        Folder that paths in the spec start from.
+    """
+
+    spec: ModelSpec
+    rows: Labelled
+    fold_count: int
+    seeds: tuple[int, ...]
+    base: Path | None = None
+    _prepared: dict[str, list[tuple[dict[str, Any], InMemory]]] = field(
+        default_factory=dict, repr=False
+    )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_prepared": {}}
+
+    def training(self, settings: Settings) -> Training:
+        """Return the recipe of a configuration.
+
+        Raises
+        ------
+        UsageError
+            If the spec has no such field, or a value does not fit it.
+        """
+        return cast("Training", with_settings(self.spec, settings).training)
+
+    def groups(self, configurations: Sequence[Settings]) -> list[Group]:
+        """Return the configurations in pieces of work."""
+        if chosen_backend() != "jax":
+            return [Group((settings,)) for settings in configurations]
+        programs: dict[str, str | None] = {}
+        found: dict[str, list[Settings]] = {}
+        alone = []
+        for settings in configurations:
+            start = self._start(settings)
+            if start not in programs:
+                programs[start] = self._program(settings)
+            if program := programs[start]:
+                found.setdefault(program, []).append(settings)
+            else:
+                alone.append(Group((settings,)))
+        most = max(1, MEMBERS // (self.fold_count * len(self.seeds)))
+        together = []
+        for group in found.values():
+            starts = list(dict.fromkeys(map(self._start, group)))
+            for place in range(0, len(starts), most):
+                chosen = starts[place : place + most]
+                own = tuple(settings for settings in group if self._start(settings) in chosen)
+                together.append(Group(own, together=True))
+        return [*together, *alone]
+
+    def solve(self, group: Group, report: Report | None = None) -> Iterator[Result]:
+        """Train a group, and yield each result as soon as it is there.
+
+        Parameters
+        ----------
+        group
+            As `groups` made it.
+        report
+            Asked now and then whether to give up, where the group is of one configuration.
+        """
+        solve = self._together if group.together else self._alone
+        try:
+            yield from solve(group.configurations, report)
+        except ZooError as error:
+            if len(group.configurations) == 1:
+                yield Result(group.configurations[0], problem=str(error))
+                return
+            for settings in group.configurations:  # whose fault is it?
+                yield from self.solve(Group((settings,)), report)
+
+    def _together(self, group: Sequence[Settings], report: Report | None) -> Iterator[Result]:
+        members: list[Member] = []
+        places: dict[str, slice] = {}
+        for settings in group:  # those that differ in their epochs alone are one training
+            if (start := self._start(settings)) not in places:
+                own = self._members(settings)
+                places[start] = slice(len(members), len(members) + len(own))
+                members += own
+        together = Together(members)
+        ends = {number: self.training(settings).epochs for number, settings in enumerate(group)}
+        for epochs in sorted(set(ends.values())):
+            for step in _steps(epochs) if report else ():
+                together.train(step)
+                figures = _by_name(together.measure())
+                if report is not None and report(step, figures):
+                    yield Result(group[0], figures, epochs=step)
+                    return
+            together.train(epochs)
+            measured = together.measure()
+            for number, settings in enumerate(group):
+                if ends[number] == epochs:
+                    yield Result(settings, _by_name(measured[places[self._start(settings)]]))
+
+    def _alone(self, group: Sequence[Settings], report: Report | None) -> Iterator[Result]:
+        for settings in group:
+            measured: list[dict[str, float]] = []
+            for member in self._members(settings):
+                measured.append(_train(member))
+                figures = _by_name(measured)
+                if report is not None and report(len(measured), figures):
+                    yield Result(settings, figures, epochs=member.data.training.epochs)
+                    return
+            yield Result(settings, _by_name(measured))
+
+    def _members(self, settings: Settings) -> list[Member]:
+        """Return a training for each seed and fold; rows that look the same are prepared once."""
+        spec, start = starting(with_settings(self.spec, settings), "default")
+        training = cast("Training", spec.training)
+        key = _seen(spec)
+        if key not in self._prepared:
+            self._prepared[key] = [self._fold(spec, *cut) for cut in self.cuts(spec)]
+        return [
+            Member(
+                Model(spec, weights=start, base=self.base, state=state),
+                data.with_recipe(training, seed),
+                seed,
+            )
+            for seed in self.seeds
+            for state, data in self._prepared[key]
+        ]
+
+    def cuts(self, spec: ModelSpec) -> list[tuple[Any, Any]]:
+        """Return the rows to train on and those held out of each fold.
+
+        They are consecutive; of classes, each has its share in every fold.
+
+        Raises
+        ------
+        TrainingError
+            If there are too few rows.
+        """
+        if isinstance(Model(spec, weights=None).decoder, Classifier):
+            return stratified_folds(self.rows.labels, self.fold_count)
+        return folds(len(self.rows), self.fold_count)
+
+    def _fold(self, spec: ModelSpec, kept: Any, held: Any) -> tuple[dict[str, Any], InMemory]:
+        model = Model(spec, weights=None, base=self.base)
+        content = {"train": self.rows.take(kept), "validation": self.rows.take(held)}
+        data = InMemory(model, content, 0)
+        return fitted_state(model), data
+
+    def _program(self, settings: Settings) -> str | None:
+        """Return what tells the compiled program of a configuration; None if it is to be alone."""
+        try:
+            members = self._members(settings)
+            if sum(map(_bytes, members)) > BYTES * len(self.seeds):
+                return None
+            if len({member.shapes for member in members}) > 1:  # a fold lacks a name of a column
+                return None
+            program = program_of(members[0])
+        except ZooError:  # it is said when the configuration is trained
+            return None
+        return program and json.dumps([program, _seen(members[0].model.spec)])
+
+    def _start(self, settings: Settings) -> str:
+        """Return what tells trainings apart that start differently, or go another way."""
+        spec = with_settings(self.spec, settings)
+        training = msgspec.structs.replace(cast("Training", spec.training), epochs=1)
+        return json.dumps(spec_to(msgspec.structs.replace(spec, training=training)))
+
+
+def _seen(spec: ModelSpec) -> str:
+    """Return what decides how the rows look to the network."""
+    training = cast("Training", spec.training)
+    fields = (spec.input, spec.output, training.loss, training.class_weights)
+    return repr((*fields, training.skip_bad_rows, training.carry_state))
+
+
+def _train(member: Member) -> dict[str, float]:
+    """Train one fold by itself, and return its figures on the rows held out."""
+    with tempfile.TemporaryDirectory() as folder:
+        told = environment(chosen_backend(), devices(), member.seed)
+        run = Run(Path(folder), member.model.spec, member.seed, environment=told)
+        fit(run, member.model, member.data, keep=False)
+    if run.environment.get("interrupted"):
+        raise KeyboardInterrupt
+    return run.metrics["validation"]
+
+
+def _steps(epochs: int) -> list[int]:
+    """Return the epochs after which a training is judged on its way."""
+    stride = max(1, epochs // REPORTS)
+    return list(range(stride, epochs, stride))
+
+
+def _by_name(measured: Sequence[dict[str, float]]) -> dict[str, list[float]]:
+    return {name: [figures[name] for figures in measured] for name in measured[0]}
+
+
+def _bytes(member: Member) -> int:
+    arrays: list[Any] = []
+    for part in (*member.data.feed.arrays, *member.data.arrays["validation"]):
+        arrays += part.values() if isinstance(part, dict) else [part]
+    return sum(array.nbytes for array in arrays)
