@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from zoo.api import get_model, get_spec, list_models, load, train
+    from zoo.api import ensemble, get_model, get_spec, list_models, load, retrain, train
     from zoo.components import Classifier, Decoder, Preprocessor, Regressor, Sequencer
     from zoo.data.table import Table
     from zoo.errors import InputError, ZooError
@@ -50,16 +50,18 @@ __all__ = [
     "Training",
     "WeightsRecord",
     "ZooError",
+    "ensemble",
     "get_model",
     "get_spec",
     "hookimpl",
     "list_models",
     "load",
+    "retrain",
     "train",
 ]
 
 _HOME = {
-    "zoo.api": ("get_model", "get_spec", "list_models", "load", "train"),
+    "zoo.api": ("ensemble", "get_model", "get_spec", "list_models", "load", "retrain", "train"),
     "zoo.components": ("Classifier", "Decoder", "Preprocessor", "Regressor", "Sequencer"),
     "zoo.data.table": ("Table",),
     "zoo.errors": ("InputError", "ZooError"),

@@ -21,6 +21,8 @@ COMMANDS = {
     "predict": "Predict rows of a table, or pictures.",
     "generate": "Continue a sequence.",
     "train": "Train a model by its recipe.",
+    "retrain": "Update a trained model with new rows, or train a second one beside it.",
+    "ensemble": "Make one model of several trained ones.",
     "evaluate": "Measure a trained model on labelled data.",
     "reproduce": "Train anew and compare with the published figures.",
     "runs": "List, show, compare and remove trainings.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -51,15 +52,21 @@ class InMemory:
         The parts of the data.
     seed
         Seed of the order of the rows.
+    fitted
+        What is fitted already and stays as it is: ``"input"``, ``"output"``.
     """
 
     failure: Exception | None = None
 
-    def __init__(self, model: Model, parts: dict[str, Labelled], seed: int) -> None:
+    def __init__(
+        self, model: Model, parts: dict[str, Labelled], seed: int, fitted: Collection[str] = ()
+    ) -> None:
         assert model.spec.training is not None
         self.training = model.spec.training
-        model.preprocessor.fit(parts["train"].inputs)
-        model.decoder.fit(parts["train"].labels)
+        if "input" not in fitted:
+            model.preprocessor.fit(parts["train"].inputs)
+        if "output" not in fitted:
+            model.decoder.fit(parts["train"].labels)
         self.arrays = {}
         for part, rows in parts.items():
             inputs, targets = tensors(
