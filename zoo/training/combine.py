@@ -100,10 +100,7 @@ def ensemble_of(
     if len(models) < 2:
         msg = f"an ensemble needs at least two models, received {len(models)}"
         raise UsageError(msg)
-    try:
-        shares = None if member_weights is None else shares_of(member_weights, len(models))
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+    shares = checked_shares(member_weights, len(models))
     for other in models[1:]:
         check_agreement(models[0], other)
     members = [
@@ -129,6 +126,20 @@ def ensemble_of(
     initialise_rest(network)
     model.keras = network
     return model, members
+
+
+def checked_shares(member_weights: Sequence[float] | None, count: int) -> list[float] | None:
+    """Return what part of the mean each of so many models is; None where nothing is said.
+
+    Raises
+    ------
+    UsageError
+        If the weights are not as many, or no weights.
+    """
+    try:
+        return None if member_weights is None else shares_of(member_weights, count)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def save_ensemble(

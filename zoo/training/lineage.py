@@ -77,6 +77,16 @@ def ancestors(run: RunRecord) -> list[Mapping[str, Any]]:
     return [reference for reference in found if isinstance(reference, Mapping)]
 
 
+def with_members(runs: Iterable[RunRecord]) -> list[RunRecord]:
+    """Return runs and those that lie inside them as their members."""
+    from zoo.training.run import MEMBER
+    from zoo.training.runs import find_runs
+
+    found = list(runs)
+    inside = [run.path / MEMBER for run in found if (run.path / MEMBER).is_dir()]
+    return [*found, *(member for folder in inside for member in find_runs(folder))]
+
+
 def located(reference: Mapping[str, Any], runs: Iterable[RunRecord]) -> RunRecord | None:
     """Return the run that a reference means: the one of its identity, else that of its path.
 
@@ -96,7 +106,8 @@ def described(run: RunRecord, runs: Iterable[RunRecord] = ()) -> str:
         return ""
     if "members" in lineage:
         return f"ensemble of {', '.join(names)}"
-    return f"retrained from {names[0]} on {lineage.get('strategy', '?')} rows"
+    rows = {"new": "new rows", "both": "old and new rows"}.get(str(lineage.get("strategy")), "rows")
+    return f"retrained from {names[0]} on {rows}"
 
 
 def _name(reference: Mapping[str, Any], runs: Iterable[RunRecord]) -> str:

@@ -20,7 +20,13 @@ from zoo.spec.component import Component, component_from
 from zoo.spec.model import ModelSpec
 from zoo.spec.override import override
 from zoo.spec.training import Training
-from zoo.training.combine import ENSEMBLE, ensemble_of, save_ensemble
+from zoo.training.combine import (
+    ENSEMBLE,
+    check_agreement,
+    checked_shares,
+    ensemble_of,
+    save_ensemble,
+)
 from zoo.training.data import tensors
 from zoo.training.fit import InMemory, fit
 from zoo.training.lineage import ancestor, recipe_of, with_recipe
@@ -95,6 +101,9 @@ def retrain_model(
     if not ensemble and member_weights is not None:
         msg = "--member-weights are for --ensemble"
         raise UsageError(msg)
+    if ensemble:
+        check_agreement(parent, parent)  # before an hour of training: may it be a member?
+        checked_shares(member_weights, 2)
     if freeze is not None:
         text = freeze if isinstance(freeze, str) else json.dumps(freeze)
         settings = [*settings, f"training.freeze={text}"]

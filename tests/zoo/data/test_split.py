@@ -56,3 +56,21 @@ def test_pictures_keep_their_shape_when_rows_are_taken() -> None:
     assert some.inputs.shape == (2, 4, 4)
     assert some.labels.tolist() == [3, 1]
     np.testing.assert_array_equal(some.inputs[0], pictures[3])
+
+
+def test_a_stratified_split_holds_out_each_class_in_its_share() -> None:
+    """A rare class must be among the held-out rows, or its figures mean nothing."""
+    labels = ["a"] * 70 + ["b"] * 20 + ["c"] * 10
+    split = Split(held=0.2, order="stratified", seed=1)
+    kept, held = divide(100, split, seed=9, labels=labels)
+    assert sorted([*kept, *held]) == list(range(100))
+    assert {name: sum(labels[row] == name for row in held) for name in "abc"} == {
+        "a": 14, "b": 4, "c": 2,
+    }  # fmt: skip
+    assert divide(100, split, seed=8, labels=np.array(labels))[1].tolist() == held.tolist()
+    other = Split(held=0.2, order="stratified", seed=2)
+    assert set(divide(100, other, seed=9, labels=labels)[1]) != set(held)
+    _, uneven = divide(101, Split(held=33, order="stratified"), seed=0, labels=["x", *labels])
+    assert len(set(uneven)) == 33
+    with pytest.raises(TrainingError, match="needs the class of every row"):
+        divide(100, split, seed=1)
