@@ -123,8 +123,8 @@ def train(
     model
         Name of a model, path of a ``SPEC.toml``, or a spec.
     data
-        CSV or parquet file, folder with one subfolder of pictures per class, a pandas or polars
-        frame, or a function that generates pieces of a table (frames, lists of dicts), the same
+        Name of a dataset, CSV or parquet file, folder with one subfolder of pictures per class, a
+        pandas or polars frame, or a function that generates pieces of a table (frames, lists of dicts), the same
         ones at every call; the dataset that the spec names if not given.
     target
         Column to learn, for tables.
@@ -245,13 +245,14 @@ def retrain(
     InputError, TrainingError
         If the rows do not fit the model: the message says which columns or classes.
     """
+    parent = load(run)  # first: a wrong path costs no imports
     from zoo.training.retrain import retrain_model
 
     assignments = [*settings]
     if epochs is not None:
         assignments.append(f"training.epochs={epochs}")
     return retrain_model(
-        load(run),
+        parent,
         data,
         old=old,
         test=test,
@@ -295,10 +296,12 @@ def ensemble(
         If the models do not fit together; the message says what differs.
     """
     from zoo.model import Model
+
+    loaded = [model if isinstance(model, Model) else load(model) for model in models]
     from zoo.training.combine import combine
 
     return combine(
-        [model if isinstance(model, Model) else load(model) for model in models],
+        loaded,
         member_weights=member_weights,
         data=data,
         target=target,

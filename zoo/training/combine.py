@@ -17,7 +17,7 @@ from zoo.runtime.network import build, copy_weights, initialise_rest
 from zoo.spec.component import Component, component_from, component_to
 from zoo.spec.fields import NAME_LENGTH
 from zoo.spec.model import ModelSpec
-from zoo.training.lineage import ancestor, environment_of, recipe_of, with_recipe
+from zoo.training.lineage import ancestor, environment_of, lineage_in, recipe_of, with_recipe
 from zoo.training.run import Run, environment, run_folder
 
 if TYPE_CHECKING:
@@ -260,7 +260,8 @@ def _members(model: Model, first: Model, share: float | None) -> list[Member]:
         weights = [share * part for part in shares_of(weights, count)]
     scales = config.get("scales") or [(1.0, 0.0)] * count
     shared, state = config.get("shared_input", False), model.preprocessor.state()
-    origins = (environment_of(model).get("lineage") or {}).get("members") or [{}] * count
+    origins = lineage_in(environment_of(model)).get("members", [])
+    origins += [{}] * (count - len(origins))
     return [
         Member(
             component_from(config["members"][n]),
@@ -269,7 +270,7 @@ def _members(model: Model, first: Model, share: float | None) -> list[Member]:
             model.keras.get_layer(f"member_{n + 1}"),
             weights[n],
             (factor * scales[n][0], factor * scales[n][1] + shift),
-            {**origins[n]},
+            origins[n],
         )
         for n in range(count)
     ]

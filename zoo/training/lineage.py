@@ -26,8 +26,28 @@ def environment_of(model: Model) -> dict[str, Any]:
     file = Path(model.weights_name or "")
     if not file.is_file() or detect_format(file) != "bundle":
         return {}
-    environment: dict[str, Any] = json.loads(read_headers(file).get("environment", "{}"))
-    return environment
+    environment = json.loads(read_headers(file).get("environment", "{}"))
+    return environment if isinstance(environment, dict) else {}
+
+
+def lineage_in(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the lineage of an environment, empty for a first training; files are not trusted."""
+    lineage = environment.get("lineage")
+    if not isinstance(lineage, dict):
+        return {}
+    found = {**lineage}
+    members = lineage.get("members", [])
+    found["members"] = [_reference(item) for item in (members if isinstance(members, list) else ())]
+    if "parent" in lineage:
+        found["parent"] = _reference(lineage["parent"])
+    return found
+
+
+def _reference(value: Any) -> dict[str, Any]:
+    """Return what a file says of a run as texts and numbers, whatever it holds."""
+    kinds = {"model": str, "id": str, "path": str, "weights": str, "seed": int, "weight": float}
+    known = value.items() if isinstance(value, Mapping) else ()
+    return {name: item for name, item in known if isinstance(item, kinds.get(name, ()))}
 
 
 def ancestor(model: Model) -> dict[str, Any]:
@@ -49,7 +69,7 @@ def ancestor(model: Model) -> dict[str, Any]:
 
 def recipe_of(model: Model) -> ModelSpec:
     """Return a model's spec with the recipe of its first training, whatever it was updated with."""
-    recipe = (environment_of(model).get("lineage") or {}).get("recipe")
+    recipe = lineage_in(environment_of(model)).get("recipe")
     if recipe is None:
         return model.spec
     data = {**spec_to(model.spec), "training": recipe}
@@ -64,17 +84,11 @@ def with_recipe(spec: ModelSpec) -> dict[str, Any]:
 # Showing it
 
 
-def lineage_of(run: RunRecord) -> dict[str, Any]:
-    """Return the lineage that a run folder tells of; empty for a first training."""
-    lineage = run.environment.get("lineage")
-    return lineage if isinstance(lineage, dict) else {}
-
-
-def ancestors(run: RunRecord) -> list[Mapping[str, Any]]:
+def ancestors(run: RunRecord) -> list[dict[str, Any]]:
     """Return the references to the runs that a run came from: parent or members."""
-    lineage = lineage_of(run)
-    found = [lineage.get("parent"), *(lineage.get("members") or ())]
-    return [reference for reference in found if isinstance(reference, Mapping)]
+    lineage = lineage_in(run.environment)
+    parent = [lineage["parent"]] if "parent" in lineage else []
+    return [*parent, *lineage.get("members", ())]
 
 
 def with_members(runs: Iterable[RunRecord]) -> list[RunRecord]:
@@ -100,11 +114,11 @@ def located(reference: Mapping[str, Any], runs: Iterable[RunRecord]) -> RunRecor
 
 def described(run: RunRecord, runs: Iterable[RunRecord] = ()) -> str:
     """Return in a few words what a run came from; empty for a first training."""
-    lineage = lineage_of(run)
+    lineage = lineage_in(run.environment)
     names = [_name(reference, runs) for reference in ancestors(run)]
     if not names:
         return ""
-    if "members" in lineage:
+    if lineage["members"]:
         return f"ensemble of {', '.join(names)}"
     rows = {"new": "new rows", "both": "old and new rows"}.get(str(lineage.get("strategy")), "rows")
     return f"retrained from {names[0]} on {rows}"

@@ -29,7 +29,7 @@ from zoo.training.combine import (
 )
 from zoo.training.data import tensors
 from zoo.training.fit import InMemory, fit
-from zoo.training.lineage import ancestor, recipe_of, with_recipe
+from zoo.training.lineage import ancestor, environment_of, lineage_in, recipe_of, with_recipe
 from zoo.training.recipe import evaluate_on, keras_class, options_at
 from zoo.training.run import MEMBER, Run, environment, run_folder, whole
 from zoo.training.sides import rows_for, split_for
@@ -301,10 +301,7 @@ def _base(spec: ModelSpec) -> Path | None:
 
 
 def _origins(parent: Model) -> list[dict[str, Any]]:
-    from zoo.training.lineage import environment_of
-
-    lineage = environment_of(parent).get("lineage") or {}
-    return [ancestor(parent), *(lineage.get("members") or ())]
+    return [ancestor(parent), *lineage_in(environment_of(parent)).get("members", ())]
 
 
 # The rows

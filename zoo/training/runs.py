@@ -90,9 +90,9 @@ class RunRecord:
     @property
     def members(self) -> int:
         """How many networks an ensemble has; 0 for every other run."""
-        lineage = self.environment.get("lineage")
-        found = lineage.get("members") if isinstance(lineage, dict) else None
-        return len(found) if isinstance(found, list) else 0
+        from zoo.training.lineage import lineage_in
+
+        return len(lineage_in(self.environment).get("members", ()))
 
     @property
     def best(self) -> int | None:
