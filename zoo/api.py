@@ -124,8 +124,8 @@ def train(
         Name of a model, path of a ``SPEC.toml``, or a spec.
     data
         Name of a dataset, CSV or parquet file, folder with one subfolder of pictures per class, a
-        pandas or polars frame, or a function that generates pieces of a table (frames, lists of dicts), the same
-        ones at every call; the dataset that the spec names if not given.
+        pandas or polars frame, or a function that generates pieces of a table (frames, lists of
+        dicts), the same ones at every call; the dataset that the spec names if not given.
     target
         Column to learn, for tables.
     epochs, batch_size

@@ -129,6 +129,35 @@ def test_rows_of_both_sides_are_trained_on(first: zoo.Run, tmp_path: Path) -> No
     assert run.environment["lineage"]["old"] == "synthetic"
 
 
+@pytest.mark.parametrize("ensemble", [False, True])
+def test_held_out_rows_are_never_trained_on(
+    first: zoo.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ensemble: bool
+) -> None:
+    """A figure on rows that were learnt by heart is no figure."""
+    seen: dict[str, Any] = {}
+
+    class Seen(Exception):
+        pass
+
+    def look(run: Any, model: Any, data: Any) -> None:
+        seen.update(data.arrays)
+        raise Seen
+
+    monkeypatch.setattr("zoo.training.retrain.fit", look)
+    with pytest.raises(Seen):
+        zoo.retrain(
+            first.path, "synthetic-new", old="synthetic", strategy="both", ensemble=ensemble,
+            output=tmp_path / "run",
+        )  # fmt: skip
+    rows = {part: {tuple(row) for row in inputs.tolist()} for part, (inputs, _) in seen.items()}
+    assert len(rows["train"]) == 800
+    assert not rows["train"] & rows["test"]
+    assert rows["test"] == rows["test_old"] | rows["test_new"]
+    for inputs, classes in seen.values():  # each class in its share
+        assert len(inputs) == len(classes)
+        assert classes.mean() == pytest.approx(seen["train"][1].mean(), abs=0.05)
+
+
 def test_a_test_file_leaves_all_rows_to_train_on(first: zoo.Run, tmp_path: Path) -> None:
     run = zoo.retrain(
         first.path, "synthetic", test="synthetic-new", epochs=1, output=tmp_path / "run"
@@ -392,3 +421,17 @@ def test_a_member_that_was_done_is_not_trained_again(
         retrain(resume=True, settings=["batch_size=7"])
     monkeypatch.setattr("zoo.training.retrain._fit", die)
     assert retrain(resume=True).model.spec.name == "mlp-synthetic-ensemble"
+
+
+def test_resume_without_a_folder_finds_the_ensemble_that_was_begun(
+    first: zoo.Run, tmp_path: Path, killed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def retrain(**options: Any) -> zoo.Run:
+        return zoo.retrain(first.path, "synthetic-new", ensemble=True, epochs=4, **options)
+
+    killed(1, retrain)
+    run = retrain(resume=True)
+    assert [path.name for path in Path("runs/mlp-synthetic").iterdir()] == [run.path.name]
+    assert (run.path / "model.zoo").is_file()
