@@ -6,7 +6,9 @@ names registered things only. `zoo.training.combine` makes one from trained mode
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -82,15 +84,16 @@ def ensemble(
         shown = ", ".join(str(tuple(output.shape)) for output in outputs)
         msg = f"members must give outputs of one shape, received {shown}"
         raise ValueError(msg)
-    total: Any = None
-    for output, share, scale in zip(outputs, shares, scales or [(1.0, 0.0)] * len(shares),
-                                    strict=True):  # fmt: skip
-        part = output * (share * scale[0])
-        if scale[1]:
-            part = part + share * scale[1]
-        total = part if total is None else total + part
-    single = shared_input and not isinstance(wanted, dict)
-    return keras().Model(next(iter(inputs.values())) if single else inputs, total, name="ensemble")
+    lines = zip(outputs, shares, scales or [(1.0, 0.0)] * len(members), strict=True)
+    mean = functools.reduce(
+        operator.add, (_line(out, share * line[0], share * line[1]) for out, share, line in lines)
+    )
+    single = shared_input and not isinstance(input_shape, Mapping)
+    return keras().Model(inputs["input"] if single else inputs, mean, name="ensemble")
+
+
+def _line(output: Any, factor: float, shift: float) -> Any:
+    return output * factor + shift if shift else output * factor
 
 
 def shares_of(weights: Sequence[float] | None, count: int) -> list[float]:
