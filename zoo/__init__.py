@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from zoo.api import get_model, get_spec, list_models, load, train, tune
+    from zoo.api import ensemble, get_model, get_spec, list_models, load, retrain, train, tune
     from zoo.components import Classifier, Decoder, Preprocessor, Regressor, Sequencer
     from zoo.data.table import Table
     from zoo.errors import InputError, ZooError
@@ -52,17 +52,28 @@ __all__ = [
     "Tuning",
     "WeightsRecord",
     "ZooError",
+    "ensemble",
     "get_model",
     "get_spec",
     "hookimpl",
     "list_models",
     "load",
+    "retrain",
     "train",
     "tune",
 ]
 
 _HOME = {
-    "zoo.api": ("get_model", "get_spec", "list_models", "load", "train", "tune"),
+    "zoo.api": (
+        "ensemble",
+        "get_model",
+        "get_spec",
+        "list_models",
+        "load",
+        "retrain",
+        "train",
+        "tune",
+    ),
     "zoo.components": ("Classifier", "Decoder", "Preprocessor", "Regressor", "Sequencer"),
     "zoo.data.table": ("Table",),
     "zoo.errors": ("InputError", "ZooError"),

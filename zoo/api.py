@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from zoo.errors import UnknownName, UsageError
 from zoo.registry.registry import registry
@@ -125,9 +125,9 @@ def train(
     model
         Name of a model, path of a ``SPEC.toml``, or a spec.
     data
-        CSV or parquet file, folder with one subfolder of pictures per class, a pandas or polars
-        frame, or a function that generates pieces of a table (frames, lists of dicts), the same
-        ones at every call; the dataset that the spec names if not given.
+        Name of a dataset, CSV or parquet file, folder with one subfolder of pictures per class, a
+        pandas or polars frame, or a function that generates pieces of a table (frames, lists of
+        dicts), the same ones at every call; the dataset that the spec names if not given.
     target
         Column to learn, for tables.
     epochs, batch_size
@@ -259,6 +259,136 @@ def tune(
         resume=resume,
         output=None if output is None else Path(output),
         base=base,
+    )
+
+
+def retrain(
+    run: str | PathLike[str],
+    data: Any,
+    *,
+    old: Any = None,
+    test: Any = None,
+    strategy: Literal["new", "both"] = "new",
+    ensemble: bool = False,
+    freeze: Sequence[str] | str | int | None = None,
+    target: str | None = None,
+    epochs: int | None = None,
+    seed: int | None = None,
+    settings: Sequence[str] = (),
+    member_weights: Sequence[float] | None = None,
+    resume: bool = False,
+    output: str | PathLike[str] | None = None,
+) -> Run:
+    """Go on with a trained model when there are new rows: update it, or add a second model.
+
+    An update starts from the weights of `run`, keeps the fitted preprocessing, and takes steps a
+    tenth as large as the recipe's. A fifth of the rows of each side is held out (by class, with
+    seed 1), and both models are measured on them.
+
+    Parameters
+    ----------
+    run
+        A run folder or a bundle.
+    data
+        The new rows: name of a dataset, or what `train` takes.
+    old
+        The rows that the model was trained on.
+    test
+        Rows to measure on; then none are held out.
+    strategy
+        Train on ``"new"`` rows alone, or on ``"both"``.
+    ensemble
+        Keep the model and train a new one by the recipe; the result is the mean of both.
+    freeze
+        Layers that an update does not train: names (with ``*``), or the number of first layers.
+    target
+        Column to learn, for tables; the run's own if not given.
+    epochs
+        Instead of the recipe's.
+    seed
+        Seed of the order of the rows, and of the new model's start.
+    settings
+        ``KEY=VALUE`` strings, as ``--set`` takes them.
+    member_weights
+        How much the old and the new model count in an ensemble.
+    resume
+        Go on with what `output` holds a checkpoint of.
+    output
+        The run folder; ``runs/MODEL/TIME`` under the current folder if not given.
+
+    Returns
+    -------
+    Run
+        In its ``metrics``, ``"before"`` and ``"test"`` are of the same rows: before and after.
+
+    Raises
+    ------
+    UsageError
+        If `run` is no bundle, or the options do not go together.
+    InputError, TrainingError
+        If the rows do not fit the model: the message says which columns or classes.
+    """
+    parent = load(run)  # first: a wrong path costs no imports
+    from zoo.training.retrain import retrain_model
+
+    assignments = [*settings]
+    if epochs is not None:
+        assignments.append(f"training.epochs={epochs}")
+    return retrain_model(
+        parent,
+        data,
+        old=old,
+        test=test,
+        strategy=strategy,
+        ensemble=ensemble,
+        freeze=freeze,
+        target=target,
+        seed=seed,
+        settings=assignments,
+        member_weights=member_weights,
+        resume=resume,
+        output=None if output is None else Path(output),
+    )
+
+
+def ensemble(
+    models: Sequence[str | PathLike[str] | Model],
+    *,
+    member_weights: Sequence[float] | None = None,
+    data: Any = None,
+    target: str | None = None,
+    output: str | PathLike[str] | None = None,
+) -> Run:
+    """Make one model of several trained ones: its output is the mean of theirs.
+
+    Parameters
+    ----------
+    models
+        Run folders, bundles, or models; the same task, classes and kind of input, whatever their
+        networks and preprocessing.
+    member_weights
+        How much each counts; all the same if not given.
+    data, target
+        Labelled data to measure the models and their ensemble on.
+    output
+        The run folder; ``runs/NAME-ensemble/TIME`` under the current folder if not given.
+
+    Raises
+    ------
+    UsageError
+        If the models do not fit together; the message says what differs.
+    """
+    from zoo.model import Model
+
+    loaded = [model if isinstance(model, Model) else load(model) for model in models]
+    from zoo.training.combine import combine
+
+    return combine(
+        loaded,
+        member_weights=member_weights,
+        data=data,
+        target=target,
+        output=None if output is None else Path(output),
     )
 
 

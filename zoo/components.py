@@ -83,6 +83,10 @@ class Preprocessor(abc.ABC):
     def fit(self, raws: Sequence[Any]) -> None:  # noqa: B027  # nothing to learn is the usual case
         """Learn state (means, vocabulary, columns) from the training part of the data."""
 
+    def outside(self, raws: Sequence[Any]) -> list[str]:
+        """Return a sentence for each range that was fitted and that these inputs leave, if any."""
+        return []
+
     def state(self) -> dict[str, Any]:
         """Return the fitted state as plain data."""
         return {}

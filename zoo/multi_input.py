@@ -65,13 +65,13 @@ class Inputs(Preprocessor):
         """Return the rows that every part can use, and for the others the first part's error."""
         table = Table.of(raws)
         made = {name: part.many(self._raws(table, name)) for name, part in self.parts.items()}
-        errors = [
-            InputError(table.problems[row], kind="bad-row") if row in table.problems
-            else next((error for error in found if error), None)
-            for row, found in enumerate(zip(*(errors for _, errors in made.values()), strict=True))
-        ]  # fmt: skip
-        bad = {row for row, error in enumerate(errors) if error}
-        return {name: without(tensors, own, bad) for name, (tensors, own) in made.items()}, errors
+        return merged(made, table.problems)
+
+    def outside(self, raws: Sequence[Any]) -> list[str]:
+        """Return what any part says."""
+        table = Table.of(raws)
+        each_part = (part.outside(self._raws(table, name)) for name, part in self.parts.items())
+        return [text for texts in each_part for text in texts]
 
     def _raws(self, table: Table, name: str) -> Sequence[Any]:
         return table if self.parts[name].kind == "table" else table.column(name)
@@ -84,3 +84,26 @@ class Inputs(Preprocessor):
         """Take back what each part learnt."""
         for name, part in self.parts.items():
             part.restore(state[name])
+
+
+def merged(
+    made: Mapping[str, tuple[Tensors, Sequence[InputError | None]]],
+    problems: Mapping[int, str] | None = None,
+) -> tuple[dict[str, Any], list[InputError | None]]:
+    """Return the tensors of the inputs that every part could use, and an error or None per input.
+
+    Parameters
+    ----------
+    made
+        What `Preprocessor.many` of each part returned for the same inputs.
+    problems
+        Inputs that cannot be used whatever the parts say, by position, with the reason.
+    """
+    problems = problems or {}
+    errors = [
+        InputError(problems[row], kind="bad-row") if row in problems
+        else next((error for error in found if error), None)
+        for row, found in enumerate(zip(*(errors for _, errors in made.values()), strict=True))
+    ]  # fmt: skip
+    bad = {row for row, error in enumerate(errors) if error}
+    return {name: without(tensors, own, bad) for name, (tensors, own) in made.items()}, errors

@@ -155,7 +155,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         with _folder(self.runs, spec.name) as path:
             run = Run(path, spec, seed, environment=environment(chosen_backend(), devices(), seed))
             with _value_errors():
-                data = InMemory(model, content, seed, sample_weight)
+                data = InMemory(model, content, seed, weights=sample_weight)
             fit(run, model, data, keep=self.runs is not None)
         if run.notes:
             text = f"{spec.name}: {'. '.join(run.notes)}"

@@ -22,6 +22,8 @@ COMMANDS = {
     "generate": "Continue a sequence.",
     "train": "Train a model by its recipe.",
     "tune": "Train with many settings and keep the best.",
+    "retrain": "Update a trained model with new rows, or train a second one beside it.",
+    "ensemble": "Make one model of several trained ones.",
     "evaluate": "Measure a trained model on labelled data.",
     "reproduce": "Train anew and compare with the published figures.",
     "runs": "List, show, compare and remove trainings.",

@@ -58,6 +58,17 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+def numbers(ctx: click.Context, param: click.Parameter, value: str | None) -> list[float] | None:
+    """Read numbers that are joined by commas."""
+    if value is None:
+        return None
+    try:
+        return [float(part) for part in value.split(",")]
+    except ValueError:
+        msg = f"expected numbers joined by commas, such as 2,1; received {value!r}"
+        raise click.BadParameter(msg) from None
+
+
 def complete_model(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Complete the name of a model in the shell."""
     import zoo

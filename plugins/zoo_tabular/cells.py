@@ -122,6 +122,22 @@ class Numbers:
         self.learnt["factor"] = 1.0 / width if spread else 0.0
         centred = self.scale == "standard" and spread
         self.learnt["shift"] = float(usable.mean()) if centred else low
+        self.learnt.update(low=low, high=low + spread)
+
+    def outside(self, cells: Sequence[Any]) -> str | None:
+        """Return how numbers leave the range that the scale was fitted to; None if they do not."""
+        if "low" not in self.learnt:  # no scale, or fitted by a zoo that did not keep the range
+            return None
+        values = self._read(cells)
+        usable = values[_finite(values)]
+        low, high = self.learnt["low"], self.learnt["high"]
+        beyond = int(((usable < low) | (usable > high)).sum())
+        if not beyond:
+            return None
+        return (
+            f"column {self.name!r} leaves the range {low:g} to {high:g} that its scale was fitted "
+            f"to in {beyond:,} of {len(cells):,} rows (now {usable.min():g} to {usable.max():g})"
+        )
 
     def encode(self, cells: Sequence[Any], into: NDArray[Any], reasons: dict[int, str]) -> None:
         """Write the feature of each row into the one column of `into`, a reason if it has none."""

@@ -136,6 +136,16 @@ class Columns(Preprocessor):
             errors[row] = InputError(reason, kind="bad-row")
         return np.delete(matrix, list(reasons), axis=0).astype(np.float32), errors
 
+    def outside(self, raws: Sequence[Any]) -> list[str]:
+        """Return a sentence for each scaled column that leaves the range of the training rows."""
+        table = Table.of(raws, self.columns or ())
+        texts = [
+            encoder.outside(table.column(encoder.name))
+            for encoder in self._encoders
+            if isinstance(encoder, Numbers)
+        ]
+        return [text for text in texts if text]
+
     def state(self) -> dict[str, Any]:
         """Return the columns, and what was learnt of each."""
         return {

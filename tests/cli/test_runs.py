@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -70,9 +71,11 @@ def test_the_list_tells_what_matters(cli, runs):
     assert first["metrics"] == metrics
     del first["metrics"], first["best_epoch"]
     assert first.pop("time").startswith("2001-09-")
+    assert re.fullmatch("[0-9a-f]{12}", first.pop("id"))
     assert first == {
         "path": "runs/a", "model": "mlp-pima", "state": "finished", "resumable": False,
         "seed": 3, "epochs": 4, "planned_epochs": 4, "backend": "jax", "problem": None,
+        "lineage": None,
     }  # fmt: skip
 
 

@@ -40,8 +40,10 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 TOP = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
 PAGES = [*TOP, *sorted(DOCS.glob("*.md"))]
-RUN = ("README.md", "docs/tutorial.md", "docs/specs.md", "docs/sequences.md", "docs/weights.md",
-       "docs/sklearn.md", "docs/tune.md")  # fmt: skip
+RUN = (
+    "README.md", "docs/tutorial.md", "docs/specs.md", "docs/sequences.md", "docs/weights.md",
+    "docs/after-training.md", "docs/sklearn.md", "docs/tune.md",
+)  # fmt: skip
 
 NOISE = re.compile(r"(WARNING: All log|[IWE]\d{4} |To enable the following)")
 """What TensorFlow says on stderr where it is installed beside the backend in use."""

@@ -224,5 +224,5 @@ def _apart(dataset: Dataset, rows: Labelled) -> dict[str, Labelled]:
         rows = rows.take(permutation(len(rows), dataset.shuffle))
     if dataset.test is None:
         return {"train": rows}
-    kept, held = divide(len(rows), dataset.test, seed=0)
+    kept, held = divide(len(rows), dataset.test, seed=0, labels=rows.labels)
     return {"train": rows.take(kept), "test": rows.take(held)}

@@ -66,6 +66,10 @@ class Labelled:
         inputs: Any
         if isinstance(first.inputs, Table):
             inputs = joined(piece.inputs for piece in pieces)
+        elif hasattr(first.inputs, "dtype"):
+            import numpy as np
+
+            inputs = np.concatenate([piece.inputs for piece in pieces])
         else:
             inputs = [raw for piece in pieces for raw in piece.inputs]
         labels = [label for piece in pieces for label in piece.labels]

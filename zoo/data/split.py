@@ -28,7 +28,9 @@ def permutation(rows: int, seed: int) -> Rows:
     return order
 
 
-def divide(rows: int, split: Split | float, *, seed: int) -> tuple[Rows, Rows]:
+def divide(
+    rows: int, split: Split | float, *, seed: int, labels: Sequence[Any] = ()
+) -> tuple[Rows, Rows]:
     """Return the row numbers to train on and those held out.
 
     Parameters
@@ -39,11 +41,13 @@ def divide(rows: int, split: Split | float, *, seed: int) -> tuple[Rows, Rows]:
         What is held out; a number is a share in random order.
     seed
         Seed of the order where the split names none.
+    labels
+        The class of each row, for a stratified split.
 
     Raises
     ------
     TrainingError
-        If either part would be empty.
+        If either part would be empty, or the classes are not known.
     """
     import numpy as np
 
@@ -52,13 +56,30 @@ def divide(rows: int, split: Split | float, *, seed: int) -> tuple[Rows, Rows]:
     if held <= 0 or held >= rows:
         msg = f"holding out {split.held} leaves one part of {rows} rows empty"
         raise TrainingError(msg)
-    if split.order == "random":
+    if split.order in ("random", "stratified"):
         order = permutation(rows, seed if split.seed is None else split.seed)
+        if split.order == "stratified":
+            order = _stratified(order, held, labels)
     else:
         order = np.arange(rows)
     if split.order == "first":
         return order[held:], order[:held]
     return order[:-held], order[-held:]
+
+
+def _stratified(order: Rows, held: int, labels: Sequence[Any]) -> Rows:
+    """Return an order at whose end every class has its share of the rows, give or take one."""
+    import numpy as np
+
+    if len(labels) != len(order):
+        msg = "a stratified split needs the class of every row; hold rows out in random order"
+        raise TrainingError(msg)
+    classes = np.unique([str(label) for label in labels], return_inverse=True)[1]
+    by_class = order[np.argsort(classes[order], kind="stable")]
+    # Evenly spaced among rows that lie class by class.
+    chosen = by_class[(np.arange(held) * 2 + 1) * len(order) // (held * 2)]
+    last = np.isin(order, chosen)
+    return np.concatenate([order[~last], order[last]])
 
 
 def folds(rows: int, count: int) -> list[tuple[Rows, Rows]]:

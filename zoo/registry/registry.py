@@ -21,6 +21,7 @@ import pluggy
 from zoo.errors import PluginError, SpecError, UnknownName, did_you_mean
 from zoo.registry.hooks import hook_manager
 from zoo.registry.loading import (
+    OWN,
     Plugin,
     Problem,
     allowed,
@@ -69,6 +70,9 @@ class Registry:
 
     def load_installed(self) -> None:
         """Load every installed plugin; a failing one becomes a problem, the others work."""
+        from zoo import builtin
+
+        self.add_plugin(Plugin("zoo", builtin.__name__, OWN), builtin)
         # Standard output is data, whatever a guest prints while it is imported.
         with contextlib.redirect_stdout(sys.stderr):
             for plugin, _ in installed():

@@ -15,7 +15,8 @@ NAME = r"^[a-z0-9]+(?:-[a-z0-9]+)*$(?!\n)"
 The end is said twice since Python's ``$`` lets a line break follow, and JSON Schema has no ``\\Z``.
 """
 
-Name = Annotated[str, Meta(pattern=NAME, max_length=64)]
+NAME_LENGTH = 64
+Name = Annotated[str, Meta(pattern=NAME, max_length=NAME_LENGTH)]
 Task = Annotated[str, Meta(pattern=NAME, max_length=64)]
 Fraction = Annotated[float, Meta(gt=0.0, lt=1.0)]
 Positive = Annotated[int, Meta(ge=1)]

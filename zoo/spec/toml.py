@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import typing
 from pathlib import Path
 from typing import Any, TypeVar
@@ -170,10 +169,11 @@ def _at(data: Any, path: str) -> Any:
 def _struct(path: str, kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
     """Return the struct whose fields stand at `path` of a record."""
     from zoo.spec.model import Figure
-    from zoo.spec.training import Training
+    from zoo.spec.training import EarlyStopping, Split, Training
     from zoo_weights.records import WeightsRecord
 
     structs: dict[str, type[msgspec.Struct]] = {
+        "training.validation.": Split, "training.early_stopping.": EarlyStopping,
         "training": Training, "weights": WeightsRecord, "figures": Figure,
     }  # fmt: skip
-    return structs.get(re.split(r"[.[]", path)[0], kind)
+    return next((found for start, found in structs.items() if path.startswith(start)), kind)

@@ -28,13 +28,14 @@ class Split(Record, frozen=True, kw_only=True):
     held
         Share of the rows, or how many.
     order
-        Whether the rows are taken in random order, or the first or last ones are held out.
+        Whether the rows are taken in random order, of each class in its share (``"stratified"``),
+        or the first or last ones are held out.
     seed
         Seed of the random order; the run's own if not given.
     """
 
     held: Fraction | Positive
-    order: Literal["random", "first", "last"] = "random"
+    order: Literal["random", "stratified", "first", "last"] = "random"
     seed: Seed | None = None
 
 

@@ -57,14 +57,14 @@ def compile_steps(
         "torch": _torch,
     }[chosen_backend()]
     network.train_function = make(network, size, arrays if held else None, steps)
-    if _convolves(network):
+    if one_by_one(network):
         return size
     if chosen_backend() == "torch":  # its loop is Python's: Ctrl-C ends it between two calls
         return min(rows, 64 * size)
     return rows
 
 
-def _convolves(network: Any) -> bool:
+def one_by_one(network: Any) -> bool:
     """Whether steps are better taken one by one.
 
     On a CPU, XLA runs a convolution inside of a loop on one core and ten times slower; and the
@@ -160,7 +160,7 @@ def _torch(network: Any, size: int, held: Batch | None, steps: int) -> Any:
         return tuple(each(keras().ops.convert_to_tensor, part) for part in batch)
 
     data = None if held is None else tensors(held)
-    step = network.train_step if _convolves(network) else traced(network, size, steps)
+    step = network.train_step if one_by_one(network) else traced(network, size, steps)
 
     def steps_at_once(items: Any) -> Any:
         rows = tensors(items[0])

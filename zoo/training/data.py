@@ -38,8 +38,8 @@ def parts(
     training
         The recipe, which may name a dataset and a target.
     data
-        CSV or parquet file, folder, table or frame; a function that generates pieces of a table;
-        sequences, or a file with one a line; None for the recipe's dataset.
+        Name of a dataset; CSV or parquet file, folder, table or frame; a function that generates
+        pieces of a table; sequences, or a file with one a line; None for the recipe's dataset.
     target
         Column to learn, for tables.
 
@@ -57,8 +57,11 @@ def parts(
         If the data cannot be read.
     """
     entry, kind = None, preprocessor.kind
-    if training is not None and training.dataset is not None:
-        entry = registry().datasets.find(training.dataset)
+    known = registry().datasets
+    if isinstance(data, str) and data in known.names():  # a file of that name is ./NAME
+        entry, data = known.find(data), None
+    elif training is not None and training.dataset is not None:
+        entry = known.find(training.dataset)
     target = target or (training.target if training else None)
     if data is None:
         if entry is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections import Counter
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -58,6 +59,8 @@ class InMemory:
         Seed of the order of the rows.
     weights
         How much each training row counts, float of shape (rows,); all the same, if not given.
+    fitted
+        What is fitted already and stays as it is: ``"input"``, ``"output"``.
     """
 
     failure: Exception | None = None
@@ -67,12 +70,16 @@ class InMemory:
         model: Model,
         parts: dict[str, Labelled],
         seed: int,
+        *,
         weights: NDArray[Any] | None = None,
+        fitted: Collection[str] = (),
     ) -> None:
         assert model.spec.training is not None
         self.training = model.spec.training
-        model.preprocessor.fit(parts["train"].inputs)
-        model.decoder.fit(parts["train"].labels)
+        if "input" not in fitted:
+            model.preprocessor.fit(parts["train"].inputs)
+        if "output" not in fitted:
+            model.decoder.fit(parts["train"].labels)
         self.arrays = {}
         for part, rows in parts.items():
             inputs, targets = tensors(

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import platform
+import secrets
 import sys
 import time
 from dataclasses import dataclass, field
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 CHECKPOINT = "checkpoint.h5"
 """File in a run folder from which a training can go on."""
 
+MEMBER = "member"
+"""Folder in that of an ensemble: the run of the member that was trained for it."""
+
 History = dict[str, list[float]]
 """Keras's logs by name, a value for each epoch."""
 
@@ -41,7 +45,8 @@ class Run:
     spec
         The spec as it was trained, every override applied.
     seed
-        Seed of initial weights, shuffling and splits.
+        Seed of initial weights, shuffling and splits; that of the last member of an ensemble, 0
+        where none is known.
     history
         Keras's logs, a value for each epoch.
     metrics
@@ -106,7 +111,8 @@ class Run:
         _write(self.path / "history.csv", _history_csv(self.history))
         _write(self.path / "metrics.json", json.dumps(self.metrics, indent=2) + "\n")
         _write(self.path / "environment.json", json.dumps(self.environment, indent=2) + "\n")
-        draw_later(self.path)
+        if self.history:
+            draw_later(self.path)
 
 
 def run_folder(name: str, output: Path | None, *, resume: bool) -> Path:
@@ -130,15 +136,16 @@ def run_folder(name: str, output: Path | None, *, resume: bool) -> Path:
     if output is None:
         runs = Path("runs") / name
         if resume:
-            begun = sorted(runs.glob(f"*/{CHECKPOINT}"), key=lambda path: path.stat().st_mtime)
+            begun = [path.parent for path in runs.glob(f"*/{CHECKPOINT}")]
+            begun += [path.parent for path in runs.glob(f"*/{MEMBER}") if not whole(path.parent)]
             if begun:
-                return begun[-1].parent
+                return max(begun, key=lambda path: path.stat().st_mtime)
         return _fresh(runs)
     if not output.exists():
         return output
     if resume and output.is_dir():
         known = {path.name for path in output.iterdir()}
-        if not known or known & {CHECKPOINT, "model.zoo", "fold-1"}:
+        if not known or known & {CHECKPOINT, "model.zoo", "fold-1", MEMBER}:
             return output
         msg = f"{output}: holds no run to go on with"
         raise UsageError(msg)
@@ -146,6 +153,11 @@ def run_folder(name: str, output: Path | None, *, resume: bool) -> Path:
         msg = f"{output}: exists and is not an empty folder; a run needs a folder of its own"
         raise UsageError(msg)
     return output
+
+
+def whole(path: Path) -> bool:
+    """Whether a run folder holds a training that came to its end."""
+    return (path / "model.zoo").is_file() and not (path / CHECKPOINT).is_file()
 
 
 def _fresh(runs: Path) -> Path:
@@ -158,12 +170,17 @@ def _fresh(runs: Path) -> Path:
 
 
 def environment(backend: str, device: list[str], seed: int) -> dict[str, Any]:
-    """Return what a result may depend on: versions, backend, devices, machine, seed."""
+    """Return the identity of a new run and what its result may depend on.
+
+    That is: versions, backend, devices, machine, seed. The identity is random and stays when the
+    folder is moved.
+    """
     names = ("keras-zoo", "keras", "jax", "jaxlib", "tensorflow", "torch", "numpy", "h5py")
     versions = {name: found for name in names if (found := _version(name))}
     if backend in sys.modules:  # its own word: TensorFlow's package has several names
         versions[backend] = sys.modules[backend].__version__
     return {
+        "id": secrets.token_hex(6),
         "backend": backend,
         "devices": device,
         "seed": seed,

@@ -19,7 +19,10 @@ from zoo.errors import UsageError, ZooError
 from zoo.plots.curves import History, best_epoch, read_history
 from zoo.spec.model import ModelSpec
 from zoo.spec.toml import read_spec, spec_from, spec_to
-from zoo.training.run import CHECKPOINT
+from zoo.training.run import CHECKPOINT, MEMBER
+
+OWN = rf"fold-\d+|{MEMBER}"
+"""Runs inside of a run's folder that belong to it."""
 
 PARTS = ("test", "validation", "folds", "train")
 """Parts of the data, the most telling first."""
@@ -73,8 +76,23 @@ class RunRecord:
 
     @property
     def planned(self) -> int | None:
-        """How many epochs the recipe asks for."""
+        """How many epochs the recipe asks for; None for an ensemble, which is not trained."""
+        if self.members:
+            return None
         return self.spec.training.epochs if self.spec and self.spec.training else None
+
+    @property
+    def identity(self) -> str | None:
+        """What stays when the folder is moved; None for runs of a zoo that gave them none."""
+        found = self.environment.get("id")
+        return str(found) if found else None
+
+    @property
+    def members(self) -> int:
+        """How many networks an ensemble has; 0 for every other run."""
+        from zoo.training.lineage import lineage_in
+
+        return len(lineage_in(self.environment).get("members", ()))
 
     @property
     def best(self) -> int | None:
@@ -86,6 +104,7 @@ class RunRecord:
         """Return the record as plain data for JSON; numbers that are not finite become None."""
         record = {
             "path": str(self.path),
+            "id": self.identity,
             "model": self.model,
             "state": self.state,
             "resumable": self.resumable,
@@ -96,6 +115,7 @@ class RunRecord:
             "best_epoch": self.best,
             "backend": self.environment.get("backend"),
             "metrics": self.metrics,
+            "lineage": self.environment.get("lineage"),
             "problem": self.problem,
         }
         cleaned: dict[str, Any] = finite(record)
@@ -309,7 +329,7 @@ def labels(runs: Sequence[RunRecord]) -> list[str]:
 def check_removable(path: Path) -> None:
     """Raise `UsageError` unless a path is a run folder that can go without taking more along.
 
-    That is: no link, and neither other runs than its own folds nor the current folder inside it.
+    That is: no link, and neither other runs than its own nor the current folder inside it.
     """
     check_run(path)
     whole = path.resolve()
@@ -317,7 +337,7 @@ def check_removable(path: Path) -> None:
         msg = f"{path}: the current folder lies inside it; leave it first"
         raise UsageError(msg)
     for child in sorted(path.iterdir()):
-        if child.is_symlink() or not child.is_dir() or re.fullmatch(r"fold-\d+", child.name):
+        if child.is_symlink() or not child.is_dir() or re.fullmatch(OWN, child.name):
             continue
         other = next(_run_folders(child), None)
         if other is not None:

@@ -17,7 +17,7 @@ from zoo.runtime.network import freeze
 from zoo.runtime.runner import dtype_of, inputs_of
 from zoo.runtime.seeding import seeded
 from zoo.tensors import each
-from zoo.training.feed import scans
+from zoo.training.compiled import one_by_one
 from zoo.training.recipe import compile_network, trainee
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def program_of(member: Member) -> str | None:
     if training.early_stopping is not None or training.carry_state:
         return None
     network = member.network()
-    if not scans(network):
+    if one_by_one(network):
         return None
     # Where a network starts and how far it goes in a step are numbers of its state. (What Keras
     # itself tells of a network would say so too, but asking imports a TensorFlow that is there.)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import secrets
 import statistics
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import msgspec
+from msgspec.structs import replace
 
 from zoo.data.labelled import Labelled
 from zoo.data.split import divide, folds
@@ -23,7 +23,7 @@ from zoo.training.checkpoint import identity_of
 from zoo.training.data import parts
 from zoo.training.fit import InMemory, fit
 from zoo.training.recipe import options_at
-from zoo.training.run import CHECKPOINT, Run, environment, run_folder
+from zoo.training.run import CHECKPOINT, Run, environment, run_folder, whole
 from zoo.training.streamed import Streamed
 
 if TYPE_CHECKING:
@@ -60,10 +60,12 @@ def train_spec(
     if spec.training is None:
         msg = f"{spec.name} has no training recipe"
         raise UsageError(msg)
+    if target is not None:  # the run knows what it learnt
+        spec = replace(spec, training=replace(spec.training, target=target))
     spec, start = starting(spec, weights)
     training = cast("Training", spec.training)
     path = run_folder(spec.name, output, resume=resume)
-    if resume and (path / "model.zoo").is_file() and not (path / CHECKPOINT).is_file():
+    if resume and whole(path):
         return Run.read(path)
     keras()
     if seed is None:
@@ -94,9 +96,9 @@ def train_spec(
     if count:
         run.metrics["folds"] = trainer.cross_validate(content["train"], count, path)
     if training.validation is not None and not count:
-        kept, held = divide(len(content["train"]), training.validation, seed=seed)
-        content["validation"] = content["train"].take(held)
-        content["train"] = content["train"].take(kept)
+        rows = content["train"]
+        kept, held = divide(len(rows), training.validation, seed=seed, labels=rows.labels)
+        content["train"], content["validation"] = rows.take(kept), rows.take(held)
     fit(run, model, InMemory(model, content, seed))
     return run
 
@@ -137,7 +139,7 @@ class _Trainer:
             model = self.model()
             content = {"train": rows.take(kept), "validation": rows.take(held)}
             run = Run(path / f"fold-{number}", self.spec, self.seed)
-            if (run.path / "model.zoo").is_file() and not (run.path / CHECKPOINT).is_file():
+            if whole(run.path):
                 run = Run.read(run.path)  # done before an interruption
             else:
                 run.environment = environment(chosen_backend(), devices(), self.seed)
@@ -162,13 +164,16 @@ def starting(
     if weights == "default":
         weights = training.weights
     name = "none" if weights is None else str(weights)
-    spec = msgspec.structs.replace(spec, training=msgspec.structs.replace(training, weights=name))
+    spec = replace(spec, training=replace(training, weights=name))
     return spec, None if name == "none" else weights
 
 
-def seed_of(training: Training, path: Path | None = None) -> int:
-    """Return the seed of the training that is resumed, the recipe's first one, or a random one."""
+def seed_of(training: Training, path: Path | None = None, used: Collection[int] = ()) -> int:
+    """Return the seed of the training that is resumed, the recipe's first one, or a random one.
+
+    It is none of those that were used already.
+    """
     if path is not None and (path / CHECKPOINT).is_file():
         return int(identity_of(path / CHECKPOINT)["seed"])
-    seeds = training.seeds.get(chosen_backend())
+    seeds = [seed for seed in training.seeds.get(chosen_backend(), ()) if seed not in used]
     return seeds[0] if seeds else secrets.randbelow(2**31)

@@ -13,9 +13,8 @@ from zoo_cli.output import print_json
 
 @click.command()
 @click.argument("model", metavar="MODEL|BUNDLE", shell_complete=complete_model)
-@click.option(
-    "--data", metavar="FILE|FOLDER", help="Labelled data; the spec's dataset if not given."
-)
+@click.option("--data", metavar="DATASET|FILE|FOLDER",
+              help="Labelled data; the spec's dataset if not given.")  # fmt: skip
 @click.option("--target", metavar="COLUMN", help="Column that holds the truth.")
 @click.option("--weights", metavar="TAG|FILE", help="Weights to use.")
 @click.option("--report", is_flag=True, help="Also precision and recall by class, or errors.")

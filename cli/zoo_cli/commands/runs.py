@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,21 +28,58 @@ def command() -> None:
 @command.command("list")
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 @click.option("-m", "--model", metavar="M", help="Only those of this model, or of a pattern.")
+@click.option("--since", metavar="DATE", help="Only those written then or later: 2026-11-21.")
+@click.option("--where", metavar="FIGURE", multiple=True,
+              help="Only those that reach it: accuracy>=0.9; may be repeated.")  # fmt: skip
+@click.option("--sort", metavar="METRIC", help="The best first: accuracy, or train.accuracy.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @common_options
-def list_runs(folder: Path | None, model: str | None, as_json: bool) -> None:
+def list_runs(
+    folder: Path | None,
+    model: str | None,
+    since: str | None,
+    where: tuple[str, ...],
+    sort: str | None,
+    as_json: bool,
+) -> None:
     """List the runs below FOLDER, runs/ if not given; the latest comes last."""
+    from zoo.training.lineage import with_members
     from zoo.training.runs import find_runs
+    from zoo.training.search import chosen
 
     place = folder or Path("runs")
-    found = find_runs(place, model) if folder or place.is_dir() else []
+    everything = find_runs(place) if folder or place.is_dir() else []
+    of_model = find_runs(place, model) if everything and model else everything
+    found = chosen(of_model, since=since, where=where, sort=sort)
     if as_json:
         print_json([run.data() for run in found])
         return
-    if not found:
+    if not found and of_model:
+        note(f"none of the {len(of_model)} runs below {place} is meant by --since and --where")
+    elif not found:
         of = f" of {model}" if model else ""
         note(f"no runs{of} below {place}; name another folder, or train one with `zoo train`")
-    for line in columns([_row(run) for run in found]):
+    known = with_members(everything)
+    for line in columns([_row(run, known) for run in found]):
+        click.echo(line)
+
+
+@command.command()
+@RUNS
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@common_options
+def compare(folders: tuple[Path, ...], as_json: bool) -> None:
+    """Show runs side by side: where they come from, what was set, what they reached."""
+    from zoo.training.runs import read_run
+    from zoo.training.search import folder_of, side_by_side
+
+    runs = [read_run(folder) for folder in dict.fromkeys(map(folder_of, folders))]
+    if as_json:
+        print_json([run.data() for run in runs])
+        return
+    from zoo_weights import printable
+
+    for line in columns([[printable(cell) for cell in row] for row in side_by_side(runs)]):
         click.echo(line)
 
 
@@ -53,14 +90,15 @@ def list_runs(folder: Path | None, model: str | None, as_json: bool) -> None:
 def show(folder: Path, as_json: bool) -> None:
     """Show a run: what was trained, how far, how well, and what was set for it."""
     from zoo.training.runs import changes, finite, read_run
+    from zoo.training.search import folder_of
 
-    run = read_run(folder)
+    run = read_run(folder_of(folder))
     changed = changes(run)
     if as_json:
         more = {"changed": changed, "environment": run.environment, "history": run.history}
         print_json({**run.data(), **finite(more)})
         return
-    for line in _lines(run, changed):
+    for line in (*_lines(run, changed), *_family(run)):
         click.echo(line)
 
 
@@ -114,20 +152,23 @@ def remove(folders: tuple[Path, ...], yes: bool) -> int:
     return 0
 
 
-def _row(run: RunRecord) -> list[str]:
+def _row(run: RunRecord, runs: Sequence[RunRecord]) -> list[str]:
+    from zoo.training.lineage import described
     from zoo_weights import printable
 
     if run.problem:
         moment = run.time.replace("T", " ")
-        return [printable(str(run.path)), "-", moment, "-", "-", "damaged", printable(run.problem)]
+        path = printable(str(run.path))
+        return [path, "-", moment, "-", "-", "damaged", printable(run.problem), ""]
     return [
         printable(str(run.path)),
         str(run.model),
         run.time.replace("T", " "),
-        f"{run.epochs}/{run.planned} epochs",
-        f"seed {run.seed}",
+        f"{run.members} members" if run.members else f"{run.epochs}/{run.planned} epochs",
+        "-" if run.members else f"seed {run.seed}",
         _state(run),
         _main_metrics(run),
+        printable(described(run, runs)),
     ]
 
 
@@ -164,11 +205,34 @@ def _lines(run: RunRecord, changed: dict[str, str]) -> Iterator[str]:
     best = f", best {run.best}" if run.best else ""
     yield printable(f"{run.path}: {run.model}, {_state(run)}")
     yield f"written: {run.time.replace('T', ' ')}"
+    if run.identity:
+        yield printable(f"identity: {run.identity}")
     yield printable(f"trained: seed {run.seed}, {where}{f', Keras {keras}' if keras else ''}")
-    yield f"epochs: {run.epochs} of {run.planned}{best}"
+    if run.members:
+        yield f"members: {run.members}"
+    else:
+        yield f"epochs: {run.epochs} of {run.planned}{best}"
     for part, values in run.metrics.items():
         yield f"{printable(part)}: {_figures(values)}"
     if not run.metrics and (text := _main_metrics(run)):
         yield text
     if changed:
         yield printable("changed: " + ", ".join(f"{key}={value}" for key, value in changed.items()))
+
+
+def _family(run: RunRecord) -> Iterator[str]:
+    """Yield what a run came from and what came from it, wherever the folders lie by now."""
+    from zoo.training.lineage import ancestors, children, described, located, with_members
+    from zoo.training.runs import find_runs
+    from zoo_weights import printable
+
+    places = {path.resolve(): path for path in (run.path.parent, Path("runs")) if path.is_dir()}
+    known = {found.path.resolve(): found for path in places.values() for found in find_runs(path)}
+    runs = with_members(known.values())
+    if text := described(run, runs):
+        yield printable(f"from: {text}")
+    for reference in ancestors(run):
+        if located(reference, runs) is None and not reference.get("weights"):
+            yield printable(f"not found: {reference.get('path')} ({reference.get('id')})")
+    for child in children(run, runs):
+        yield printable(f"led to: {child.path}, {described(child, runs)}")

@@ -6,21 +6,24 @@ from typing import Any
 
 import click
 
-import zoo
+from zoo_cli.models import model_or_bundle
 from zoo_cli.options import common_options, complete_model
 from zoo_cli.output import columns, print_json
 
 
 @click.command()
-@click.argument("model", shell_complete=complete_model)
+@click.argument("model", metavar="MODEL|BUNDLE", shell_complete=complete_model)
 @click.option("--json", "form", flag_value="json", help="Print JSON.")
 @click.option("--toml", "form", flag_value="toml", help="Print TOML, as `zoo train` accepts it.")
 @common_options
 def command(model: str, form: str | None) -> None:
-    """Show what MODEL is: task, network, preprocessing, weights, recipe and figures."""
+    """Show what MODEL is: task, network, preprocessing, weights, recipe and figures.
+
+    A trained BUNDLE or run folder shows what was trained.
+    """
     from zoo.spec.toml import spec_to, write_spec
 
-    spec = zoo.get_spec(model)
+    spec = model_or_bundle(model).spec
     if form == "toml":
         click.echo(write_spec(spec), nl=False)
         return

@@ -10,8 +10,8 @@ from zoo_cli.options import common_options, complete_model, note
 
 @click.command()
 @click.argument("model", metavar="MODEL|SPEC.toml", shell_complete=complete_model)
-@click.option("--data", metavar="FILE|FOLDER",
-              help="CSV or parquet file, or one subfolder per class.")  # fmt: skip
+@click.option("--data", metavar="DATASET|FILE|FOLDER",
+              help="CSV or parquet file, one subfolder per class, or a dataset.")  # fmt: skip
 @click.option("--target", metavar="COLUMN", help="Column to learn.")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True,
               help="Change any field of the spec; may be repeated.")  # fmt: skip

@@ -77,3 +77,21 @@ def test_stratified_folds_are_those_of_scikit_learn() -> None:
 def test_stratified_folds_need_rows() -> None:
     with pytest.raises(TrainingError, match="3 folds need a class of at least 3 rows"):
         stratified_folds(["a", "b", "a"], 3)
+
+
+def test_a_stratified_split_holds_out_each_class_in_its_share() -> None:
+    """A rare class must be among the held-out rows, or its figures mean nothing."""
+    labels = ["a"] * 70 + ["b"] * 20 + ["c"] * 10
+    split = Split(held=0.2, order="stratified", seed=1)
+    kept, held = divide(100, split, seed=9, labels=labels)
+    assert sorted([*kept, *held]) == list(range(100))
+    assert {name: sum(labels[row] == name for row in held) for name in "abc"} == {
+        "a": 14, "b": 4, "c": 2,
+    }  # fmt: skip
+    assert divide(100, split, seed=8, labels=np.array(labels))[1].tolist() == held.tolist()
+    other = Split(held=0.2, order="stratified", seed=2)
+    assert set(divide(100, other, seed=9, labels=labels)[1]) != set(held)
+    _, uneven = divide(101, Split(held=33, order="stratified"), seed=0, labels=["x", *labels])
+    assert len(set(uneven)) == 33
+    with pytest.raises(TrainingError, match="needs the class of every row"):
+        divide(100, split, seed=1)

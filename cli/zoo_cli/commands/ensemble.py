@@ -1,0 +1,52 @@
+"""``zoo ensemble``: one model of several trained ones."""
+
+from __future__ import annotations
+
+import click
+
+import zoo
+from zoo_cli.models import model_or_bundle
+from zoo_cli.options import common_options, note, numbers
+from zoo_cli.output import columns, print_json
+
+
+@click.command()
+@click.argument("bundles", metavar="BUNDLE...", nargs=-1, required=True)
+@click.option("--member-weights", metavar="W,W,...", callback=numbers,
+              help="How much each counts; all the same if not given.")  # fmt: skip
+@click.option("--data", metavar="DATASET|FILE|FOLDER", help="Labelled data to measure them on.")
+@click.option("--target", metavar="COLUMN", help="Column that holds the truth.")
+@click.option("-o", "--output", metavar="DIR", help="The run folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@common_options
+def command(
+    bundles: tuple[str, ...],
+    member_weights: list[float] | None,
+    data: str | None,
+    target: str | None,
+    output: str | None,
+    as_json: bool,
+) -> None:
+    """Make one model of several trained BUNDLEs: its output is the mean of theirs.
+
+    They need the same task, classes and kind of input; networks and preprocessing may differ.
+    """
+    models = [model_or_bundle(name) for name in bundles]
+    for model in models:
+        model.check_weights()
+    run = zoo.ensemble(
+        models, member_weights=member_weights, data=data, target=target, output=output
+    )
+    for text in run.notes:
+        note(text)
+    if as_json:
+        lineage = run.environment["lineage"]
+        print_json({"path": str(run.path), "metrics": run.metrics, "lineage": lineage})
+        return
+    names = [*bundles, "ensemble"]
+    rows = [["", *(run.metrics["test"] if run.metrics else ())]]
+    for name, values in zip(names, run.metrics.values(), strict=False):
+        rows.append([name, *(f"{value:.4f}" for value in values.values())])
+    for line in columns(rows if run.metrics else []):
+        click.echo(line)
+    click.echo(f"run: {run.path}")

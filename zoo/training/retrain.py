@@ -1,0 +1,373 @@
+"""Going on with a trained model when there are new rows: updating it, or adding a second one."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from msgspec.structs import replace
+
+from zoo.data.labelled import Labelled
+from zoo.data.split import divide
+from zoo.errors import TrainingError, UnknownName, UsageError
+from zoo.runtime.backend import chosen_backend, devices
+from zoo.spec.component import Component, component_from
+from zoo.spec.model import ModelSpec
+from zoo.spec.override import override
+from zoo.spec.training import Training
+from zoo.training.combine import (
+    ENSEMBLE,
+    check_agreement,
+    checked_shares,
+    ensemble_of,
+    save_ensemble,
+)
+from zoo.training.data import tensors
+from zoo.training.fit import InMemory, fit
+from zoo.training.lineage import ancestor, environment_of, lineage_in, recipe_of, with_recipe
+from zoo.training.recipe import evaluate_on, keras_class, options_at
+from zoo.training.run import MEMBER, Run, environment, run_folder, whole
+from zoo.training.sides import rows_for, split_for
+from zoo.training.train import seed_of, starting
+
+if TYPE_CHECKING:
+    from zoo.model import Model
+
+Strategy = Literal["new", "both"]
+
+SLOWER = 0.1
+"""Learning rate of an update, as a share of the recipe's: small steps from good weights."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is done with a trained model.
+
+    Attributes
+    ----------
+    parent
+        The trained model.
+    spec
+        What is trained.
+    train
+        The rows to train on.
+    held
+        Rows that nothing here is trained on, by the name of their figures.
+    about
+        What the lineage says of the data.
+    notes
+        What a user should know.
+    """
+
+    parent: Model
+    spec: ModelSpec
+    train: Labelled
+    held: dict[str, Labelled]
+    about: dict[str, Any]
+    notes: list[str]
+
+
+def retrain_model(
+    parent: Model,
+    data: Any,
+    *,
+    old: Any = None,
+    test: Any = None,
+    strategy: Strategy = "new",
+    ensemble: bool = False,
+    freeze: Sequence[str] | str | int | None = None,
+    target: str | None = None,
+    seed: int | None = None,
+    settings: Sequence[str] = (),
+    member_weights: Sequence[float] | None = None,
+    output: Path | None = None,
+    resume: bool = False,
+) -> Run:
+    """Train a model further, or beside a new one, and write the run folder; see `zoo.retrain`."""
+    if strategy not in ("new", "both"):
+        msg = f"strategy must be new or both, received {strategy!r}"
+        raise UsageError(msg)
+    if strategy == "both" and old is None:
+        msg = "the strategy both trains on old and new rows: name the old ones with --old"
+        raise UsageError(msg)
+    if ensemble and freeze is not None:
+        msg = "--freeze keeps layers as they were trained; the new member of an ensemble has none"
+        raise UsageError(msg)
+    if not ensemble and member_weights is not None:
+        msg = "--member-weights are for --ensemble"
+        raise UsageError(msg)
+    if ensemble:
+        check_agreement(parent, parent)  # before an hour of training: may it be a member?
+        checked_shares(member_weights, 2)
+    if freeze is not None:
+        text = freeze if isinstance(freeze, str) else json.dumps(freeze)
+        settings = [*settings, f"training.freeze={text}"]
+    spec = _member_spec(parent, settings) if ensemble else _update_spec(parent, settings)
+    if target is not None:
+        spec = replace(spec, training=replace(_training(spec), target=target))
+    path = run_folder(spec.name, output, resume=resume)
+    if resume and whole(path):
+        return Run.read(path)
+    plan = _plan(parent, spec, data, old, test, strategy)
+    if ensemble:
+        return _beside(plan, path, seed, member_weights)
+    return _further(plan, path, seed)
+
+
+# The two ways
+
+
+def _further(plan: Plan, path: Path, seed: int | None) -> Run:
+    """Go on from the weights of the parent."""
+    from zoo.model import Model
+
+    parent, spec = plan.parent, plan.spec
+    seed = seed_of(_training(spec), path) if seed is None else seed
+    before = _figures(parent, plan.held, "before")
+    model = Model(spec, weights=parent.weights_name, state=_state(parent))
+    run = Run(path, spec, seed, metrics=before, notes=plan.notes)
+    run.environment = environment(chosen_backend(), devices(), seed)
+    run.environment["lineage"] = {
+        **with_recipe(recipe_of(parent)), **plan.about, "parent": ancestor(parent),
+    }  # fmt: skip
+    content = {"train": plan.train, **plan.held}
+    _fit(run, model, content, seed, fitted=("input", "output"))
+    return run
+
+
+def _beside(
+    plan: Plan, path: Path, seed: int | None, member_weights: Sequence[float] | None
+) -> Run:
+    """Train a new model and let it and the parent answer together."""
+    from zoo.model import Model
+
+    parent, place = plan.parent, path / MEMBER
+    spec, start = starting(plan.spec, "default")
+    before = _figures(parent, plan.held, "before")
+    if whole(place) and not (member := Run.read(place)).environment.get("interrupted"):
+        if member.spec != spec:
+            msg = f"{place}: was trained with another spec; give the same settings, or another -o"
+            raise UsageError(msg)
+    else:
+        used = [origin["seed"] for origin in _origins(parent) if "seed" in origin]
+        seed = seed_of(_training(spec), place, used) if seed is None else seed
+        model = Model(spec, weights=start, base=_base(spec), state=_state(parent, "output"))
+        member = Run(place, spec, seed)
+        member.environment = environment(chosen_backend(), devices(), seed)
+        _fit(member, model, {"train": plan.train, **plan.held}, seed, fitted=("output",))
+        if member.environment.get("interrupted"):
+            msg = f"{path}: interrupted while its new member was trained; go on with --resume"
+            raise TrainingError(msg)
+    whole_model, members = ensemble_of([parent, member.model], member_weights)
+    metrics = {
+        **before,
+        **{part.replace("test", "member"): member.metrics[part] for part in plan.held},
+        **_figures(whole_model, plan.held, "test"),
+    }
+    notes = [*plan.notes, *(f"the new member: {note}" for note in member.notes)]
+    return save_ensemble(
+        path, whole_model, members, metrics=metrics, lineage=plan.about, notes=notes
+    )
+
+
+def _fit(
+    run: Run, model: Model, content: dict[str, Labelled], seed: int, *, fitted: Collection[str]
+) -> None:
+    """Train on rows in memory; of the rows to train on, some may be held out for validation."""
+    training = _training(model.spec)
+    if training.validation is not None:
+        rows = content["train"]
+        kept, held = divide(len(rows), training.validation, seed=seed, labels=rows.labels)
+        content = {**content, "train": rows.take(kept), "validation": rows.take(held)}
+    fit(run, model, InMemory(model, content, seed, fitted=fitted))
+
+
+def _figures(model: Model, held: dict[str, Labelled], name: str) -> dict[str, dict[str, float]]:
+    """Return what a model reaches on each part of the held-out rows."""
+    skip = _training(model.spec).skip_bad_rows
+    return {
+        part.replace("test", name): evaluate_on(
+            model, *tensors(rows, model.preprocessor, model.decoder, skip=skip)
+        )
+        for part, rows in held.items()
+    }
+
+
+def _state(model: Model, *parts: str) -> dict[str, Any]:
+    """Return the fitted state of preprocessor and decoder, or of some of them."""
+    state = {"input": model.preprocessor.state(), "output": model.decoder.state()}
+    return {part: state[part] for part in parts or state}
+
+
+# What is trained
+
+
+def _training(spec: ModelSpec) -> Training:
+    if spec.training is None:
+        msg = f"{spec.name} has no training recipe, so it cannot be retrained"
+        raise UsageError(msg)
+    return spec.training
+
+
+def _update_spec(parent: Model, settings: Sequence[str]) -> ModelSpec:
+    """Return the spec of an update: the recipe of the first training, in smaller steps."""
+    recipe = recipe_of(parent)
+    _training(recipe)
+    spec = _with(_slower(recipe), settings)
+    if "learning_rate" not in _training(spec).optimizer.config:  # another optimizer was set
+        spec = _slower(spec)
+    for field in ("architecture", "input", "output"):
+        if getattr(spec, field) != getattr(parent.spec, field):
+            msg = (
+                f"an update keeps {field} as it was trained; train anew with `zoo train`, or a "
+                "second model with --ensemble"
+            )
+            raise UsageError(msg)
+    weights = str(ancestor(parent).get("path") or parent.weights_name)
+    return replace(spec, training=replace(_own_rows(spec, settings), weights=weights))
+
+
+def _member_spec(parent: Model, settings: Sequence[str]) -> ModelSpec:
+    """Return the spec of a new member: that of the parent, or of an ensemble's first member."""
+    spec = recipe_of(parent)
+    _training(spec)
+    if spec.architecture.uses == ENSEMBLE:
+        config = spec.architecture.config
+        own = spec.input if config.get("shared_input") else spec.input.config["members"][0]
+        spec = replace(
+            spec,
+            name=spec.name.removesuffix("-ensemble"),
+            architecture=component_from(config["members"][0]),
+            input=component_from(own),
+            summary="",
+            tags=(),
+        )
+    spec = _with(spec, settings)
+    if spec.output != recipe_of(parent).output:
+        msg = "a new member has the same output as the old model; --set changes it"
+        raise UsageError(msg)
+    return replace(spec, training=_own_rows(spec, settings))
+
+
+def _with(spec: ModelSpec, settings: Sequence[str]) -> ModelSpec:
+    for assignment in settings:  # one at a time: a new optimizer brings new options
+        spec = override(spec, [assignment], options_at(spec))
+    return spec
+
+
+def _own_rows(spec: ModelSpec, settings: Sequence[str]) -> Training:
+    """Return the recipe less what it says about rows, which are other ones now.
+
+    Validation rows stay where early stopping watches them, or where they were asked for.
+    """
+    training = _training(spec)
+    rule = training.early_stopping
+    watched = rule is not None and rule.monitor.startswith("val_")
+    asked = any("validation" in setting.partition("=")[0] for setting in settings)
+    return replace(
+        training,
+        validation=training.validation if watched or asked else None,
+        folds=None,
+        steps_per_epoch=None,
+    )
+
+
+def _slower(spec: ModelSpec) -> ModelSpec:
+    """Return a spec with a smaller learning rate, where its optimizer has one."""
+    training = _training(spec)
+    optimizer: Component = training.optimizer
+    kind = keras_class("optimizers", optimizer, "training.optimizer")
+    usual = inspect.signature(kind).parameters.get("learning_rate")
+    rate = optimizer.config.get("learning_rate", usual.default if usual else None)
+    if not isinstance(rate, int | float):
+        return spec
+    optimizer = optimizer.with_options(learning_rate=float(f"{rate * SLOWER:.6g}"))
+    return replace(spec, training=replace(training, optimizer=optimizer))
+
+
+def _base(spec: ModelSpec) -> Path | None:
+    """Return where the weights lie that an installed plugin ships for a model of that name."""
+    from zoo.api import spec_and_base
+
+    try:
+        return spec_and_base(spec.name)[1]
+    except UnknownName:
+        return None
+
+
+def _origins(parent: Model) -> list[dict[str, Any]]:
+    return [ancestor(parent), *lineage_in(environment_of(parent)).get("members", ())]
+
+
+# The rows
+
+
+def _plan(
+    parent: Model, spec: ModelSpec, data: Any, old: Any, test: Any, strategy: Strategy
+) -> Plan:
+    """Read the rows, see whether they fit the model, and hold some of each side out."""
+    training = _training(spec)
+    sides = {"new": rows_for(parent, training, data)}
+    if old is not None:
+        sides = {"old": rows_for(parent, training, old), **sides}
+    notes = []
+    for rows in sides.values():
+        notes += [f"{rows.source}: {text}" for text in parent.preprocessor.outside(rows.inputs)]
+    if test is not None:
+        held = {"test": rows_for(parent, training, test, part="test")}
+    elif training.carry_state:
+        msg = "the rows follow each other, so none can be held out; give others with --test"
+        raise UsageError(msg)
+    else:
+        split = split_for(parent)
+        apart = {side: divide(len(rows), split, seed=1, labels=rows.labels)
+                 for side, rows in sides.items()}  # fmt: skip
+        out = {f"test_{side}": sides[side].take(rows) for side, (_, rows) in apart.items()}
+        sides = {side: sides[side].take(rows) for side, (rows, _) in apart.items()}
+        held = {"test": Labelled.join(list(out.values())), **(out if len(out) > 1 else {})}
+        if "old" in sides and _training(recipe_of(parent)).validation != split:
+            notes.append(
+                f"the old model may know the rows that are held out of {sides['old'].source}: its "
+                "figures on them flatter it"
+            )
+    chosen = list(sides.values()) if strategy == "both" else [sides["new"]]
+    train = Labelled.join(chosen) if len(chosen) > 1 else chosen[0]
+    about: dict[str, Any] = {"strategy": strategy, "data": _named(data)}
+    about |= {name: _named(value) for name, value in (("old", old), ("test", test))
+              if value is not None}  # fmt: skip
+    about["rows"] = {"train": len(train), **{part: len(rows) for part, rows in held.items()}}
+    return Plan(parent, spec, train, held, about, notes)
+
+
+def _named(data: Any) -> str:
+    return str(data) if isinstance(data, str | PathLike) else f"a {type(data).__name__}"
+
+
+def comparison(run: Run) -> list[list[str]]:
+    """Return a table of the figures on the held-out rows: before and after, or of each member.
+
+    Returns
+    -------
+    list of list of str
+        A heading, then for every part of the rows and every metric a line; empty where the run
+        was not retrained.
+    """
+    titles = {"before": "before", "member": "new model", "test": "after"}
+    if "member" in run.metrics:
+        titles |= {"before": "old model", "test": "ensemble"}
+    if "before" not in run.metrics:
+        return []
+    shown = [name for name in titles if name in run.metrics]
+    counts = cast("dict[str, Any]", run.environment.get("lineage", {})).get("rows", {})
+    lines = [["held-out rows", "", "", *(titles[name] for name in shown)]]
+    for end, words in (("", "all"), ("_old", "old"), ("_new", "new")):
+        for metric in run.metrics.get(f"before{end}", {}):
+            values = [run.metrics[f"{name}{end}"][metric] for name in shown]
+            lines.append([words, str(counts.get(f"test{end}", "")), metric,
+                          *(f"{value:.4f}" for value in values)])  # fmt: skip
+    return lines
