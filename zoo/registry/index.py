@@ -44,7 +44,7 @@ class Registration(msgspec.Struct, omit_defaults=True):
 
     Attributes
     ----------
-    look
+    seen
         What the plugin was.
     folder
         Of its module.
@@ -58,7 +58,7 @@ class Registration(msgspec.Struct, omit_defaults=True):
         Reason, file and detail, if it was left out.
     """
 
-    look: Look
+    seen: Look
     folder: str = ""
     models: list[tuple[str, ModelSpec]] = []
     datasets: list[tuple[str, Dataset]] = []
@@ -104,8 +104,10 @@ class Index:
         before = dict(folders)
         self.installed = installed(folders)
         self._zoo = next(_versions_of_zoo(folders.values()), "")
-        for path in folders.keys() - settled_path():
-            del folders[path]  # the current folder is another one tomorrow
+        settled = settled_path()
+        for path in list(folders):
+            if path not in settled or not folders[path].keys:
+                del folders[path]  # looking again costs less than writing down a change
         self._changed = anew or folders != before
         self._same_path = self._content.path == _path()
 
@@ -117,24 +119,30 @@ class Index:
         # What was left out may have lacked something that has been installed since.
         if known.problem is not None and not self._same_path:
             return None
-        roots = roots_of(plugin)
-        return known if _look(roots, known.look.files) == known.look else None
+        roots = roots_of(plugin.module)
+        return known if look(roots, known.seen.files) == known.seen else None
 
-    def look(self, plugin: Plugin) -> Look | None:
-        """Return what a plugin is before it is imported; None if it is too large to be watched."""
-        return _look(roots_of(plugin), ())
+    def put(self, plugin: Plugin, seen: Look | None, outcome: Draft | Problem) -> None:
+        """Take over what a plugin did just now; what cannot be kept as data is left out.
 
-    def put(self, plugin: Plugin, look: Look | None, outcome: Draft | Problem) -> None:
-        """Take over what a plugin did just now; what cannot be kept as data is left out."""
+        Parameters
+        ----------
+        plugin
+            The plugin.
+        seen
+            What it was before it was imported.
+        outcome
+            What it registered, or why it was left out.
+        """
         key = self._key(plugin)
         self._changed = self._content.plugins.pop(key, None) is not None or self._changed
-        if look is None:
+        if seen is None:
             return
         if isinstance(outcome, Problem):
             problem = (outcome.reason, outcome.file, outcome.detail)
-            kept = Registration(look, problem=problem)
+            kept = Registration(seen, problem=problem)
         else:
-            kept = _registration(look, outcome)
+            kept = _registration(seen, outcome)
         try:
             msgspec.msgpack.encode(kept, enc_hook=encode_custom)
         except (OverflowError, TypeError, ValueError):  # an integer of more than 64 bits
@@ -161,11 +169,11 @@ class Index:
         return "\n".join(parts)
 
 
-def _registration(look: Look, draft: Draft) -> Registration:
-    known = {stamp.path for stamp in look.files}
+def _registration(seen: Look, draft: Draft) -> Registration:
+    known = {stamp.path for stamp in seen.files}
     others = [str(file) for file in draft.files if str(file) not in known]
-    look = Look(look.roots, [*look.files, *map(Stamp.of, others)])
-    kept = Registration(look, str(draft.folder), events=draft.events)
+    seen = Look(seen.roots, sorted([*seen.files, *map(Stamp.of, others)]))
+    kept = Registration(seen, str(draft.folder), events=draft.events)
     kept.models = [
         (str(entry.base), entry.value) for kind, entry in draft.entries if kind == "models"
     ]
@@ -201,8 +209,8 @@ def _own_files() -> list[Stamp]:
     """Return the files of zoo that say what a registration is and how it is kept."""
     here = os.path.dirname(os.path.abspath(__file__))
     roots = [here, os.path.join(os.path.dirname(here), "spec")]
-    look = _look(roots, ())
-    return look.files if look else []
+    found = look(roots)
+    return found.files if found else []
 
 
 def _versions_of_zoo(folders: Iterable[Folder]) -> Iterator[str]:
@@ -216,11 +224,24 @@ def _path() -> list[Stamp]:
 
 
 def _exists(known: Registration) -> bool:
-    return all(os.path.exists(root) for root in known.look.roots)
+    return all(os.path.exists(root) for root in known.seen.roots)
 
 
-def _look(roots: list[str], before: Iterable[Stamp]) -> Look | None:
-    """Return the sources below `roots`, and what became of those that were there before."""
+def look(roots: list[str], before: Iterable[Stamp] = ()) -> Look | None:
+    """Return the sources of a package as they are.
+
+    Parameters
+    ----------
+    roots
+        Its folders and files.
+    before
+        Files that were looked at earlier; they may lie elsewhere.
+
+    Returns
+    -------
+    Look or None
+        None if there are too many.
+    """
     files: list[Stamp] = []
     folders = []
     for root in roots:

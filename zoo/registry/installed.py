@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 GROUP = "zoo.plugins"
 
+METADATA = (".dist-info", ".egg-info", "EGG-INFO")
+"""How the folders of metadata end, of which each distribution has one."""
+
 OWN = "keras-zoo"
 """This distribution; a guest cannot take the name of one of its plugins."""
 
@@ -125,9 +128,20 @@ def search_path() -> list[str]:
 
 
 def settled_path() -> list[str]:
-    """Return them without the current folder, which stands there by chance."""
-    here = os.path.abspath(sys.path[0]) if sys.path and not sys.path[0] else ""
-    return [path for path in search_path() if path != here]
+    """Return them but the first, which is the folder of the program, or the current one.
+
+    It is another one for every program, and programs write there.
+    """
+    return search_path()[1:]
+
+
+def distribution_names() -> list[str]:
+    """Return names and versions of what is installed, as the folders of metadata are called."""
+    names: set[str] = set()
+    for path in settled_path():
+        with contextlib.suppress(OSError):
+            names.update(name for name in os.listdir(path) if name.endswith(METADATA))
+    return sorted(names)
 
 
 def _look(path: str) -> Folder:
@@ -154,10 +168,10 @@ def _with_plugins(path: str, keys: list[str]) -> Iterator[tuple[str, str, Distri
     except OSError:
         return
     for name in listed:
-        stem, _, kind = name.lower().rpartition(".")
-        if kind not in ("dist-info", "egg-info") and name != "EGG-INFO":
+        if not name.endswith(METADATA):
             continue
-        key = re.sub(r"[-_.]+", "_", stem.partition("-")[0])
+        stem = name.rpartition(".")[0].partition("-")[0]
+        key = re.sub(r"[-_.]+", "_", stem).lower()
         file = os.path.join(path, name, "entry_points.txt")
         try:
             with open(file, "rb") as stream:

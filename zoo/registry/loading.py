@@ -209,9 +209,9 @@ def _spec_of(package: str) -> ModuleSpec | None:
         return None
 
 
-def roots_of(plugin: Plugin) -> list[str]:
-    """Return the folders of a plugin's top-level package, or its one file; nothing is imported."""
-    spec = _spec_of(plugin.module.partition(".")[0])
+def roots_of(module: str) -> list[str]:
+    """Return the folders of a module's top-level package, or its file; nothing is imported."""
+    spec = _spec_of(module.partition(".")[0])
     if spec is None:
         return []
     return [*(spec.submodule_search_locations or ([spec.origin] if spec.origin else []))]

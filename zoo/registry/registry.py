@@ -15,9 +15,9 @@ import msgspec
 
 from zoo.errors import PluginError, SpecError, UnknownName, did_you_mean
 from zoo.registry.draft import Draft, Reference, drafted, load_reference
-from zoo.registry.index import Index
+from zoo.registry.index import Index, look
 from zoo.registry.installed import Plugin, allowed
-from zoo.registry.loading import Problem, import_plugin, problem_from, strict
+from zoo.registry.loading import Problem, import_plugin, problem_from, roots_of, strict
 from zoo.registry.table import Entry, Table, ambiguous
 from zoo.spec.component import Component
 from zoo.spec.dataset import Dataset
@@ -88,7 +88,7 @@ class Registry:
         elif known is not None:
             self._take(known.draft(plugin))
         else:
-            look = index.look(plugin)
+            seen = look(roots_of(plugin.module))
             try:
                 # Standard output is data, whatever a guest prints while it is imported.
                 with contextlib.redirect_stdout(sys.stderr):
@@ -97,10 +97,10 @@ class Registry:
                 raise
             except BaseException as error:  # a guest may exit, or panic in compiled code
                 problem = problem_from(plugin, error)
-                index.put(plugin, look, problem)
+                index.put(plugin, seen, problem)
                 self._leave_out(problem, error)
             else:
-                index.put(plugin, look, draft)
+                index.put(plugin, seen, draft)
                 self._take(draft)
 
     def _refuse_second(self, plugin: Plugin) -> None:
@@ -256,13 +256,16 @@ class Registry:
         """
         from zoo.runtime.backend import keras, settle
 
-        table: Table[Reference] = getattr(self, kind)
-        reference = _part(table, component, near).value
+        reference = self.part(kind, component, near=near).value
         if kind == "architectures":
             keras()  # its module imports Keras too, and must meet the one that zoo set up
         else:
             settle()
         return load_reference(reference)
+
+    def part(self, kind: str, component: Component, *, near: str | None = None) -> Entry[Reference]:
+        """Return the entry that a component names; the parameters are those of `resolve`."""
+        return _part(getattr(self, kind), component, near)
 
     def full_names(self, spec: ModelSpec, *, near: str | None = None) -> ModelSpec:
         """Return the spec with the full names of its parts, as it is printed and saved."""
