@@ -201,8 +201,9 @@ class Model:
         if "keras" in self.__dict__ or not fixed:
             return Runner(self.keras)
         self.check_weights()
-        component = self.spec.architecture
-        place = Place(registry().part("architectures", component), component, self._offered())
+        reg, component = registry(), self.spec.architecture
+        entry = reg.part("architectures", component)
+        place = Place(entry, component, self._offered(), reg.plugins)
         if not place.usable:
             return Runner(self.keras)
         kept = restored(place, self._weights_file)

@@ -32,6 +32,7 @@ from zoo_weights import Slot
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from zoo.registry.installed import Plugin
     from zoo.registry.table import Entry
     from zoo.spec.component import Component
 
@@ -76,12 +77,19 @@ class Place:
         Its name and options.
     offered
         What else the architecture is handed: ``input_shape`` and ``units``.
+    plugins
+        All plugins in use: an architecture may build its parts by those of others.
     """
 
     def __init__(
-        self, architecture: Entry[Any], component: Component, offered: Mapping[str, Any]
+        self,
+        architecture: Entry[Any],
+        component: Component,
+        offered: Mapping[str, Any],
+        plugins: Sequence[Plugin],
     ) -> None:
         self._made_from = (architecture, component, offered)
+        self._plugins = plugins
 
     @cached_property
     def usable(self) -> bool:
@@ -96,7 +104,7 @@ class Place:
 
     @cached_property
     def _sources(self) -> list[Any] | None:
-        """The files the network comes from: of the plugin, of the function's package, and ours."""
+        """The files a network may come from: of the function's package, zoo's and all plugins'."""
         entry = self._made_from[0]
         here = Path(__file__).parent
         looks = [
@@ -104,7 +112,9 @@ class Place:
             look(roots_of(entry.value.partition(":")[0])),
             look([str(here), str(here.parent / "construct.py")]),
         ]
-        return None if None in looks else looks
+        if None in looks:
+            return None
+        return [*looks, *(look(roots_of(plugin.module)) for plugin in self._plugins)]
 
     @cached_property
     def name(self) -> str:
@@ -113,6 +123,7 @@ class Place:
         jax = backend.jax()
         decides = {
             "owner": dataclasses.astuple(entry.owner),
+            "plugins": [dataclasses.astuple(plugin) for plugin in self._plugins],
             "function": entry.value,
             "options": component_to(component),
             "offered": offered,

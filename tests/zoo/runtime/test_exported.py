@@ -152,9 +152,10 @@ def saved(name: str, folder: Path, seed: int = 0) -> Path:
 def test_other_weights_are_other_numbers(own_home: Path, tmp_path: Path) -> None:
     """The weights are arguments of what is kept: every file of them is read, and checked."""
     inputs = np.ones((1, 28, 28), np.float32)
+    one, other = (saved("mlp-mnist", tmp_path, seed) for seed in (1, 2))
     answers = []
-    for seed in (1, 2, 1):
-        model = zoo.get_model("mlp-mnist", weights=saved("mlp-mnist", tmp_path, seed))
+    for file in (one, other, one):
+        model = zoo.get_model("mlp-mnist", weights=file)
         answers.append(model.outputs(inputs.reshape(1, *model.preprocessor.shape)))
     np.testing.assert_array_equal(answers[0], answers[2])
     assert not np.allclose(answers[0], answers[1])
@@ -236,11 +237,14 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Plac
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.syspath_prepend(tmp_path / "program")  # the first folder is anybody's
 
+    other = Plugin("parts", "kept_parts")
+    (tmp_path / "kept_parts.py").write_text("")
+
     def make(version: str = "1.0", *, shape: Any = (3,), units: int = 2, **options: Any) -> Place:
         owner = Plugin("kept", "kept_net", "zoo-kept", version)
         entry = Entry("net", owner, "kept_net:build", package)
         offered = {"input_shape": shape, "units": units}
-        return Place(entry, zoo.Component("kept/net", **options), offered)
+        return Place(entry, zoo.Component("kept/net", **options), offered, [owner, other])
 
     return make
 
@@ -261,6 +265,8 @@ def test_whatever_decides_about_the_network_gives_another_name(
     code.write_text(code.read_text() + "# a change\n")
     names.append(place().name)
     (tmp_path / "kept_net/part.py").write_text("")
+    names.append(place().name)
+    (tmp_path / "kept_parts.py").write_text("# another plugin, whose parts it may use\n")
     names.append(place().name)
     (tmp_path / "zoo_other-1.0.dist-info").mkdir()
     names.append(place().name)
@@ -342,6 +348,6 @@ def test_a_network_that_draws_at_every_call_is_not_kept(own_home: Path) -> None:
 def test_a_plugin_s_registered_callable_is_no_place(place: Callable[..., Place]) -> None:
     """Code without a name has no files that tell whether it changed."""
     entry = registry().part("architectures", zoo.Component("tabular/mlp"))
-    assert Place(entry, zoo.Component("mlp"), {"input_shape": (2,), "units": 1}).usable
+    assert Place(entry, zoo.Component("mlp"), {"input_shape": (2,), "units": 1}, []).usable
     odd = Entry("odd", entry.owner, lambda: None, entry.base)
-    assert not Place(odd, zoo.Component("odd"), {"input_shape": (2,), "units": 1}).usable
+    assert not Place(odd, zoo.Component("odd"), {"input_shape": (2,), "units": 1}, []).usable
