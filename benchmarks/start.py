@@ -1,8 +1,14 @@
-"""How long zoo takes to answer without a model, in units of ``python -c "import click"``."""
+"""How long zoo takes to answer without a model, in units of ``python -c "import click"``.
+
+Measured twice: with the plugins that are installed here, and with fifty more, five of which import
+torch at their top. What the plugins register is in zoo's index, but for the very first command.
+"""
 
 from __future__ import annotations
 
 import sys
+import tempfile
+from pathlib import Path
 
 from measure import ZOO, machine, side_by_side
 
@@ -11,16 +17,57 @@ ANSWERS = {
     "zoo list": ["list"],
     "zoo show vgg16": ["show", "vgg16"],
 }
+PEER = 'python -c "import click"'
+GUESTS, HEAVY = 50, 5
+
+PLUGIN = """
+import zoo
+
+@zoo.hookimpl
+def register_models(register):
+    register(zoo.ModelSpec(
+        name="{name}-model", task="tabular-classification", architecture="{module}.net:build",
+        input="columns", output="binary", summary="a model that nobody builds",
+    ))
+"""
+
+
+def install(site: Path) -> None:
+    """Install the fifty: metadata, an entry point, and a package each, as pip leaves them."""
+    for number in range(GUESTS):
+        name, module = f"guest-{number}", f"guest_{number}"
+        code = PLUGIN.format(name=name, module=module)
+        files = {
+            f"{module}-1.0.dist-info/METADATA": (
+                f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
+            ),
+            f"{module}-1.0.dist-info/entry_points.txt": f"[zoo.plugins]\n{name} = {module}\n",
+            f"{module}/__init__.py": ("import torch\n" if number < HEAVY else "") + code,
+            f"{module}/net.py": "def build(input_shape, units): ...\n",
+        }
+        for path, text in files.items():
+            (site / path).parent.mkdir(parents=True, exist_ok=True)
+            (site / path).write_text(text, encoding="utf-8")
+
+
+def compare(title: str, site: str | None = None) -> None:
+    """Print a ratio for each answer; `site` is a further folder that Python imports from."""
+    start = f"import sys; sys.path.append({site!r}); " if site else ""
+    zoo = [*ZOO[:2], start + ZOO[2]]
+    commands = {name: [*zoo, *arguments] for name, arguments in ANSWERS.items()}
+    medians = side_by_side({PEER: [sys.executable, "-c", "import click"], **commands}, times=15)
+    print(title)
+    for name in ANSWERS:
+        print(f"  {name:16} {medians[name] / medians[PEER]:.2f} x {PEER}")
 
 
 def main() -> None:
-    """Print a ratio for each answer."""
-    commands = {name: [*ZOO, *arguments] for name, arguments in ANSWERS.items()}
-    peer = 'python -c "import click"'
-    medians = side_by_side({peer: [sys.executable, "-c", "import click"], **commands}, times=15)
+    """Print both tables."""
     print(machine())
-    for name in ANSWERS:
-        print(f"{name:16} {medians[name] / medians[peer]:.2f} x {peer}")
+    compare("plugins installed here")
+    with tempfile.TemporaryDirectory() as folder:
+        install(Path(folder))
+        compare(f"{GUESTS} more, {HEAVY} of them importing torch at the top", folder)
 
 
 if __name__ == "__main__":

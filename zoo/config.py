@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,15 +91,22 @@ def private_folder(name: str) -> Path | None:
     """Return a cache folder that only this user can write, or None where that cannot be had.
 
     Compiled programs are native code: they are read back only from a folder of mode 0700 that
-    belongs to the user who runs them.
+    belongs to the user who runs them. One that others could write is emptied first.
     """
     path = home("cache") / name
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         if hasattr(os, "getuid"):
-            if path.stat().st_uid != os.getuid():
+            status = path.lstat()
+            if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
                 return None
-            path.chmod(0o700)
+            if status.st_mode & 0o022:
+                import shutil
+
+                shutil.rmtree(path)
+                path.mkdir(mode=0o700)
+            elif status.st_mode & 0o777 != 0o700:
+                path.chmod(0o700)
     except OSError:
         return None
     return path

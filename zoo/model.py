@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from zoo.session import Session
     from zoo.spec.model import State
     from zoo.tensors import Tensors
+    from zoo_weights import WeightsRecord
 
 BATCH = 16
 """Inputs computed at once where the caller does not say."""
@@ -124,13 +125,14 @@ class Model:
         if states and not self.recurrent:
             msg = f"{self.spec.name} has no state that goes on from step to step"
             raise UsageError(msg)
-        offered: dict[str, Any] = {
-            "input_shape": self.preprocessor.shape,
-            "units": self.decoder.units,
-        }
+        offered = self._offered()
         if states:
             offered["states"] = True
         return lambda: construct(function, component, what="architecture", offered=offered)
+
+    def _offered(self) -> dict[str, Any]:
+        """Return what the architecture is handed beside its options."""
+        return {"input_shape": self.preprocessor.shape, "units": self.decoder.units}
 
     @functools.cached_property
     def keras(self) -> Any:
@@ -142,6 +144,8 @@ class Model:
         self.check_weights()
         from zoo.runtime.network import build
 
+        # Whoever asks for the network may change it: what an earlier process kept of it is left.
+        self.__dict__.pop("runner", None)
         network = build(self.architecture(), initialise=self.weights_name is None)
         if self.weights_name is not None:
             self.load_weights(network)
@@ -164,25 +168,46 @@ class Model:
 
     def load_weights(self, network: Any) -> None:
         """Fill a network of this model from the weights that were asked for."""
-        from zoo.config import store
         from zoo.runtime.network import load
 
-        if self._weights == "default" or self.spec.record(self.weights_name) is not None:
-            record = self.spec.record(self.weights_name)
-            assert record is not None
-            file = store().fetch(record, base=self._base, progress=download_progress(record.name))
-            lacks, ignore = record.lacks, record.ignore
-            load(network, file, format=record.format, ignore=ignore, lacks=lacks)
-            return
-        path = Path(cast("str", self._weights))
-        load(network, path / "model.zoo" if path.is_dir() else path)
+        file, options = self._weights_file()
+        record = self._record()
+        load(network, file, **options, lacks=record.lacks if record else ())
+
+    def _record(self) -> WeightsRecord | None:
+        """Return the record of the weights that were asked for; None where they are a file."""
+        name = None if self._weights == "default" else self.weights_name
+        return self.spec.record(name)
+
+    def _weights_file(self) -> tuple[Path, dict[str, Any]]:
+        """Return the file of the weights, brought here if need be, and how it is to be read."""
+        from zoo.config import store
+
+        record = self._record()
+        if record is None:
+            path = Path(cast("str", self._weights))
+            return (path / "model.zoo" if path.is_dir() else path), {}
+        file = store().fetch(record, base=self._base, progress=download_progress(record.name))
+        return file, {"format": record.format, "ignore": record.ignore}
 
     @functools.cached_property
     def runner(self) -> Runner:
-        """The network, compiled."""
+        """The network, compiled; built only if no earlier process kept what it computes."""
+        from zoo.runtime.exported import Place, keep, restored
         from zoo.runtime.runner import Runner
 
-        return Runner(self.keras)
+        record = self._record() if self.weights_name is not None else None
+        fixed = self.weights_name is not None and not (record and record.lacks)
+        if "keras" in self.__dict__ or not fixed:
+            return Runner(self.keras)
+        self.check_weights()
+        reg, component = registry(), self.spec.architecture
+        entry = reg.part("architectures", component)
+        place = Place(entry, component, self._offered(), reg.plugins)
+        if not place.usable:
+            return Runner(self.keras)
+        kept = restored(place, self._weights_file)
+        return Runner(kept or keep(place, self.keras) or self.keras)
 
     # State
 

@@ -81,7 +81,8 @@ class ZooGroup(click.Group):
 
     def _load(self, name: str) -> click.Command:
         from zoo.errors import PluginError
-        from zoo.registry.registry import load_reference, registry
+        from zoo.registry.draft import load_reference
+        from zoo.registry.registry import registry
 
         entry = registry().commands.find(name)
         try:

@@ -1,4 +1,4 @@
-"""Plugins: found by entry point, imported under guard, quarantined one by one when they fail.
+"""Plugins are imported under guard, and quarantined one by one when they fail.
 
 A plugin is a guest: whatever it does wrong costs its own models only. The loop is zoo's own,
 since ``pluggy.load_setuptools_entrypoints`` stops at the first plugin that raises.
@@ -16,21 +16,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
-from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any
 
-import pluggy
-
 from zoo.errors import PluginError, ZooError, did_you_mean
-from zoo.registry.hooks import API_VERSION, hook_names
+from zoo.registry.installed import Plugin
 from zoo.registry.table import PART
 from zoo_weights import printable
-
-GROUP = "zoo.plugins"
-
-OWN = "keras-zoo"
-"""This distribution; a guest cannot take the name of one of its plugins."""
 
 LONG = 2000
 """Characters of one line of a plugin's story, at most."""
@@ -42,21 +34,6 @@ HEAVY = frozenset(
     }
 )  # fmt: skip
 """Modules that a plugin must not import while it is loaded: listing models loads it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plugin:
-    """An installed plugin: its entry point and where it came from."""
-
-    name: str
-    module: str
-    distribution: str = ""
-    version: str = ""
-
-    @property
-    def origin(self) -> str:
-        """Distribution and version, for messages."""
-        return f"{self.distribution} {self.version}".strip() or self.module
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,40 +130,6 @@ def no_heavy_imports() -> Iterator[None]:
         raise _HeavyImport(guard.refused[0])
 
 
-def allowed() -> set[str] | None:
-    """Return the names in ``ZOO_PLUGINS``, or None where every plugin is allowed."""
-    text = os.environ.get("ZOO_PLUGINS")
-    return None if text is None else {name.strip() for name in text.split(",") if name.strip()}
-
-
-def installed() -> list[tuple[Plugin, EntryPoint]]:
-    """Return the installed plugins that ``ZOO_PLUGINS`` allows, in the order of their names."""
-    names = allowed()
-    found: dict[tuple[str, str], tuple[Plugin, EntryPoint]] = {}
-    for entry_point in entry_points(group=GROUP):
-        if names is not None and entry_point.name not in names:
-            continue
-        distribution, version = _distribution(entry_point)
-        plugin = Plugin(
-            name=printable(entry_point.name),
-            module=printable(entry_point.value.partition(":")[0].strip()),
-            distribution=printable(distribution),
-            version=printable(version),
-        )
-        # One distribution can be on the path twice (an editable install beside its metadata).
-        found.setdefault((plugin.name, plugin.distribution), (plugin, entry_point))
-    return [found[key] for key in sorted(found, key=lambda key: (key[0], key[1] != OWN, key[1]))]
-
-
-def _distribution(entry_point: EntryPoint) -> tuple[str, str]:
-    """Return name and version; empty where the metadata is gone, as after a broken removal."""
-    try:
-        distribution = entry_point.dist
-        return (distribution.name or "", distribution.version or "") if distribution else ("", "")
-    except Exception:  # what is raised differs between Python versions
-        return "", ""
-
-
 def strict() -> bool:
     """Whether ``ZOO_STRICT`` asks that a plugin's problem be raised."""
     return os.environ.get("ZOO_STRICT", "") not in ("", "0")
@@ -204,6 +147,8 @@ def import_plugin(plugin: Plugin) -> ModuleType:
     if not PART.match(plugin.name):
         msg = f"its name must be lower-case words joined by hyphens, received {plugin.name!r}"
         raise PluginError(msg)
+    from zoo.registry.hooks import API_VERSION, hook_names
+
     with no_heavy_imports():
         module = importlib.import_module(plugin.module)
     api = getattr(module, "zoo_api", API_VERSION)
@@ -235,6 +180,8 @@ def problem_from(plugin: Plugin, error: BaseException) -> Problem:
 
 
 def _reason(error: BaseException) -> str:
+    import pluggy
+
     text = " ".join(str(error).split())
     if isinstance(error, ZooError | pluggy.PluginValidationError):
         return text
@@ -244,11 +191,7 @@ def _reason(error: BaseException) -> str:
 def _file_of(plugin: Plugin, error: BaseException) -> str:
     """Return the innermost place in the plugin's own package, or the file of its module."""
     package = plugin.module.partition(".")[0]
-    try:
-        # Of the top-level package alone: looking for a submodule would import its parents again.
-        spec = importlib.util.find_spec(package)
-    except (ImportError, ValueError):
-        spec = None
+    spec = _spec_of(package)
     if spec is None:
         return ""
     folders = tuple(f"{folder}{os.sep}" for folder in spec.submodule_search_locations or ())
@@ -256,3 +199,19 @@ def _file_of(plugin: Plugin, error: BaseException) -> str:
         if frame.filename == spec.origin or frame.filename.startswith(folders):
             return f"{frame.filename}:{frame.lineno}"
     return getattr(sys.modules.get(plugin.module), "__file__", None) or spec.origin or ""
+
+
+def _spec_of(package: str) -> ModuleSpec | None:
+    try:
+        # Of the top-level package alone: looking for a submodule would import its parents.
+        return importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        return None
+
+
+def roots_of(module: str) -> list[str]:
+    """Return the folders of a module's top-level package, or its file; nothing is imported."""
+    spec = _spec_of(module.partition(".")[0])
+    if spec is None:
+        return []
+    return [*(spec.submodule_search_locations or ([spec.origin] if spec.origin else []))]

@@ -6,41 +6,32 @@ import contextlib
 import dataclasses
 import fnmatch
 import functools
-import importlib
-import re
 import sys
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import pluggy
 
 from zoo.errors import PluginError, SpecError, UnknownName, did_you_mean
-from zoo.registry.hooks import hook_manager
-from zoo.registry.loading import (
-    OWN,
-    Plugin,
-    Problem,
-    allowed,
-    import_plugin,
-    installed,
-    no_heavy_imports,
-    problem_from,
-    strict,
-)
-from zoo.registry.table import PART, Entry, Table, ambiguous
+from zoo.registry.draft import Draft, Reference, drafted, load_reference
+from zoo.registry.index import Index, look
+from zoo.registry.installed import OWN, Plugin, allowed
+from zoo.registry.loading import Problem, import_plugin, problem_from, roots_of, strict
+from zoo.registry.table import Entry, Table, ambiguous
 from zoo.spec.component import Component
 from zoo.spec.dataset import Dataset
 from zoo.spec.model import ModelSpec
-from zoo.spec.toml import checked, read_spec
 
-REFERENCE = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*\Z")
-"""``package.module:attribute``, honoured only where an installed plugin says it."""
+if TYPE_CHECKING:
+    import pluggy
 
-Reference = str | Callable[..., Any]
+BUILT_IN = {
+    "architectures": {"ensemble": "zoo.members:ensemble"},
+    "preprocessors": {"members": "zoo.members:Members"},
+}
+"""What every spec may name as ``zoo/NAME``, whichever plugins are installed."""
 
 
 class Registry:
@@ -65,63 +56,98 @@ class Registry:
         self.commands: Table[Reference] = Table("command")
         self.plugins: list[Plugin] = []
         self.problems: list[Problem] = []
-        self.hooks = hook_manager()
+        self._events: dict[str, list[str]] = {}
         self._deaf: set[tuple[str, str]] = set()
 
-    def load_installed(self) -> None:
-        """Load every installed plugin; a failing one becomes a problem, the others work."""
-        from zoo import builtin
+    @functools.cached_property
+    def hooks(self) -> pluggy.PluginManager:
+        """The hooks of the plugin modules that this process has imported."""
+        from zoo.registry.hooks import hook_manager
 
-        self.add_plugin(Plugin("zoo", builtin.__name__, OWN), builtin)
-        # Standard output is data, whatever a guest prints while it is imported.
-        with contextlib.redirect_stdout(sys.stderr):
-            for plugin, _ in installed():
-                self._load(plugin)
+        return hook_manager()
+
+    def load_installed(self, *, anew: bool = False) -> None:
+        """Load every installed plugin; a failing one becomes a problem, the others work.
+
+        Parameters
+        ----------
+        anew
+            Whether each is imported, whatever the index knows of it.
+        """
+        own = Draft(Plugin("zoo", "zoo", OWN), Path(__file__).parents[1])
+        for kind, parts in BUILT_IN.items():
+            for name, reference in parts.items():
+                own.part(kind, name, reference)
+        self._take(own)
+        index = Index(anew=anew)
+        try:
+            for plugin in index.installed:
+                self._load(plugin, index)
+        finally:
+            index.save()
         self._note_absent()
         self._note_clashes()
 
-    def _load(self, plugin: Plugin) -> None:
+    def _load(self, plugin: Plugin, index: Index) -> None:
         try:
-            first = next((other for other in self.plugins if other.name == plugin.name), None)
-            if first is not None:
-                msg = f"its name is taken by {first.origin}"
+            self._refuse_second(plugin)
+        except PluginError as error:
+            self._leave_out(problem_from(plugin, error), error)
+            return
+        known = index.find(plugin)
+        if known is not None and known.problem is not None:
+            self._leave_out(Problem(plugin, *known.problem))
+        elif known is not None:
+            self._take(known.draft(plugin))
+        else:
+            seen = look(roots_of(plugin.module))
+            try:
+                # Standard output is data, whatever a guest prints while it is imported.
+                with contextlib.redirect_stdout(sys.stderr):
+                    draft = self._draft(plugin, import_plugin(plugin))
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # a guest may exit, or panic in compiled code
+                problem = problem_from(plugin, error)
+                index.put(plugin, seen, problem)
+                self._leave_out(problem, error)
+            else:
+                index.put(plugin, seen, draft)
+                self._take(draft)
+
+    def _refuse_second(self, plugin: Plugin) -> None:
+        for other in self.plugins:
+            if other.name == plugin.name:
+                msg = f"its name is taken by {other.origin}"
                 raise PluginError(msg)
-            self.add_plugin(plugin, import_plugin(plugin))
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # a guest may exit, or panic in compiled code
-            problem = problem_from(plugin, error)
-            if strict():
-                raise PluginError(problem.sentence()) from error
-            self.problems.append(problem)
+            if other.module == plugin.module:
+                msg = f"its module {plugin.module!r} is already in use as plugin {other.name!r}"
+                raise PluginError(msg)
+
+    def _leave_out(self, problem: Problem, error: BaseException | None = None) -> None:
+        if strict():
+            raise PluginError(problem.sentence()) from error
+        self.problems.append(problem)
 
     def add_plugin(self, plugin: Plugin, module: ModuleType) -> None:
         """Take over what a plugin module registers: all of it, or nothing if it fails."""
-        if self.hooks.is_registered(module):
-            owner = self.hooks.get_name(module)
-            msg = f"its module {plugin.module!r} is already in use as plugin {owner!r}"
-            raise PluginError(msg)
+        self._refuse_second(plugin)
+        self._take(self._draft(plugin, module))
+
+    def _draft(self, plugin: Plugin, module: ModuleType) -> Draft:
         self.hooks.register(module, plugin.name)  # checks every hook before it takes any
         try:
-            draft = _Draft(plugin, Path(module.__file__ or ".").parent)
-            with no_heavy_imports():
-                self._call_registrations(module, draft)
+            return drafted(plugin, module, self.hooks)
         except BaseException:
             self.hooks.unregister(module)
             raise
+
+    def _take(self, draft: Draft) -> None:
         for kind, entry in draft.entries:
             table: Table[Any] = getattr(self, kind)
             table.add(entry)
-        self.plugins.append(plugin)
-
-    def _call_registrations(self, module: ModuleType, draft: _Draft) -> None:
-        for caller in self.hooks.get_hookcallers(module) or ():
-            register = draft.register_for.get(caller.name)
-            if register is None:  # an event; called when it happens
-                continue
-            for implementation in caller.get_hookimpls():
-                if implementation.plugin is module:
-                    _call(implementation, register)
+        self._events[draft.plugin.name] = draft.events
+        self.plugins.append(draft.plugin)
 
     def _note_absent(self) -> None:
         """Say so when ``ZOO_PLUGINS`` names what is not installed: a slip would hide models."""
@@ -154,23 +180,29 @@ class Registry:
 
     def notify(self, event: str, **values: Any) -> None:
         """Tell every plugin that listens about an event; one that fails is not told again."""
+        for plugin in self.plugins:
+            if event in self._events[plugin.name] and (plugin.name, event) not in self._deaf:
+                try:
+                    with contextlib.redirect_stdout(sys.stderr):  # standard output is data
+                        self._tell(plugin, event, values)
+                except Exception as error:
+                    told = problem_from(plugin, error)
+                    problem = dataclasses.replace(
+                        told, reason=f"{event} failed, {told.reason}", quarantined=False
+                    )
+                    if strict():
+                        raise PluginError(problem.sentence()) from error
+                    self._deaf.add((plugin.name, event))
+                    self.problems.append(problem)
+                    print(problem.line(), file=sys.stderr)
+
+    def _tell(self, plugin: Plugin, event: str, values: dict[str, Any]) -> None:
+        if not self.hooks.has_plugin(plugin.name):  # so far it was known from the index alone
+            self.hooks.register(import_plugin(plugin), plugin.name)
+        module = self.hooks.get_plugin(plugin.name)
         for implementation in getattr(self.hooks.hook, event).get_hookimpls():
-            plugin = next(p for p in self.plugins if p.name == implementation.plugin_name)
-            if (plugin.name, event) in self._deaf:
-                continue
-            try:
-                with contextlib.redirect_stdout(sys.stderr):  # standard output is data
-                    implementation.function(*[values[name] for name in implementation.argnames])
-            except Exception as error:
-                told = problem_from(plugin, error)
-                problem = dataclasses.replace(
-                    told, reason=f"{event} failed, {told.reason}", quarantined=False
-                )
-                if strict():
-                    raise PluginError(problem.sentence()) from error
-                self._deaf.add((plugin.name, event))
-                self.problems.append(problem)
-                print(problem.line(), file=sys.stderr)
+            if implementation.plugin is module:
+                implementation.function(*[values[name] for name in implementation.argnames])
 
     # Looking up
 
@@ -236,13 +268,16 @@ class Registry:
         """
         from zoo.runtime.backend import keras, settle
 
-        table: Table[Reference] = getattr(self, kind)
-        reference = _part(table, component, near).value
+        reference = self.part(kind, component, near=near).value
         if kind == "architectures":
             keras()  # its module imports Keras too, and must meet the one that zoo set up
         else:
             settle()
         return load_reference(reference)
+
+    def part(self, kind: str, component: Component, *, near: str | None = None) -> Entry[Reference]:
+        """Return the entry that a component names; the parameters are those of `resolve`."""
+        return _part(getattr(self, kind), component, near)
 
     def full_names(self, spec: ModelSpec, *, near: str | None = None) -> ModelSpec:
         """Return the spec with the full names of its parts, as it is printed and saved."""
@@ -268,102 +303,17 @@ def _part(table: Table[Reference], component: Component, near: str | None) -> En
     return table.find(component.uses, near=near)
 
 
-def load_reference(reference: Reference) -> Any:
-    """Return the object that ``package.module:attribute`` names; callables are themselves."""
-    if not isinstance(reference, str):
-        return reference
-    module, _, attribute = reference.partition(":")
-    home = importlib.import_module(module)
-    try:
-        return getattr(home, attribute)
-    except AttributeError:
-        msg = f"module {module!r} has no attribute {attribute!r}"
-        raise PluginError(msg) from None
-
-
-def _call(implementation: pluggy.HookImpl, register: Callable[..., None]) -> None:
-    """Call a registration hook; it may leave the argument out, though that registers nothing."""
-    implementation.function(*[register for _ in implementation.argnames])
-
-
-class _Draft:
-    """What one plugin registers, collected so that a failing plugin leaves nothing behind."""
-
-    def __init__(self, plugin: Plugin, folder: Path) -> None:
-        self.plugin = plugin
-        self.folder = folder
-        self.entries: list[tuple[str, Entry[Any]]] = []
-        self.register_for: dict[str, Callable[..., None]] = {
-            "register_models": self.model,
-            "register_datasets": self.dataset,
-            **{
-                f"register_{kind}": functools.partial(self.part, kind)
-                for kind in ("architectures", "preprocessors", "decoders", "commands")
-            },
-        }
-
-    def _add(self, kind: str, name: str, value: Any, base: Path) -> None:
-        if any(k == kind and entry.name == name for k, entry in self.entries):
-            msg = f"registers {kind.removesuffix('s')} {name!r} twice"
-            raise PluginError(msg)
-        self.entries.append((kind, Entry(name, self.plugin, value, base)))
-
-    def model(self, spec: ModelSpec | str | Path) -> None:
-        """Register a spec, or the TOML file that holds it."""
-        base = self.folder
-        if isinstance(spec, str | Path):
-            path = self.folder / spec
-            base = path.parent
-            spec = read_spec(path)
-        if not isinstance(spec, ModelSpec):
-            msg = f"register_models takes ModelSpecs or paths of TOML files, received {spec!r}"
-            raise PluginError(msg)
-        spec = checked(spec, where=f"model {spec.name!r}")
-        named = msgspec.structs.replace(
-            spec,
-            architecture=self._named("architectures", spec.architecture),
-            input=self._named("preprocessors", spec.input),
-            output=self._named("decoders", spec.output),
-        )
-        self._add("models", spec.name, named, base)
-
-    def dataset(self, dataset: Dataset) -> None:
-        """Register a dataset record."""
-        if not isinstance(dataset, Dataset):
-            msg = f"register_datasets takes Dataset records, received {dataset!r}"
-            raise PluginError(msg)
-        dataset = checked(dataset, where=f"dataset {dataset.name!r}")
-        self._add("datasets", dataset.name, dataset, self.folder)
-
-    def part(self, kind: str, name: str, target: Reference) -> None:
-        """Register an architecture, preprocessor, decoder or command under a name."""
-        if not isinstance(name, str) or not PART.match(name):
-            msg = f"names are lower-case words joined by hyphens, received {name!r}"
-            raise PluginError(msg)
-        if not callable(target) and not (isinstance(target, str) and REFERENCE.match(target)):
-            msg = f"{name!r} needs 'package.module:attribute' or a callable, received {target!r}"
-            raise PluginError(msg)
-        # A spec's reference and register_architectures may say the same, in either order.
-        if not any(
-            (other, entry.name, entry.value) == (kind, name, target)
-            for other, entry in self.entries
-        ):
-            self._add(kind, name, target, self.folder)
-
-    def _named(self, kind: str, component: Component) -> Component:
-        """Register a reference inside a spec under the name of what it points to."""
-        if ":" not in component.uses:
-            return component
-        name = re.sub(r"(?<!^)(?=[A-Z])", "_", component.uses.partition(":")[2]).lower()
-        self.part(kind, name, component.uses)
-        return component.renamed(f"{self.plugin.name}/{name}")
-
-
 @functools.cache
-def registry() -> Registry:
-    """Return the registry of this process; plugins are loaded on the first call."""
+def registry(*, anew: bool = False) -> Registry:
+    """Return the registry of this process; plugins are loaded on the first call.
+
+    Parameters
+    ----------
+    anew
+        Whether to import every plugin, whatever the index knows of it.
+    """
     loaded = Registry()
-    loaded.load_installed()
+    loaded.load_installed(anew=anew)
     for problem in loaded.problems:
         print(problem.line(), file=sys.stderr)
     return loaded

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from zoo.errors import UnknownName, did_you_mean
 
 if TYPE_CHECKING:
-    from zoo.registry.loading import Plugin
+    from zoo.registry.installed import Plugin
 
 T = TypeVar("T")
 

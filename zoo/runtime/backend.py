@@ -142,6 +142,18 @@ def keras() -> Any:
     return keras
 
 
+def jax() -> Any:
+    """Import JAX, the chosen backend, with the chosen device but without Keras; return it."""
+    if _imported_backend() is None:
+        settle()
+        _narrow_devices(_Request.device)
+    import jax
+
+    _cache_compiled_jax()
+    _check_device("jax", _Request.device)
+    return jax
+
+
 def _narrow_devices(device: str | None) -> None:
     """Show the backend only the device asked for; all three obey these variables."""
     if device is None:
@@ -163,7 +175,7 @@ def _narrow_devices(device: str | None) -> None:
 def _check_device(backend: str, device: str | None) -> None:
     if device is None or device == "cpu":
         return
-    if not any(name != "cpu" for name in devices()):
+    if not any(name != "cpu" for name in devices(backend)):
         extra = {"jax": "'jax[cuda13]'", "tensorflow": "'tensorflow[and-cuda]'", "torch": "torch"}
         msg = (
             f"device {device!r} was asked for, but {backend} sees no GPU; check `nvidia-smi` and "
@@ -185,12 +197,17 @@ def _cache_compiled_jax() -> None:
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
-def devices() -> list[str]:
-    """Return the kinds of the devices that the imported backend sees: ``cpu``, ``gpu``, ...
+def devices(backend: str | None = None) -> list[str]:
+    """Return the kinds of the devices that a backend sees: ``cpu``, ``gpu``, ...
 
     A GPU comes with its number and name where the backend tells.
+
+    Parameters
+    ----------
+    backend
+        That of the imported Keras, if not given.
     """
-    backend = _imported_backend()
+    backend = backend or _imported_backend()
     if backend == "jax":
         import jax
 

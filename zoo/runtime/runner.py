@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import InputError
 from zoo.runtime.backend import chosen_backend, keras
+from zoo.runtime.exported import Exported
 from zoo.tensors import count, each
 
 if TYPE_CHECKING:
@@ -29,13 +30,14 @@ class Runner:
     Parameters
     ----------
     network
-        A built ``keras.Model``.
+        A built ``keras.Model``, or one that an earlier process kept.
     """
 
     def __init__(self, network: Any) -> None:
         self.network = network
-        self._inputs = inputs_of(network)
-        self._call = _compiled(network)
+        kept = isinstance(network, Exported)
+        self._inputs = network.input if kept else inputs_of(network)
+        self._call = network.call if kept else _compiled(network)
 
     def __call__(self, inputs: Tensors, *, batch_size: int = 32) -> Any:
         """Return the outputs, float32 of shape (samples, ...); by name, if there are several.

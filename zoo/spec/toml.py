@@ -23,14 +23,16 @@ _UNKNOWN = "Object contains unknown field "
 _MISSING = "Object missing required field "
 
 
-def _decode_custom(kind: type, value: Any) -> Any:
+def decode_custom(kind: type, value: Any) -> Any:
+    """Read what msgspec does not know: components."""
     if kind is Component:
         return component_from(value)
     msg = f"cannot read {kind.__name__}"
     raise NotImplementedError(msg)
 
 
-def _encode_custom(value: Any) -> Any:
+def encode_custom(value: Any) -> Any:
+    """Write what msgspec does not know: components."""
     if isinstance(value, Component):
         return component_to(value)
     msg = f"cannot write {type(value).__name__}"
@@ -64,7 +66,7 @@ def checked(record: R, *, where: str) -> R:
         If a field is of the wrong type; the message names path and value.
     """
     try:
-        data = msgspec.to_builtins(record, enc_hook=_encode_custom)
+        data = msgspec.to_builtins(record, enc_hook=encode_custom)
     except TypeError as error:
         msg = f"{where}: {error}"
         raise SpecError(msg) from None
@@ -73,7 +75,7 @@ def checked(record: R, *, where: str) -> R:
 
 def _convert(data: Any, kind: type[R], where: str) -> R:
     try:
-        return msgspec.convert(data, kind, dec_hook=_decode_custom)
+        return msgspec.convert(data, kind, dec_hook=decode_custom)
     except msgspec.ValidationError as error:
         msg = f"{where}: {_explain(str(error), data, kind)}"
         raise SpecError(msg) from None
@@ -82,7 +84,7 @@ def _convert(data: Any, kind: type[R], where: str) -> R:
 def spec_to(spec: ModelSpec) -> dict[str, Any]:
     """Return the plain data of a spec, defaults left out."""
     # By way of JSON: tuples become lists, so that what is read back from a file is equal.
-    data: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(spec, enc_hook=_encode_custom))
+    data: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(spec, enc_hook=encode_custom))
     return data
 
 

@@ -37,7 +37,8 @@ def list_plugins(as_json: bool) -> None:
 @common_options
 def doctor(as_json: bool) -> int:
     """Tell the whole story of every plugin that has a problem; exit 1 if one has."""
-    problems = registry().problems
+    reg = registry(anew=True)
+    problems = reg.problems
     if as_json:
         print_json([problem.to_dict() for problem in problems])
         return 1 if problems else 0
@@ -51,5 +52,5 @@ def doctor(as_json: bool) -> int:
         for line in problem.detail.rstrip().splitlines():
             click.echo(f"  | {line}")
     if not problems:
-        click.echo(f"{len(registry().plugins)} plugins, no problem")
+        click.echo(f"{len(reg.plugins)} plugins, no problem")
     return 1 if problems else 0

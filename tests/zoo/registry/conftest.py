@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -31,7 +32,8 @@ class Guests:
     @property
     def env(self) -> dict[str, str]:
         """The environment in which a process finds them."""
-        return {"PYTHONPATH": str(self.site)}
+        paths = [str(self.site), os.environ.get("PYTHONPATH", "")]
+        return {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}
 
     def install(
         self,

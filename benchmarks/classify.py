@@ -1,0 +1,51 @@
+"""``zoo classify`` on one photo, whole processes, on JAX.
+
+Its own model in units of ``import keras``; VGG16 in units of the usual Keras script, on JAX and,
+where it is installed, on TensorFlow. The first process of each, which keeps what it compiled for
+the later ones, is not counted: neither is that of the scripts.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import tempfile
+from pathlib import Path
+
+from measure import ZOO, machine, run, side_by_side
+from memory import MUG
+
+HERE = Path(__file__).parent
+IMPORT = "import keras"
+
+
+def main() -> None:
+    """Print the ratios."""
+    with tempfile.TemporaryDirectory() as folder:
+        weights = Path(folder) / "vgg16.h5"
+        run([sys.executable, str(HERE / "memory.py"), str(weights)])
+        script = [sys.executable, str(HERE / "peers" / "vgg16_keras.py"), str(weights), str(MUG)]
+        scripts = {
+            name: ["env", f"KERAS_BACKEND={backend}", *script]
+            for name, backend in (("on JAX", "jax"), ("on TensorFlow", "tensorflow"))
+            if importlib.util.find_spec(backend)
+        }
+        small, large = "zoo classify", "zoo classify -m vgg16"
+        medians = side_by_side(
+            {
+                IMPORT: [sys.executable, "-c", IMPORT],
+                small: [*ZOO, "classify", str(MUG)],
+                large: [*ZOO, "classify", str(MUG), "-m", "vgg16", "--weights", str(weights)],
+                **scripts,
+            },
+            times=7,
+            env={"KERAS_BACKEND": "jax"},
+        )
+    print(machine())
+    print(f"{small:24} {medians[small] / medians[IMPORT]:.2f} x python -c {IMPORT!r}")
+    for name in scripts:
+        print(f"{large:24} {medians[large] / medians[name]:.2f} x the Keras script {name}")
+
+
+if __name__ == "__main__":
+    main()

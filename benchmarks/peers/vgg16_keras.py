@@ -1,0 +1,15 @@
+"""A photo and VGG16 with weights from a file, as one writes it with Keras alone."""
+
+from __future__ import annotations
+
+import sys
+
+import keras
+import numpy as np
+
+weights, photo = sys.argv[1:]
+network = keras.applications.VGG16(weights=weights)
+image = keras.utils.load_img(photo, target_size=(224, 224))
+batch = keras.applications.vgg16.preprocess_input(keras.utils.img_to_array(image)[None])
+answer = network.predict(batch, verbose=0)
+print(np.argsort(-answer[0])[:5])

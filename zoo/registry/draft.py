@@ -1,0 +1,206 @@
+"""What one plugin registers, collected so that a failing plugin leaves nothing behind."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import re
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from zoo.errors import PluginError
+from zoo.registry.installed import Plugin
+from zoo.registry.loading import import_plugin, no_heavy_imports
+from zoo.registry.table import PART, Entry
+from zoo.spec.component import Component
+from zoo.spec.dataset import Dataset
+from zoo.spec.model import ModelSpec
+from zoo.spec.toml import checked, read_spec
+
+if TYPE_CHECKING:
+    import pluggy
+
+REFERENCE = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*\Z")
+"""``package.module:attribute``, honoured only where an installed plugin says it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unnamed:
+    """A callable that no reference leads to (a lambda, a partial): its plugin is asked for it."""
+
+    plugin: Plugin
+    kind: str
+    name: str
+
+    def load(self) -> Any:
+        """Import the plugin and return what it registers under the name."""
+        draft = drafted(self.plugin, import_plugin(self.plugin))
+        for kind, entry in draft.entries:
+            if (kind, entry.name) == (self.kind, self.name):
+                return entry.value
+        msg = f"plugin {self.plugin.name!r} no longer registers {self.name!r}"
+        raise PluginError(msg)
+
+
+Reference = str | Unnamed | Callable[..., Any]
+
+
+def load_reference(reference: Reference) -> Any:
+    """Return the object that ``package.module:attribute`` names; callables are themselves."""
+    # Standard output is data, whatever a guest prints while it is imported.
+    with redirect_stdout(sys.stderr):
+        if isinstance(reference, Unnamed):
+            reference = reference.load()
+        if not isinstance(reference, str):
+            return reference
+        module, _, attribute = reference.partition(":")
+        home = importlib.import_module(module)
+    try:
+        return getattr(home, attribute)
+    except AttributeError:
+        msg = f"module {module!r} has no attribute {attribute!r}"
+        raise PluginError(msg) from None
+
+
+def _reference_to(target: Reference) -> str:
+    """Return the reference that leads to a callable, so that it is data; empty if none does."""
+    if isinstance(target, str):
+        return target
+    module, name = getattr(target, "__module__", None), getattr(target, "__qualname__", None)
+    reference = f"{module}:{name}"
+    home = sys.modules.get(module) if isinstance(module, str) else None
+    leads = home is not None and getattr(home, str(name), None) is target
+    return reference if leads and REFERENCE.match(reference) else ""
+
+
+class Draft:
+    """What one plugin registers.
+
+    Parameters
+    ----------
+    plugin
+        The plugin.
+    folder
+        Its module's folder, where relative paths start.
+
+    Attributes
+    ----------
+    entries
+        What was registered: kind (``"models"``, ...) and entry.
+    events
+        Names of the events it listens to.
+    files
+        TOML files that were read.
+    """
+
+    def __init__(self, plugin: Plugin, folder: Path) -> None:
+        self.plugin = plugin
+        self.folder = folder
+        self.entries: list[tuple[str, Entry[Any]]] = []
+        self.events: list[str] = []
+        self.files: list[Path] = []
+        self.register_for: dict[str, Callable[..., None]] = {
+            "register_models": self.model,
+            "register_datasets": self.dataset,
+            **{
+                f"register_{kind}": functools.partial(self.part, kind)
+                for kind in ("architectures", "preprocessors", "decoders", "commands")
+            },
+        }
+
+    def _add(self, kind: str, name: str, value: Any, base: Path) -> None:
+        if any(k == kind and entry.name == name for k, entry in self.entries):
+            msg = f"registers {kind.removesuffix('s')} {name!r} twice"
+            raise PluginError(msg)
+        self.entries.append((kind, Entry(name, self.plugin, value, base)))
+
+    def model(self, spec: ModelSpec | str | Path) -> None:
+        """Register a spec, or the TOML file that holds it."""
+        base = self.folder
+        if isinstance(spec, str | Path):
+            path = self.folder / spec
+            base = path.parent
+            self.files.append(path)
+            spec = read_spec(path)
+        if not isinstance(spec, ModelSpec):
+            msg = f"register_models takes ModelSpecs or paths of TOML files, received {spec!r}"
+            raise PluginError(msg)
+        spec = checked(spec, where=f"model {spec.name!r}")
+        named = msgspec.structs.replace(
+            spec,
+            architecture=self._named("architectures", spec.architecture),
+            input=self._named("preprocessors", spec.input),
+            output=self._named("decoders", spec.output),
+        )
+        self._add("models", spec.name, named, base)
+
+    def dataset(self, dataset: Dataset) -> None:
+        """Register a dataset record."""
+        if not isinstance(dataset, Dataset):
+            msg = f"register_datasets takes Dataset records, received {dataset!r}"
+            raise PluginError(msg)
+        dataset = checked(dataset, where=f"dataset {dataset.name!r}")
+        self._add("datasets", dataset.name, dataset, self.folder)
+
+    def part(self, kind: str, name: str, target: Reference) -> None:
+        """Register an architecture, preprocessor, decoder or command under a name."""
+        if not isinstance(name, str) or not PART.match(name):
+            msg = f"names are lower-case words joined by hyphens, received {name!r}"
+            raise PluginError(msg)
+        if not callable(target) and not (isinstance(target, str) and REFERENCE.match(target)):
+            msg = f"{name!r} needs 'package.module:attribute' or a callable, received {target!r}"
+            raise PluginError(msg)
+        target = _reference_to(target) or target
+        # A spec's reference and register_architectures may say the same, in either order.
+        if not any(
+            (other, entry.name, entry.value) == (kind, name, target)
+            for other, entry in self.entries
+        ):
+            self._add(kind, name, target, self.folder)
+
+    def _named(self, kind: str, component: Component) -> Component:
+        """Register a reference inside a spec under the name of what it points to."""
+        if ":" not in component.uses:
+            return component
+        name = re.sub(r"(?<!^)(?=[A-Z])", "_", component.uses.partition(":")[2]).lower()
+        self.part(kind, name, component.uses)
+        return component.renamed(f"{self.plugin.name}/{name}")
+
+
+def drafted(plugin: Plugin, module: ModuleType, hooks: pluggy.PluginManager | None = None) -> Draft:
+    """Return what a plugin module registers.
+
+    Parameters
+    ----------
+    plugin
+        The plugin.
+    module
+        Its module.
+    hooks
+        A manager that the module is registered with and that has checked its hooks; one of its
+        own if not given.
+    """
+    if hooks is None:
+        from zoo.registry.hooks import hook_manager
+
+        hooks = hook_manager()
+        hooks.register(module, plugin.name)
+    draft = Draft(plugin, Path(module.__file__ or ".").parent)
+    with no_heavy_imports():
+        for caller in hooks.get_hookcallers(module) or ():
+            register = draft.register_for.get(caller.name)
+            if register is None:  # an event; called when it happens
+                draft.events.append(caller.name)
+                continue
+            for implementation in caller.get_hookimpls():
+                if implementation.plugin is module:
+                    # A hook may leave the argument out, though that registers nothing.
+                    implementation.function(*[register for _ in implementation.argnames])
+    return draft
