@@ -73,9 +73,11 @@ def request(backend: str | None = None, device: str | None = None) -> None:
 
 
 def prefer(backend: str) -> None:
-    """Take a backend, if it is installed, where nobody says which and no GPU was asked for."""
-    device = _Request.device
-    if device is None or device == "cpu":
+    """Take a backend that computes on the CPU, if it is installed and nobody says otherwise.
+
+    A flag, ``KERAS_BACKEND``, the configuration and the wish for a GPU say otherwise.
+    """
+    if _Request.device is None or _Request.device == "cpu":
         _Request.preferred = backend
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future, InvalidStateError
 from functools import partial
 from typing import Any, TypeVar
 
@@ -30,6 +31,7 @@ class Workers:
         self._tasks: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None]
         self._tasks = queue.SimpleQueue()
         self._closed = False
+        self._begun: set[Future[Any]] = set()
         self._threads = [
             threading.Thread(target=self._work, name=f"zoo-{name}-{number}", daemon=True)
             for number in range(count)
@@ -49,10 +51,9 @@ class Workers:
             if self._closed:
                 future.cancel()
             elif future.set_running_or_notify_cancel():
-                try:
-                    future.set_result(task())
-                except BaseException as error:  # it is raised where the result is asked for
-                    future.set_exception(error)
+                self._begun.add(future)
+                _settle(future, task)
+                self._begun.discard(future)
             del entry, future, task  # what was computed must not wait here for the next task
 
     def close(self, patience: float | None = None) -> None:
@@ -62,6 +63,21 @@ class Workers:
             self._tasks.put(None)
         for thread in self._threads:
             thread.join(patience)
+        # Whoever waits for a thread that is left behind must not wait for ever.
+        for future in list(self._begun):
+            with contextlib.suppress(InvalidStateError):
+                future.set_exception(CancelledError())
+
+
+def _settle(future: Future[Any], task: Callable[[], Any]) -> None:
+    """Do a task and give its outcome to the future, unless it was given up meanwhile."""
+    with contextlib.suppress(InvalidStateError):
+        try:
+            result = task()
+        except BaseException as error:  # it is raised where the result is asked for
+            future.set_exception(error)
+        else:
+            future.set_result(result)
 
 
 def pipelined(
