@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from zoo.components import Classifier, Decoder, Preprocessor, Regressor
 from zoo.construct import construct, options_of
-from zoo.data.files import stream_table
-from zoo.data.inputs import Input, fetch_url, is_url
-from zoo.data.table import Table, stream_csv, take
-from zoo.data.tokens import read_lines
-from zoo.errors import InputError, UsageError, WeightsMissing
+from zoo.errors import UsageError, WeightsMissing
 from zoo.registry.registry import registry
-from zoo.results import Classification, Failure, RowResult
+from zoo.results import Classification, RowResult
 from zoo.spec.model import ModelSpec
 from zoo.spec.toml import spec_from
 
@@ -32,8 +27,8 @@ if TYPE_CHECKING:
     from zoo.tensors import Tensors
     from zoo_weights import WeightsRecord
 
-BATCH = 16
-"""Inputs computed at once where the caller does not say."""
+BATCH = 8
+"""Pictures computed at once where the caller does not say; more take memory and no less time."""
 
 
 class Model:
@@ -114,6 +109,20 @@ class Model:
             part.restore(self._state["output"])
         return part
 
+    @property
+    def classifier(self) -> Classifier:
+        """The decoder, of a model that classifies.
+
+        Raises
+        ------
+        UsageError
+            If this one does not.
+        """
+        if not isinstance(self.decoder, Classifier):
+            msg = f"{self.spec.name} does not classify (its task is {self.spec.task}); use predict"
+            raise UsageError(msg)
+        return self.decoder
+
     def _part(self, kind: str, field: str) -> Any:
         component = getattr(self.spec, field)
         return construct(registry().resolve(kind, component), component, what=field)
@@ -182,6 +191,7 @@ class Model:
     def _weights_file(self) -> tuple[Path, dict[str, Any]]:
         """Return the file of the weights, brought here if need be, and how it is to be read."""
         from zoo.config import store
+        from zoo.progress import download_progress
 
         record = self._record()
         if record is None:
@@ -345,21 +355,16 @@ class Model:
 
     def stream(
         self, inputs: Iterable[Any], *, top: int | None = 5, batch_size: int = BATCH
-    ) -> Iterator[Classification]:
-        """Yield a result for each picture, in order, holding only a batch of them in memory."""
-        decoder = self._classifier()
-        for batch in _batched(inputs, batch_size):
-            names = [_name_of(item) for item in batch]
-            tensors, errors = self._tensors([_raw_of(item) for item in batch])
-            decoded = iter(decoder.decode(self.runner(tensors, batch_size=batch_size), top))
-            for name, error in zip(names, errors, strict=True):
-                yield Classification(
-                    input=name,
-                    model=self.spec.name,
-                    weights=self.weights_name,
-                    predictions=() if error else next(decoded),
-                    error=Failure(error.kind, error.message) if error else None,
-                )
+    ) -> Generator[Classification]:
+        """Yield a result for each picture, in order, holding only a few batches in memory.
+
+        Pictures are read in threads. Of a list or another collection the next ones are read while
+        some are computed; an iterator is asked for a batch at a time, since it may wait for the
+        results.
+        """
+        from zoo.bulk import classifications
+
+        yield from classifications(self, inputs, top=top, batch_size=batch_size)
 
     def predict(self, inputs: Any, *, batch_size: int = 1024) -> list[RowResult]:
         """Predict rows of a table, or texts.
@@ -379,18 +384,11 @@ class Model:
         """
         return list(self.stream_rows(inputs, batch_size=batch_size))
 
-    def stream_rows(self, inputs: Any, *, batch_size: int = 1024) -> Iterator[RowResult]:
-        """Yield a result for each row, in order, holding only a batch of them in memory."""
-        start = 0
-        for chunk in self._chunks(inputs, batch_size):
-            tensors, errors = self._tensors(chunk)
-            decoded = iter(self.decoded(self.runner(tensors, batch_size=batch_size)))
-            for row, error in enumerate(errors, start):
-                if error:
-                    yield RowResult(row=row, error=Failure(error.kind, error.message))
-                else:
-                    yield RowResult(row=row, **next(decoded))
-            start += len(errors)
+    def stream_rows(self, inputs: Any, *, batch_size: int = 1024) -> Generator[RowResult]:
+        """Yield a result for each row, in order, holding only a few batches in memory."""
+        from zoo.bulk import row_results
+
+        yield from row_results(self, inputs, batch_size=batch_size)
 
     def decoded(self, outputs: NDArray[Any]) -> Iterator[dict[str, Any]]:
         """Yield the fields of a `RowResult` for each row of the network's outputs."""
@@ -398,7 +396,7 @@ class Model:
             for value in self.decoder.decode(outputs):
                 yield {"value": value}
             return
-        for predictions in self._classifier().decode(outputs):
+        for predictions in self.classifier.decode(outputs):
             best = predictions[0]
             by_index = sorted(predictions, key=lambda prediction: prediction.index)
             yield {
@@ -406,47 +404,6 @@ class Model:
                 "score": best.score,
                 "probabilities": {p.label: p.score for p in by_index},
             }
-
-    def _chunks(self, inputs: Any, size: int) -> Iterator[Any]:
-        if self.preprocessor.kind in ("text", "sequence"):
-            # A str is a text here, never a path or a URL.
-            if isinstance(inputs, Path) or hasattr(inputs, "readline"):
-                inputs = read_lines(inputs)
-            yield from _batched([inputs] if isinstance(inputs, str) else inputs, size)
-            return
-        if self.preprocessor.kind == "table":
-            if isinstance(inputs, str | PathLike):
-                yield from stream_table(Path(inputs), size)
-                return
-            if hasattr(inputs, "readline"):
-                yield from stream_csv(inputs, size)
-                return
-            inputs = Table.of(inputs, getattr(self.preprocessor, "columns", None) or ())
-        elif isinstance(inputs, str | bytes | PathLike):
-            inputs = [inputs]
-        for start in range(0, len(inputs), size):
-            chunk = inputs[start : start + size]
-            yield chunk if isinstance(chunk, Table) else [_raw_of(item) for item in chunk]
-
-    def _tensors(self, raws: Sequence[Any]) -> tuple[Tensors, list[InputError | None]]:
-        """Preprocess what was fetched; what could not be is already an error."""
-        if isinstance(raws, Table):  # it tells its bad rows itself
-            return self.preprocessor.many(raws)
-        failed = {i: raw for i, raw in enumerate(raws) if isinstance(raw, InputError)}
-        if not failed:
-            return self.preprocessor.many(raws)
-        good = [i for i in range(len(raws)) if i not in failed]
-        tensors, errors = self.preprocessor.many(take(raws, good))
-        merged: list[InputError | None] = [failed.get(i) for i in range(len(raws))]
-        for i, error in zip(good, errors, strict=True):
-            merged[i] = error
-        return tensors, merged
-
-    def _classifier(self) -> Classifier:
-        if not isinstance(self.decoder, Classifier):
-            msg = f"{self.spec.name} does not classify (its task is {self.spec.task}); use predict"
-            raise UsageError(msg)
-        return self.decoder
 
     def evaluate(self, data: Any = None, *, target: str | None = None) -> dict[str, float]:
         """Return the loss and metrics of the recipe over labelled data.
@@ -461,36 +418,3 @@ class Model:
         from zoo.training.recipe import evaluate
 
         return evaluate(self, data, target)
-
-
-def _batched(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    iterator = iter(items)
-    while batch := list(itertools.islice(iterator, size)):
-        yield batch
-
-
-def _name_of(item: Any) -> str:
-    if isinstance(item, Input):
-        return item.name
-    return str(item) if isinstance(item, str | PathLike) else f"<{type(item).__name__}>"
-
-
-def _raw_of(item: Any) -> Any:
-    """Return what the preprocessor takes; a URL is fetched; a failure is the raw input itself."""
-    try:
-        if isinstance(item, Input):
-            return item.fetch()
-        return fetch_url(item) if isinstance(item, str) and is_url(item) else item
-    except InputError as error:
-        return error
-
-
-def download_progress(name: str) -> Callable[[int, int | None], None] | None:
-    """Return a progress bar on a terminal, nothing elsewhere."""
-    import sys
-
-    if not sys.stderr.isatty():
-        return None
-    from zoo.progress import download_bar
-
-    return download_bar(name)

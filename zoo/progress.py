@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Callable
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 
+def download_progress(name: str) -> Callable[[int, int | None], None] | None:
+    """Return a function of (bytes done, bytes in all) that draws a bar; None if nobody sees it."""
+    if not sys.stderr.isatty():
+        return None
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
 
-def download_bar(name: str) -> Callable[[int, int | None], None]:
-    """Return a function of (bytes done, bytes in all) that draws a bar."""
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -42,6 +46,9 @@ class TrainingBar:
     """Epochs done, time left, and the latest loss and metrics."""
 
     def __init__(self, epochs: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
         self._bar = Progress(
             TextColumn("epoch {task.completed}/{task.total}"),
             BarColumn(),
@@ -59,4 +66,50 @@ class TrainingBar:
 
     def close(self) -> None:
         """Stop drawing; the last state stays on the screen."""
+        self._bar.stop()
+
+
+class InputsBar:
+    """Inputs done, how many a second, and the time left.
+
+    Parameters
+    ----------
+    total
+        How many there are.
+    done
+        How many were done before.
+    noun
+        What they are called.
+    """
+
+    def __init__(self, total: int, *, done: int = 0, noun: str = "images") -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._bar = Progress(
+            TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
+            BarColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._noun = noun
+        self._before = float(done)
+        self._began: float | None = None
+        self._task = self._bar.add_task("", total=total, completed=done, rate="")
+        self._bar.start()
+
+    def advance(self) -> None:
+        """Show that another one is done."""
+        task = self._bar.tasks[0]
+        if self._began is None:  # loading the network is no part of the rate
+            self._began, self._before = time.monotonic(), task.completed
+        elapsed = time.monotonic() - self._began
+        done = task.completed + 1 - self._before
+        rate = f"{done / elapsed:.3g} {self._noun}/s" if elapsed > 1.0 else ""
+        self._bar.update(self._task, advance=1, rate=rate)
+
+    def close(self) -> None:
+        """Stop drawing and leave nothing behind."""
         self._bar.stop()

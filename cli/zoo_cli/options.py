@@ -28,7 +28,7 @@ def note(text: str) -> None:
 def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--backend``, ``--device``, ``--offline``, ``-q`` and ``-v`` to a command."""
 
-    @click.option("--backend", metavar="NAME", help="Keras backend: jax, tensorflow or torch.")
+    @click.option("--backend", metavar="NAME", help="jax, tensorflow, torch or openvino.")
     @click.option("--device", metavar="D", help="cpu, gpu or gpu:N.")
     @click.option("--offline", is_flag=True, help="Download nothing.")
     @click.option("-q", "--quiet", is_flag=True, help="Print results and errors only.")

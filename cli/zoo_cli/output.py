@@ -19,10 +19,23 @@ _json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @contextmanager
-def opened(path: str | None) -> Iterator[TextIO]:
-    """Yield the file to write to: `path`, whole or not at all, or standard output."""
+def opened(path: str | None, *, append: bool = False) -> Iterator[TextIO]:
+    """Yield the file to write to, or standard output.
+
+    Parameters
+    ----------
+    path
+        Its name; standard output, if None or ``"-"``.
+    append
+        Whether what is written is added to it as it comes. Otherwise the file is there when all is
+        written, or stays as it was.
+    """
     if path is None or path == "-":
         yield sys.stdout
+        return
+    if append:
+        with open(path, "a", encoding="utf-8") as file:
+            yield file
         return
     from zoo_weights import atomic_write
 
@@ -31,7 +44,13 @@ def opened(path: str | None) -> Iterator[TextIO]:
 
 
 def write_records(
-    records: Iterable[dict[str, Any]], file: TextIO, form: str, *, lines: Lines, rows: Rows
+    records: Iterable[dict[str, Any]],
+    file: TextIO,
+    form: str,
+    *,
+    lines: Lines,
+    rows: Rows,
+    at_once: bool = False,
 ) -> None:
     """Write records as they come.
 
@@ -47,8 +66,12 @@ def write_records(
         Returns the lines of text of a record.
     rows
         Returns the CSV rows of a record; all with the same columns.
+    at_once
+        Whether each record is to survive the death of this process. A CSV header is left out where
+        the file has content already.
     """
-    read_as_written = file is sys.stdout  # by a person, or by the next program of a pipe
+    # By a person, or by the next program of a pipe.
+    read_as_written = at_once or file is sys.stdout
     if form == "jsonl":
         for record in records:
             print(_json(record), file=file, flush=read_as_written)
@@ -64,8 +87,11 @@ def write_records(
             for row in rows(record):
                 if writer is None:
                     writer = csv.DictWriter(file, list(row), lineterminator="\n")
-                    writer.writeheader()
+                    if not (at_once and file.tell()):
+                        writer.writeheader()
                 writer.writerow(row)
+            if read_as_written:
+                file.flush()
     else:
         for record in records:
             for line in lines(record):

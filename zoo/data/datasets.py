@@ -134,7 +134,7 @@ def _fetched(entry: Entry[Dataset]) -> Path:
 
 def _bring(entry: Entry[Dataset], record: FileRecord, file: str) -> Path:
     """Return the file of a record; `file` is what people may add instead of downloading it."""
-    from zoo.model import download_progress
+    from zoo.progress import download_progress
     from zoo_weights import FetchError, HashMismatch
 
     progress = download_progress(record.name)

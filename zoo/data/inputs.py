@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import glob
+import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,8 @@ PICTURES = frozenset(
     }
 )  # fmt: skip
 """File names that are taken for pictures when a folder is named."""
+
+STANDARD_INPUT = "-"
 
 URL_BYTES = 50_000_000
 URL_SECONDS = 30.0
@@ -41,7 +44,7 @@ class Input:
         InputError
             If a URL cannot be fetched.
         """
-        if self.name == "-":
+        if self.name == STANDARD_INPUT:
             return sys.stdin.buffer.read()
         if is_url(self.name):
             return fetch_url(self.name)
@@ -65,20 +68,62 @@ def fetch_url(url: str) -> bytes:
         raise InputError(str(error), kind="not-fetched") from None
 
 
-def expand(names: Iterable[str]) -> Iterator[Input]:
-    """Yield the inputs that `names` mean.
+class NamedInputs:
+    """The inputs that names mean, found anew and one after the other whenever they are gone over.
 
     A folder means the pictures in it and below, sorted; a pattern that is no file of its own means
     the files it matches, sorted. A name that means nothing is an input too: its record tells.
+
+    Parameters
+    ----------
+    names
+        Files, folders, globs, URLs, or ``"-"`` for standard input.
+    but
+        Inputs to pass over, by name: how often each.
     """
+
+    def __init__(self, names: Iterable[str], but: Mapping[str, int] | None = None) -> None:
+        self.names = tuple(names)
+        self.but = but or {}
+
+    def __iter__(self) -> Iterator[Input]:
+        """Yield the inputs, holding the names of a folder's files at most."""
+        left = dict(self.but)
+        for item in _expanded(self.names):
+            if left.get(item.name):
+                left[item.name] -= 1
+            else:
+                yield item
+
+
+def _expanded(names: Iterable[str]) -> Iterator[Input]:
     for name in names:
-        path = Path(name)
-        if name == "-" or is_url(name) or path.is_file():
+        if name == STANDARD_INPUT or is_url(name) or os.path.isfile(name):
             yield Input(name)
-        elif path.is_dir():
-            files = sorted(f for f in path.rglob("*") if f.suffix.lower() in PICTURES)
-            yield from (Input(str(file)) for file in files if file.is_file())
+        elif os.path.isdir(name):
+            yield from (Input(str(Path(path))) for path in _pictures(name))
         elif glob.has_magic(name) and (matches := sorted(glob.glob(name, recursive=True))):
-            yield from expand(glob.escape(m) if not Path(m).exists() else m for m in matches)
+            yield from _expanded(glob.escape(m) if not os.path.exists(m) else m for m in matches)
         else:
             yield Input(name)
+
+
+def _pictures(folder: str) -> Iterator[str]:
+    """Yield the pictures in a folder and below, sorted; links to folders are not followed."""
+    try:
+        with os.scandir(folder) as entries:
+            # A name and whether it is a folder are all that is kept: there may be millions.
+            found = sorted(
+                (entry.name, folders)
+                for entry in entries
+                if (folders := entry.is_dir(follow_symlinks=False))
+                or (os.path.splitext(entry.name)[1].lower() in PICTURES and entry.is_file())
+            )
+    except PermissionError:
+        return
+    for name, folders in found:
+        path = os.path.join(folder, name)
+        if folders:
+            yield from _pictures(path)
+        else:
+            yield path

@@ -15,8 +15,14 @@ from typing import Any
 from zoo.config import home, private_folder, settings
 from zoo.errors import BackendError
 
-BACKENDS = ("jax", "tensorflow", "torch")
+BACKENDS = ("jax", "tensorflow", "torch", "openvino")
 """Usable backends, in the order in which an installed one is preferred."""
+
+TRAINING = ("jax", "tensorflow", "torch")
+"""Those that train; openvino only computes."""
+
+DTYPES = ("float32", "bfloat16")
+"""What a network may be computed in."""
 
 DEVICE = re.compile(r"^(cpu|gpu)(?::(\d+))?$")
 
@@ -26,6 +32,8 @@ class _Request:
 
     backend: str | None = None
     device: str | None = None
+    dtype: str = "float32"
+    preferred: str | None = None
 
 
 def installed_backends() -> list[str]:
@@ -39,7 +47,7 @@ def request(backend: str | None = None, device: str | None = None) -> None:
     Parameters
     ----------
     backend
-        ``"jax"``, ``"tensorflow"`` or ``"torch"``.
+        ``"jax"``, ``"tensorflow"``, ``"torch"`` or ``"openvino"``.
     device
         ``"cpu"``, ``"gpu"`` or ``"gpu:N"``.
 
@@ -62,6 +70,45 @@ def request(backend: str | None = None, device: str | None = None) -> None:
             msg = f"device must be cpu, gpu or gpu:N, received {device!r}"
             raise BackendError(msg)
         _Request.device = device
+
+
+def prefer(backend: str) -> None:
+    """Take a backend that computes on the CPU, if it is installed and nobody says otherwise.
+
+    A flag, ``KERAS_BACKEND``, the configuration and the wish for a GPU say otherwise.
+    """
+    if _Request.device is None or _Request.device == "cpu":
+        _Request.preferred = backend
+
+
+def request_dtype(dtype: str) -> None:
+    """Ask for what networks are computed in: ``"float32"`` or, faster and coarser, ``"bfloat16"``.
+
+    Raises
+    ------
+    BackendError
+        If the backend of this process has no choice.
+    """
+    if dtype != "float32" and (backend := chosen_backend()) != "openvino":
+        msg = f"dtype {dtype} needs the openvino backend, here it is {backend} with float32"
+        raise BackendError(msg)
+    _Request.dtype = dtype
+
+
+def requested_dtype() -> str:
+    """Return what networks are computed in."""
+    return _Request.dtype
+
+
+def require_training() -> None:
+    """Raise `BackendError` if the backend of this process does not train."""
+    backend = chosen_backend()
+    if backend in TRAINING:
+        return
+    others = [name for name in installed_backends() if name in TRAINING]
+    instead = f"use --backend {others[0]}" if others else "run: pip install 'keras-zoo[jax]'"
+    msg = f"backend {backend!r} computes but does not train; {instead}"
+    raise BackendError(msg)
 
 
 def _check_name(name: str, source: str) -> None:
@@ -105,7 +152,8 @@ def chosen_backend() -> str:
     if not installed:
         msg = "no Keras backend is installed; run: pip install 'keras-zoo[jax]'"
         raise BackendError(msg)
-    return installed[0]
+    preferred = _Request.preferred
+    return preferred if preferred in installed else installed[0]
 
 
 def settle() -> str:
@@ -176,6 +224,9 @@ def _check_device(backend: str, device: str | None) -> None:
     if device is None or device == "cpu":
         return
     if not any(name != "cpu" for name in devices(backend)):
+        if backend == "openvino":
+            msg = f"device {device!r} was asked for, but openvino computes on the cpu here"
+            raise BackendError(msg)
         extra = {"jax": "'jax[cuda13]'", "tensorflow": "'tensorflow[and-cuda]'", "torch": "torch"}
         msg = (
             f"device {device!r} was asked for, but {backend} sees no GPU; check `nvidia-smi` and "
@@ -229,4 +280,4 @@ def devices(backend: str | None = None) -> list[str]:
             *(["mps"] if torch.backends.mps.is_available() else []),
             "cpu",
         ]
-    return []
+    return ["cpu"] if backend == "openvino" else []

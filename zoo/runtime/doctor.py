@@ -46,6 +46,9 @@ def examine() -> dict[str, Any]:
                 "hint": problem if name in installed else install,
             }
         )
+    told = os.environ.get("KERAS_BACKEND") or settings.get("backend")
+    if "openvino" in installed and not told:
+        hints.append("pictures are classified by openvino; --backend NAME takes another")
     for extra, package in (("plot", "matplotlib"),):
         if _version(package) is None:
             hints.append(f"curves are drawn with: pip install 'keras-zoo[{extra}]'")

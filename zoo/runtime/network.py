@@ -210,6 +210,11 @@ def _adopted(array: NDArray[Any]) -> Any:
         import tensorflow
 
         return tensorflow.experimental.dlpack.from_dlpack(array.__dlpack__())
+    if own and backend == "openvino":
+        import openvino.opset16 as ops
+        from keras.src.backend.openvino.core import OpenVINOKerasTensor
+
+        return OpenVINOKerasTensor(ops.constant(array, shared_memory=True).output(0))
     return array  # JAX adopts aligned arrays by itself
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import InputError
-from zoo.runtime.backend import chosen_backend, keras
+from zoo.runtime.backend import chosen_backend, keras, requested_dtype
 from zoo.runtime.exported import Exported
 from zoo.tensors import count, each
 
@@ -39,7 +39,13 @@ class Runner:
         self._inputs = network.input if kept else inputs_of(network)
         self._call = network.call if kept else _compiled(network)
 
-    def __call__(self, inputs: Tensors, *, batch_size: int = 32) -> Any:
+    @property
+    def together(self) -> int:
+        """How many batches are best computed at once, where there are many."""
+        count: int = getattr(self._call, "together", 1)
+        return count
+
+    def __call__(self, inputs: Tensors, *, batch_size: int = 32, alone: bool = True) -> Any:
         """Return the outputs, float32 of shape (samples, ...); by name, if there are several.
 
         Parameters
@@ -49,6 +55,9 @@ class Runner:
             has several inputs, such an array for each, by name.
         batch_size
             Samples computed at once, at most.
+        alone
+            Whether the whole device is for this call, and not shared with others in other threads,
+            of which there are as many as `together` says.
 
         Raises
         ------
@@ -59,12 +68,13 @@ class Runner:
 
         inputs = self.checked(inputs)
         samples = count(inputs)
+        compute = self._call if alone else getattr(self._call, "shared", self._call)
         outputs = []
         for start in range(0, samples, batch_size):
             rows = min(batch_size, samples - start)
             size = min(batch_size, 1 << (rows - 1).bit_length())
             cut = functools.partial(_batch, start, size)
-            found = self._call(each(cut, inputs, self._inputs))
+            found = compute(each(cut, inputs, self._inputs))
             outputs.append(each(lambda array: array[:rows], found))  # noqa: B023  # called now
         if not outputs:
             return np.empty((0, *(side or 0 for side in self.network.output_shape[1:])), np.float32)
@@ -141,6 +151,10 @@ def _compiled(network: Any) -> Callable[[Tensors], Any]:
     import numpy as np
 
     backend = chosen_backend()
+    if backend == "openvino":
+        from zoo.runtime.openvino import Compiled
+
+        return Compiled(network, inputs_of(network), requested_dtype())
     if backend == "jax":
         import jax
 

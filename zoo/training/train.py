@@ -15,7 +15,7 @@ from zoo.data.labelled import Labelled
 from zoo.data.split import divide, folds
 from zoo.data.stream import Stream
 from zoo.errors import TrainingError, UsageError
-from zoo.runtime.backend import chosen_backend, devices, keras
+from zoo.runtime.backend import chosen_backend, devices, keras, require_training
 from zoo.spec.model import ModelSpec
 from zoo.spec.override import override
 from zoo.spec.training import Training
@@ -55,6 +55,7 @@ def train_spec(
     TrainingError, InputError
         If the data cannot be used.
     """
+    require_training()
     for assignment in settings:  # one at a time: a new optimizer brings new options
         spec = override(spec, [assignment], options_at(spec))
     if spec.training is None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import contextlib
+import itertools
+import sys
+from collections.abc import Generator
 from typing import Any
 
 import click
@@ -10,12 +13,15 @@ import click
 import zoo
 from zoo.components import Classifier
 from zoo.config import settings
-from zoo.data.inputs import expand
+from zoo.data.inputs import NamedInputs
 from zoo.errors import UsageError
+from zoo.model import BATCH
 from zoo.results import Classification
+from zoo.runtime.backend import DTYPES, prefer, request_dtype
 from zoo_cli.models import model_or_bundle
-from zoo_cli.options import FORMATS, common_options, complete_model, note
+from zoo_cli.options import FORMATS, State, common_options, complete_model, note
 from zoo_cli.output import opened, write_records
+from zoo_cli.resume import Done, already_done
 from zoo_weights import printable
 
 
@@ -27,7 +33,9 @@ from zoo_weights import printable
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="Output format.")
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE.")
 @click.option("--batch-size", type=click.IntRange(1, 4096), help="Pictures computed at once.")
+@click.option("--dtype", type=click.Choice(DTYPES), default="float32", help="What to compute in.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first bad input.")
+@click.option("--resume", is_flag=True, help="Leave out what FILE has; add the rest to it.")
 @common_options
 def command(
     inputs: tuple[str, ...],
@@ -37,13 +45,22 @@ def command(
     form: str,
     output: str | None,
     batch_size: int | None,
+    dtype: str,
     fail_fast: bool,
+    resume: bool,
 ) -> int:
-    """Say what is on pictures: files, folders, globs, URLs, or - for standard input."""
+    """Say what is on pictures: files, folders, globs, URLs, or - for standard input.
+
+    OpenVINO computes where it is installed, unless --backend, KERAS_BACKEND or the configuration
+    name another backend, or --device a GPU. A long job that is begun with --resume, -o FILE and
+    --format jsonl or csv can be stopped at any time and goes on when it is begun again.
+    """
+    prefer("openvino")
+    request_dtype(dtype)
     chosen = _model(model or settings().classify_model, weights)
     return run(
-        chosen, inputs,
-        top=top, form=form, output=output, batch_size=batch_size, fail_fast=fail_fast,
+        chosen, inputs, top=top, form=form, output=output, batch_size=batch_size,
+        fail_fast=fail_fast, resume=resume,
     )  # fmt: skip
 
 
@@ -56,24 +73,53 @@ def run(
     output: str | None,
     batch_size: int | None = None,
     fail_fast: bool = False,
+    resume: bool = False,
 ) -> int:
     """Classify the inputs, write the results as they come, and return the exit status."""
-    items = list(expand(inputs))
-    if not items:
-        msg = f"{', '.join(inputs)}: no picture there"
-        raise UsageError(msg)
-    size = batch_size or min(16, len(items))
-    tally = _Tally(model.stream(items, top=top, batch_size=size), fail_fast=fail_fast)
-    many = len(items) > 1
-    with opened(output) as file:
-        write_records(
-            (result.to_dict() for result in tally),
-            file,
-            form,
-            lines=lambda record: _lines(record, many=many),
-            rows=_rows,
-        )
-    return 1 if tally.failed else 0
+    with already_done(model, output, form, top=top) if resume else _nothing() as done:
+        items = NamedInputs(inputs, done.inputs)
+        found = len(list(itertools.islice(items, 2)))
+        if not found and not done.inputs:
+            msg = f"{', '.join(inputs)}: no picture there"
+            raise UsageError(msg)
+        results = model.stream(items, top=top, batch_size=batch_size or BATCH)
+        tally = _Tally(results, fail_fast=fail_fast)
+        many = found > 1 or bool(done.inputs)
+        shown = _with_bar(tally, items, done) if many and _bar_is_seen(output) else iter(tally)
+        with opened(output, append=resume) as file, contextlib.closing(shown):
+            write_records(
+                (result.to_dict() for result in shown),
+                file,
+                form,
+                lines=lambda record: _lines(record, many=many),
+                rows=_rows,
+                at_once=resume,
+            )
+    return 1 if tally.failed or done.failed else 0
+
+
+def _nothing() -> contextlib.nullcontext[Done]:
+    return contextlib.nullcontext(Done())
+
+
+def _bar_is_seen(output: str | None) -> bool:
+    """Whether somebody watches, and the results do not scroll past already."""
+    to_file = output is not None and output != "-"
+    return sys.stderr.isatty() and not State.quiet and (to_file or not sys.stdout.isatty())
+
+
+def _with_bar(tally: _Tally, items: NamedInputs, done: Done) -> Generator[Classification]:
+    """Pass results on and show how many there are."""
+    from zoo.progress import InputsBar
+
+    before = sum(done.inputs.values())
+    bar = InputsBar(before + sum(1 for _ in items), done=before)
+    try:
+        for result in tally:
+            yield result
+            bar.advance()
+    finally:
+        bar.close()
 
 
 def _model(name: str, weights: str | None) -> zoo.Model:
@@ -89,19 +135,20 @@ def _model(name: str, weights: str | None) -> zoo.Model:
 class _Tally:
     """Passes results on, counts the failed ones and says so where the text output cannot."""
 
-    def __init__(self, results: Iterable[Classification], *, fail_fast: bool) -> None:
+    def __init__(self, results: Generator[Classification], *, fail_fast: bool) -> None:
         self.results = results
         self.fail_fast = fail_fast
         self.failed = 0
 
-    def __iter__(self) -> Iterator[Classification]:
-        for result in self.results:
-            yield result
-            if result.error:
-                self.failed += 1
-                note(f"{result.input}: {result.error.message}")
-                if self.fail_fast:
-                    return
+    def __iter__(self) -> Generator[Classification]:
+        with contextlib.closing(self.results):  # its threads end with it
+            for result in self.results:
+                yield result
+                if result.error:
+                    self.failed += 1
+                    note(f"{result.input}: {result.error.message}")
+                    if self.fail_fast:
+                        return
 
 
 def _lines(record: dict[str, Any], *, many: bool) -> list[str]:

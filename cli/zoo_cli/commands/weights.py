@@ -85,7 +85,7 @@ def list_weights(patterns: tuple[str, ...], as_json: bool) -> None:
 @common_options
 def pull(models: tuple[str, ...]) -> None:
     """Download weights now instead of on first use."""
-    from zoo.model import download_progress
+    from zoo.progress import download_progress
 
     for entry, record in _records(models):
         path = store().fetch(record, base=entry.base, progress=download_progress(record.name))

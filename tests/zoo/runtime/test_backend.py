@@ -89,7 +89,11 @@ def test_keras_that_is_there_already_stands() -> None:
 @pytest.mark.parametrize(
     ("backend", "device", "text"),
     [
-        ("theano", "", "--backend must be one of jax, tensorflow, torch, received 'theano'"),
+        (
+            "theano",
+            "",
+            "--backend must be one of jax, tensorflow, torch, openvino, received 'theano'",
+        ),
         ("", "tpu", "device must be cpu, gpu or gpu:N, received 'tpu'"),
         ("", "cpu:1", "device must be cpu, gpu or gpu:N"),
     ],

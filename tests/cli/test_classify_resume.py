@@ -1,0 +1,128 @@
+"""`zoo classify --resume`: a job that was stopped goes on, and its file is as if it never was."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+MUG = Path(__file__).parents[2] / "examples" / "mug.png"
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Seven pictures; one is broken, one has a name that CSV must quote."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("0.png", '1, "a"\nb.png', "3.png", "4.png", "5.png", "6.png"):
+        shutil.copy(MUG, folder / name)
+    (folder / "2.png").write_bytes(b"\x89PNG broken")
+    return folder
+
+
+def command(photos: Path, form: str, *more: str) -> list[str]:
+    return ["classify", str(photos), "--format", form, "-o", "out", "--top", "2", "--resume", *more]
+
+
+def results(text: str, form: str) -> list[tuple[object, ...]]:
+    """What a file says; the last digits of a score depend on who shared its batch."""
+    if form == "csv":
+        return [
+            (
+                row["input"],
+                row["rank"],
+                row["label"],
+                row["error"],
+                round(float(row["score"] or 0), 4),
+            )
+            for row in csv.DictReader(io.StringIO(text))
+        ]
+    return [
+        (record["input"], record["error"], *((p["label"], round(p["score"], 4)) for p in found))
+        for record in map(json.loads, text.splitlines())
+        for found in [record["predictions"]]
+    ]
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_wherever_it_was_cut_the_file_says_the_same(cli, photos, tmp_path, form):
+    assert cli(*command(photos, form)).status == 1
+    out = tmp_path / "out"
+    whole = out.read_bytes()
+    assert whole.count(b"coffee_mug") == 6
+    for share in (0.01, 0.35, 0.77, 0.999, 1.0):
+        out.write_bytes(whole[: int(len(whole) * share)])
+        assert cli(*command(photos, form)).status == 1  # the broken one is part of the job
+        assert results(out.read_text(), form) == results(whole.decode(), form), share
+
+
+def test_what_is_there_is_not_computed_again(cli, photos, tmp_path):
+    cli(*command(photos, "jsonl"))
+    out = tmp_path / "out"
+    first, *rest = out.read_text().splitlines(keepends=True)
+    record = json.loads(first)
+    record["predictions"][0]["label"] = "kept"
+    out.write_text(json.dumps(record) + "\n" + "".join(rest[:3]))
+    cli(*command(photos, "jsonl"))
+    labels = [json.loads(line)["predictions"] for line in out.read_text().splitlines()]
+    assert labels[0][0]["label"] == "kept"
+    assert len(labels) == 7
+
+
+def test_a_killed_process_loses_nothing_that_was_written(tmp_path, photos, cli):
+    for number in range(60):
+        os.link(MUG, photos / f"a{number:02}.png")
+    program = [sys.executable, "-c", "from zoo_cli.main import main; main()"]
+    arguments = command(photos, "jsonl", "--batch-size", "1")
+    process = subprocess.Popen([*program, *arguments], cwd=tmp_path, stderr=subprocess.DEVNULL)
+    out = tmp_path / "out"
+    deadline = time.monotonic() + 240
+    while not (out.is_file() and out.read_bytes().count(b"\n") >= 5):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    before = out.read_bytes()
+    before = before[: before.rindex(b"\n") + 1]
+    assert cli(*arguments).status == 1
+    assert out.read_bytes().startswith(before)
+    inputs = [json.loads(line)["input"] for line in out.read_text().splitlines()]
+    assert inputs == sorted(map(str, photos.iterdir()))
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        (["-o", "-"], "needs -o FILE and --format jsonl or csv, received standard output"),
+        (["--format", "json"], "received out and json"),
+        (["--format", "csv"], "line 1 is no csv of `zoo classify`"),
+        (["--top", "3"], "names 2 classes for an input, now it would be 3"),
+        (["-m", "vgg16"], "results of model efficientnet-lite0, now it would be vgg16"),
+        (["--weights", "none"], "results of weights imagenet, now it would be none"),
+    ],
+)
+def test_a_file_of_something_else_is_refused_and_kept(cli, photos, tmp_path, more, text):
+    cli(*command(photos, "jsonl"))
+    whole = (tmp_path / "out").read_bytes()
+    done = cli(*command(photos, "jsonl", *more))
+    assert done.status == 2
+    assert text in done.err
+    assert (tmp_path / "out").read_bytes() == whole
+
+
+def test_any_other_file_is_refused_and_kept(cli, photos, tmp_path):
+    for content in ("notes\n", "[1]\n", '{"input": "a.png"}\n'):
+        (tmp_path / "out").write_text(content)
+        done = cli(*command(photos, "jsonl"))
+        assert (done.status, (tmp_path / "out").read_text()) == (2, content)
+        assert "line 1 is no jsonl of `zoo classify`" in done.err

@@ -1,0 +1,162 @@
+"""OpenVINO computes what JAX does, in float32, and says that it does not train."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import zoo
+
+if importlib.util.find_spec("openvino") is None:
+    pytest.skip("needs openvino (the extra of that name)", allow_module_level=True)
+
+MUG = Path(__file__).parents[3] / "examples" / "mug.png"
+
+# The same numbers on every backend, whatever it draws by itself: a network with weights that keep
+# the signal alive, and what it makes of noise.
+OUTPUTS = """
+import sys
+import numpy as np
+import zoo
+from zoo.runtime.backend import keras
+
+model = zoo.get_model(sys.argv[1], weights=None)
+keras()
+from zoo.runtime.network import build
+network = build(model.architecture(), initialise=False)
+rng = np.random.default_rng(0)
+for weight in network.weights:
+    shape, name = tuple(weight.shape), weight.name
+    if len(shape) > 1:
+        values = rng.normal(size=shape) * np.sqrt(2 / np.prod(shape[:-1]))
+    elif "variance" in name or "gamma" in name:
+        values = rng.uniform(0.5, 1.5, shape)
+    else:
+        values = rng.normal(size=shape) * 0.1
+    weight._initialize(values.astype("float32"))
+from zoo.runtime.runner import Runner
+shape = [side or 32 for side in network.input_shape[1:]]
+inputs = np.random.default_rng(1).normal(size=(2, *shape)).astype("float32")
+np.save(sys.argv[2], Runner(network)(inputs, batch_size=2))
+"""
+
+# A network of each kind of block; the whole list takes minutes.
+QUICK = ["cnn-mnist", "rnn-mnist", "mlp-mnist", "mobilenet-v3-small", "efficientnet-b0"]
+SLOW = [
+    "convnext-tiny", "densenet121", "efficientnet-v2-b0", "inception-v3", "inception-resnet-v2",
+    "mobilenet", "mobilenet-v2", "nasnet-mobile", "resnet50", "resnet50-v2", "vgg16", "xception",
+]  # fmt: skip
+
+
+def outputs(backend: str, name: str, file: Path) -> Any:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", OUTPUTS, name, str(file)],
+        env={**os.environ, "KERAS_BACKEND": backend},
+        capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    return np.load(file)
+
+
+@pytest.mark.parametrize(
+    "name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
+)
+def test_every_kind_of_network_gives_what_jax_gives(name: str, tmp_path: Path) -> None:
+    ours, theirs = (outputs(b, name, tmp_path / f"{b}.npy") for b in ("openvino", "jax"))
+    assert ours.dtype == np.float32
+    assert np.ptp(theirs) > 1e-3
+    np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
+def openvino(code: str, *arguments: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
+
+    environment = {**os.environ, "KERAS_BACKEND": "openvino", **env}
+    environment = {key: value for key, value in environment.items() if value != "UNSET"}
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, *map(str, arguments)],
+        env=environment, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+
+
+ZOO = "from zoo_cli.main import main; main()"
+
+
+def test_the_shipped_classifier_keeps_its_scores_one_by_one_and_in_bulk() -> None:
+    expected = {
+        p.index: p.score for p in zoo.get_model("efficientnet-lite0").classify(MUG)[0].predictions
+    }
+    done = openvino(
+        ZOO, "classify", *[MUG] * 9, "--top", "5", "--format", "jsonl", "--batch-size", "2"
+    )
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(records) == 9, done.stderr
+    for record in records:
+        found = {p["index"]: p["score"] for p in record["predictions"]}
+        assert found == pytest.approx(expected, abs=1e-4)
+
+
+def test_no_transpose_is_left_between_the_layers() -> None:
+    """With those that Keras draws around each convolution it takes four times as long."""
+    code = (
+        "import collections, zoo\n"
+        "from zoo.runtime.openvino import graph\n"
+        "from zoo.runtime.runner import inputs_of\n"
+        "network = zoo.get_model('efficientnet-lite0').keras\n"
+        "model, _ = graph(network, inputs_of(network))\n"
+        "moved = [op for op in model.get_ordered_ops() if op.get_type_name() == 'Transpose'\n"
+        "         and op.input_value(0).get_partial_shape().is_dynamic]\n"
+        "print(len(moved))"
+    )
+    done = openvino(code)
+    assert done.stdout == "1\n", done.stderr  # the one behind the input
+
+
+def test_classify_takes_it_by_itself_but_nobody_else_does() -> None:
+    report = (
+        "import sys, zoo_cli.main as m\n"
+        "m.run(sys.argv[1:])\n"
+        "print(sys.modules['keras'].config.backend())"
+    )
+    chosen = {
+        "alone": openvino(report, "classify", MUG, KERAS_BACKEND="UNSET"),
+        "flag": openvino(report, "classify", MUG, "--backend", "jax", KERAS_BACKEND="UNSET"),
+        "variable": openvino(report, "classify", MUG, KERAS_BACKEND="jax"),
+        "predict": openvino(report, "predict", "efficientnet-lite0", MUG, KERAS_BACKEND="UNSET"),
+    }
+    names = {key: done.stdout.split()[-1] for key, done in chosen.items()}
+    assert names == {"alone": "openvino", "flag": "jax", "variable": "jax", "predict": "jax"}
+
+
+def test_training_with_it_names_a_backend_that_trains(tmp_path: Path) -> None:
+    done = openvino(ZOO, "train", "mlp-pima", "-o", tmp_path / "run")
+    assert done.returncode == 2
+    assert "'openvino' computes but does not train; use --backend jax" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_bfloat16_is_for_those_who_ask_for_it() -> None:
+    done = openvino(ZOO, "classify", MUG, "--dtype", "bfloat16")
+    assert done.stdout.startswith("coffee_mug (7"), done.stderr
+    done = openvino(ZOO, "classify", MUG, "--dtype", "bfloat16", "--backend", "jax")
+    assert done.returncode == 2
+    assert "dtype bfloat16 needs the openvino backend, here it is jax" in done.stderr
+
+
+def test_new_weights_count() -> None:
+    code = (
+        "import numpy as np, zoo\n"
+        "model = zoo.get_model('mlp-pima', weights=None)\n"
+        "x = np.ones((1, 8), 'float32')\n"
+        "first = model.outputs(x)\n"
+        "model.keras.layers[-1].bias.assign(np.array([3.0], 'float32'))\n"
+        "print(bool(model.outputs(x)[0, 0] > first[0, 0]))"
+    )
+    assert openvino(code).stdout == "True\n"
