@@ -11,10 +11,10 @@ import os
 import stat
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image as Pillow
@@ -46,17 +46,40 @@ UPRIGHT = {
 }
 """What makes a picture of that EXIF orientation upright."""
 
+ON_ITS_SIDE = (5, 6, 7, 8)
+
 _filters = threading.Lock()
 
 
-def read_rgb(raw: Any) -> Pillow.Image:
-    """Return the picture as people see it: upright, 8-bit RGB, transparent parts on white.
+class Photo(NamedTuple):
+    """A picture as people see it: upright, 8-bit RGB, transparent parts on white.
+
+    Attributes
+    ----------
+    picture
+        Its pixels.
+    scale
+        How many times smaller it was decoded than it is: 1, 2, 4 or 8.
+    size
+        Width and height of the whole, in pixels.
+    """
+
+    picture: Pillow.Image
+    scale: int
+    size: tuple[int, int]
+
+
+def read_photo(raw: Any, spare: Callable[[int, int], float] | None = None) -> Photo:
+    """Read a picture.
 
     Parameters
     ----------
     raw
         Path, bytes of a file, Pillow image, or uint8 array (height, width, 3). Not changed.
         Of an animation the first frame counts.
+    spare
+        Returns how many times smaller a picture of some width and height may be decoded; a JPEG
+        then is, which takes less time. Nothing is spared if not given.
 
     Raises
     ------
@@ -65,16 +88,25 @@ def read_rgb(raw: Any) -> Pillow.Image:
         ``"not-an-image"``, ``"bad-image"``, ``"too-large"``, ``"wrong-type"``, ``"wrong-shape"``.
     """
     if isinstance(raw, np.ndarray):
-        return _from_array(raw)
+        return _whole(_from_array(raw))
     if isinstance(raw, Pillow.Image):
-        return _converted(raw, "the Pillow image")
+        return _whole(_converted(raw, "the Pillow image"))
     if isinstance(raw, bytes | bytearray | memoryview):
         data = bytes(raw)
-        return _decoded(data, f"the input of {len(data):,} bytes")
+        return _decoded(data, f"the input of {len(data):,} bytes", spare)
     if isinstance(raw, str | Path):
-        return _decoded(_file_bytes(raw), repr(str(raw)))
+        return _decoded(_file_bytes(raw), repr(str(raw)), spare)
     msg = f"expected a path, bytes, a Pillow image or an array, received {type(raw).__name__}"
     raise InputError(msg, kind="wrong-type")
+
+
+def read_rgb(raw: Any) -> Pillow.Image:
+    """Return the pixels of a whole picture; see `read_photo`."""
+    return read_photo(raw).picture
+
+
+def _whole(picture: Pillow.Image) -> Photo:
+    return Photo(picture, 1, picture.size)
 
 
 def _from_array(array: np.ndarray[Any, Any]) -> Pillow.Image:
@@ -116,7 +148,7 @@ def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
-def _decoded(data: bytes, what: str) -> Pillow.Image:
+def _decoded(data: bytes, what: str, spare: Callable[[int, int], float] | None) -> Photo:
     if not data:
         msg = f"{what} is empty, expected an image"
         raise InputError(msg, kind="empty")
@@ -131,7 +163,19 @@ def _decoded(data: bytes, what: str) -> Pillow.Image:
             raise InputError(msg, kind="not-an-image") from None
         raise _bad(what, error) from None
     with image:
-        return _converted(image, what)
+        _check_size(*image.size, what)
+        if spare is None or image.format != "JPEG":
+            return _whole(_converted(image, what))
+        turn = _orientation(image)
+        width, height = image.size
+        upright = (height, width) if turn in ON_ITS_SIDE else (width, height)
+        allowed = spare(*upright)
+        # A side that leaves a rest ends in part of a pixel; turning would make it the first one.
+        fits = [s for s in (8, 4, 2) if turn not in UPRIGHT or width % s == height % s == 0]
+        scale = next((scale for scale in fits if scale <= allowed), 1)
+        if image.draft(None, (width // scale, height // scale)) is None:
+            scale = 1  # not every file lets that be done
+        return Photo(_converted(image, what), scale, upright)
 
 
 def _converted(image: Pillow.Image, what: str) -> Pillow.Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from PIL import Image as Pillow
 
 from zoo import InputError
 from zoo_vision.image import Image
+from zoo_vision.reading import read_photo
 from zoo_vision.scaling import SCALINGS
 
 
@@ -109,3 +111,36 @@ def test_a_bad_photo_costs_one_record() -> None:
     tensors, errors = Image(size=8).many([noise(9, 9), b"no photo", noise(9, 9)])
     assert tensors.shape == (2, 8, 8, 3)
     assert [type(error) for error in errors] == [type(None), InputError, type(None)]
+
+
+MUG = Path(__file__).parents[3] / "examples" / "mug.png"
+
+
+@pytest.mark.parametrize("turn", [1, 3, 6, 8])
+@pytest.mark.parametrize(("scale", "extra"), [(2, 0), (4, 0), (8, 0), (4, 3)])
+def test_a_large_jpeg_is_decoded_smaller_and_looks_the_same(
+    scale: int, extra: int, turn: int
+) -> None:
+    """A pixel differs by a few of 255 levels, as it does between two decoders."""
+    side = 72 * scale * 2
+    photo = Pillow.open(MUG).convert("RGB").resize((side * 3 // 2 + extra, side + extra))
+    exif = Pillow.Exif()
+    exif[0x0112] = turn
+    file = io.BytesIO()
+    photo.save(file, "JPEG", quality=90, exif=exif)
+    image = Image(size=56)
+    found = read_photo(file.getvalue(), image._spare)
+    # Part of a pixel must not come first, where the photo is turned.
+    assert found.scale == (scale if turn == 1 or not extra else 1)
+    whole = read_photo(file.getvalue())
+    assert found.size == whole.size == whole.picture.size
+    with_draft = image.pixels(file.getvalue()).astype(int)
+    image._spare = lambda *_: 1.0
+    difference = np.abs(with_draft - image.pixels(file.getvalue()).astype(int))
+    assert difference.mean() < 0.5
+    assert difference.max() < 16
+
+
+def test_single_pixels_are_not_spared() -> None:
+    assert Image(size=8, interpolation="nearest")._spare(4000, 3000) == 1.0
+    assert Image(size=8, resize="squash")._spare(80, 32) == 2.0
