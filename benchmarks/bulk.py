@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measure import ZOO, machine, run, side_by_side
+from measure import ZOO, Ratio, report, run, side_by_side
 
 HERE = Path(__file__).parent
 DATA = Path(os.environ.get("ZOO_TEST_DATA", HERE.parents[1] / "shared" / "data")) / "images"
@@ -73,8 +73,8 @@ def converted(code: str, backend: str, *arguments: str | Path) -> bool:
     return done.returncode == 0
 
 
-def compare(name: str, weights: str, mode: str, photos: Path, folder: Path) -> None:
-    """Print how long zoo takes in units of the best peer."""
+def compared(name: str, weights: str, mode: str, photos: Path, folder: Path) -> list[Ratio]:
+    """Return how long zoo takes in units of each peer."""
     zoo = [*ZOO, "classify", str(photos), "-m", name, "--weights", weights, "--format", "jsonl"]
     commands = {"zoo": [*zoo, "-o", str(folder / "out.jsonl"), "--backend", "openvino"]}
     for runtime, code, backend, suffix in (
@@ -86,9 +86,13 @@ def compare(name: str, weights: str, mode: str, photos: Path, folder: Path) -> N
             peer = [sys.executable, str(HERE / "peers" / "bulk_loop.py"), runtime]
             commands[runtime] = [*peer, str(model), str(photos), mode]
     medians = side_by_side(commands, times=3)
-    print(f"zoo classify, {name}, {len(list(photos.iterdir()))} photos")
-    for runtime in list(commands)[1:]:
-        print(f"  {medians['zoo'] / medians[runtime]:.2f} x a loop on {runtime}")
+    work = f"zoo classify -m {name}, {len(list(photos.iterdir()))} photos"
+    zoo_time = medians.pop("zoo")
+    best = min(medians.values(), default=0.0)
+    return [
+        Ratio(work, f"a loop on {runtime}", zoo_time / seconds, 1.15 if seconds == best else None)
+        for runtime, seconds in medians.items()
+    ]
 
 
 def main() -> None:
@@ -100,30 +104,21 @@ def main() -> None:
         for part, size in (("photos", count), ("few", few), ("many", 0)):
             (folder / part).mkdir()
             run([sys.executable, __file__, "--photos", str(folder / part), str(size)])
-        print(machine())
-        compare("efficientnet-lite0", "imagenet", "lite", folder / "photos", folder)
+        report(*compared("efficientnet-lite0", "imagenet", "lite", folder / "photos", folder))
         if few:
             vgg16 = folder / "vgg16.h5"
             run([sys.executable, str(HERE / "memory.py"), str(vgg16)])
-            compare("vgg16", str(vgg16), "caffe", folder / "few", folder)
+            report(*compared("vgg16", str(vgg16), "caffe", folder / "few", folder))
         for photo in (folder / "photos").iterdir():
             for copy in range(COPIES):
                 os.link(photo, folder / "many" / f"{photo.stem}-{copy}.jpg")
+        out = str(folder / "out")
         peaks = [
-            run(
-                [
-                    *ZOO,
-                    "classify",
-                    str(folder / part),
-                    "-o",
-                    str(folder / "out"),
-                    "--backend",
-                    "openvino",
-                ]
-            ).peak
+            run([*ZOO, "classify", str(folder / part), "-o", out, "--backend", "openvino"]).peak
             for part in ("photos", "many")
         ]
-        print(f"  peak memory of {COPIES} times as many photos {peaks[1] / peaks[0]:.2f} x")
+        work = f"peak memory of zoo classify, {COPIES * count} photos"
+        report(Ratio(work, f"that of {count} photos", peaks[1] / peaks[0], 1.1))
 
 
 if __name__ == "__main__":

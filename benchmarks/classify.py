@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measure import ZOO, machine, run, side_by_side
+from measure import ZOO, Ratio, report, run, side_by_side
 from memory import MUG
 
 HERE = Path(__file__).parent
@@ -41,10 +41,14 @@ def main() -> None:
             times=7,
             env={"KERAS_BACKEND": "jax"},
         )
-    print(machine())
-    print(f"{small:24} {medians[small] / medians[IMPORT]:.2f} x python -c {IMPORT!r}")
-    for name in scripts:
-        print(f"{large:24} {medians[large] / medians[name]:.2f} x the Keras script {name}")
+    aims = {"on JAX": 0.35, "on TensorFlow": 0.4}
+    report(
+        Ratio(f"{small} on JAX", f'python -c "{IMPORT}"', medians[small] / medians[IMPORT], 1.2),
+        *(
+            Ratio(large, f"the Keras script {name}", medians[large] / medians[name], aims[name])
+            for name in scripts
+        ),
+    )
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from measure import machine, run
+from measure import Ratio, report, run
 
 PEER = Path(__file__).parent / "peers" / "sklearn_classifier.py"
 OURS = Path(__file__).parent / "cross_validated.py"
@@ -19,8 +19,8 @@ def main() -> None:
     peer = run(
         [sys.executable, str(PEER), "folds", epochs], {"KERAS_BACKEND": "tensorflow"}
     ).seconds
-    print(machine())
-    print(f"ZooClassifier, 10 folds of {epochs} epochs: {ours / peer:.3f} x keras.wrappers")
+    work = f"ZooClassifier, 10 folds of {epochs} epochs"
+    report(Ratio(work, "keras.wrappers on TensorFlow", ours / peer, 0.1))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measure import ZOO, machine, run
+from measure import ZOO, Ratio, report, run
 
 PEER = Path(__file__).parent / "peers" / "sklearn_classifier.py"
 ALL = {
@@ -32,9 +32,8 @@ def main() -> None:
         ours = run(tune, {"KERAS_BACKEND": "jax"}).seconds
     search = [sys.executable, str(PEER), "grid", *grid.values()]
     peer = run(search, {"KERAS_BACKEND": "tensorflow"}).seconds
-    print(machine())
-    count = 54 if grid is ALL else 6
-    print(f"zoo tune, {count} combinations on 3 folds: {ours / peer:.3f} x GridSearchCV")
+    work = f"zoo tune, {54 if grid is ALL else 6} combinations on 3 folds"
+    report(Ratio(work, "GridSearchCV of keras.wrappers on TensorFlow", ours / peer, 0.1))
 
 
 if __name__ == "__main__":

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import statistics
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+DOCS = Path(__file__).parents[1] / "docs"
+RECORDS, PAGE = DOCS / "benchmarks.json", DOCS / "benchmarks.md"
+BEGIN, END = "<!-- ratios -->\n", "<!-- end of ratios -->"
 
 ZOO = (sys.executable, "-c", "from zoo_cli.main import main; main()")
 
@@ -67,3 +73,57 @@ def machine() -> str:
         f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, "
         f"Python {platform.python_version()}, {', '.join(packages)}"
     )
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """What zoo needs in units of what a peer needs for the same work.
+
+    Attributes
+    ----------
+    work
+        What was done.
+    peer
+        What it is compared with.
+    value
+        The ratio of the medians; below 1 where zoo needs less.
+    aim
+        What it should be at most, if that is said anywhere.
+    note
+        What one of both does in addition.
+    """
+
+    work: str
+    peer: str
+    value: float
+    aim: float | None = None
+    note: str = ""
+
+
+def report(*ratios: Ratio) -> None:
+    """Print ratios with the machine, and put them into docs/benchmarks.md for older ones."""
+    print(machine())
+    for ratio in ratios:
+        print(f"{ratio.work:44} {ratio.value:.3g} x {ratio.peer}")
+    kept = json.loads(RECORDS.read_text(encoding="utf-8")) if RECORDS.is_file() else []
+    records = {(record["work"], record["peer"]): record for record in kept}
+    for ratio in ratios:
+        records[ratio.work, ratio.peer] = {**asdict(ratio), "machine": machine()}
+    lines = (json.dumps(record) for record in records.values())
+    RECORDS.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    table = _table(list(records.values()))
+    PAGE.write_text(f"{before}{BEGIN}{table}{END}{after}", encoding="utf-8")
+
+
+def _table(records: Sequence[Mapping[str, object]]) -> str:
+    machines = list(dict.fromkeys(str(record["machine"]) for record in records))
+    lines = ["", "| work | ratio | aim | against | machine |", "| --- | --- | --- | --- | --- |"]
+    for record in records:
+        aim = "-" if record["aim"] is None else f"{record['aim']}"
+        peer = f"{record['peer']}; {record['note']}" if record["note"] else record["peer"]
+        number = machines.index(str(record["machine"])) + 1
+        lines.append(f"| {record['work']} | {record['value']:.3g} | {aim} | {peer} | {number} |")
+    lines += ["", *(f"{number}. {text}" for number, text in enumerate(machines, 1)), ""]
+    return "\n".join(lines) + "\n"

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measure import ZOO, machine, side_by_side
+from measure import ZOO, Ratio, report, side_by_side
 
 PEER = Path(__file__).parent / "peers" / "alphabet_variable.py"
 
@@ -22,9 +22,8 @@ def main() -> None:
             "keras": [sys.executable, str(PEER), epochs],
         }
         medians = side_by_side(commands, times=1, env={"KERAS_BACKEND": "jax"})
-    print(machine())
-    ratio = medians["zoo"] / medians["keras"]
-    print(f"zoo train lstm-alphabet-variable, {epochs} epochs: {ratio:.2f} x plain Keras fit")
+    work = f"zoo train lstm-alphabet-variable, {epochs} epochs"
+    report(Ratio(work, "the Keras script on JAX", medians["zoo"] / medians["keras"], 0.2))
 
 
 if __name__ == "__main__":

@@ -6,11 +6,12 @@ torch at their top. What the plugins register is in zoo's index, but for the ver
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 import tempfile
 from pathlib import Path
 
-from measure import ZOO, machine, side_by_side
+from measure import ZOO, Ratio, report, side_by_side
 
 ANSWERS = {
     "zoo --help": ["--help"],
@@ -50,24 +51,31 @@ def install(site: Path) -> None:
             (site / path).write_text(text, encoding="utf-8")
 
 
-def compare(title: str, site: str | None = None) -> None:
-    """Print a ratio for each answer; `site` is a further folder that Python imports from."""
+def compared(title: str, site: str | None = None) -> list[Ratio]:
+    """Return a ratio for each answer; `site` is a further folder that Python imports from."""
     start = f"import sys; sys.path.append({site!r}); " if site else ""
     zoo = [*ZOO[:2], start + ZOO[2]]
     commands = {name: [*zoo, *arguments] for name, arguments in ANSWERS.items()}
     medians = side_by_side({PEER: [sys.executable, "-c", "import click"], **commands}, times=15)
-    print(title)
-    for name in ANSWERS:
-        print(f"  {name:16} {medians[name] / medians[PEER]:.2f} x {PEER}")
+    return [Ratio(f"{name}, {title}", PEER, medians[name] / medians[PEER], 4.0) for name in ANSWERS]
+
+
+def versions() -> list[Ratio]:
+    """Return how long the version takes beside that of another command with plugins."""
+    if importlib.util.find_spec("llm") is None:
+        return []
+    llm = [sys.executable, "-m", "llm", "--version"]
+    medians = side_by_side({"zoo": [*ZOO, "--version"], "llm": llm}, times=15)
+    return [Ratio("zoo --version", "llm --version", medians["zoo"] / medians["llm"])]
 
 
 def main() -> None:
-    """Print both tables."""
-    print(machine())
-    compare("plugins installed here")
+    """Print the ratios."""
+    ratios = compared("plugins installed here")
     with tempfile.TemporaryDirectory() as folder:
         install(Path(folder))
-        compare(f"{GUESTS} more, {HEAVY} of them importing torch at the top", folder)
+        title = f"{GUESTS} more plugins, {HEAVY} of them importing torch"
+        report(*ratios, *compared(title, folder), *versions())
 
 
 if __name__ == "__main__":
