@@ -118,7 +118,8 @@ def _prepared(preprocessor: Preprocessor, raws: Sequence[Any]) -> Prepared:
     """Preprocess raw inputs; those that must be fetched first may fail at that."""
     if isinstance(raws, Table):  # it tells its bad rows itself
         return preprocessor.many(raws)
-    raws = [_fetched(raw) for raw in raws]
+    if preprocessor.kind not in ("text", "sequence"):  # a text is never an address
+        raws = [_fetched(raw) for raw in raws]
     failed = {i: raw for i, raw in enumerate(raws) if isinstance(raw, InputError)}
     if not failed:
         return preprocessor.many(raws)

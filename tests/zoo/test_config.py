@@ -156,6 +156,8 @@ assert not {"keras", "jax", "tensorflow", "torch"} & {m for m in sys.modules if 
         ("", "", "", "jax tensorflow torch", "jax"),
         ("", "", "", "tensorflow torch", "tensorflow"),
         ("", "", "", "torch", "torch"),
+        ("", "", "", "torch openvino", "torch"),
+        ("", "", "", "openvino", "openvino"),
         ("", "", "", "", "no Keras backend is installed; run: pip install 'keras-zoo[jax]'"),
         (
             "jax", "", "", "torch",
@@ -163,11 +165,12 @@ assert not {"keras", "jax", "tensorflow", "torch"} & {m for m in sys.modules if 
         ),
         (
             "", "theano", "", "jax",
-            "KERAS_BACKEND must be one of jax, tensorflow, torch, received 'theano'",
+            "KERAS_BACKEND must be one of jax, tensorflow, torch, openvino, received 'theano'",
         ),
         (
             "", "", "theano", "jax",
-            "backend in config.toml must be one of jax, tensorflow, torch, received 'theano'",
+            "backend in config.toml must be one of jax, tensorflow, torch, openvino, "
+            "received 'theano'",
         ),
     ],
 )  # fmt: skip
@@ -176,12 +179,13 @@ def test_the_order_in_which_a_backend_is_chosen(
 ):
     """Flag, variable, configuration, what is installed; and nothing is imported to find out."""
     site = tmp_path / "site"
-    for name in ("jax", "tensorflow", "torch"):
+    names = ("jax", "tensorflow", "torch", "openvino")
+    for name in names:
         (site / name).mkdir(parents=True)
         (site / name / "__init__.py").touch()
     if configured:
         write(home, f"backend = '{configured}'")
-    missing = {"jax", "tensorflow", "torch"} - set(installed.split())
+    missing = set(names) - set(installed.split())
     hide = f"import sys\nfor name in {missing}: sys.modules[name] = None\n"
     done = subprocess.run(
         [sys.executable, "-c", hide + CHOOSE, flag],
