@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import statistics
-import tempfile
 import time
+from collections.abc import Callable
 from typing import Any
 
 from measure import Ratio, report
@@ -26,36 +26,34 @@ def main() -> None:
 def compared(name: str) -> Ratio:
     """Return the ratio of the time per step of one model."""
     import zoo
+    from zoo.runtime.network import build
     from zoo.training.data import parts
     from zoo.training.fit import InMemory
     from zoo.training.recipe import compile_network
 
-    with tempfile.TemporaryDirectory():
-        model = zoo.get_model(name, weights=None)
-        training = model.spec.training
-        assert training is not None
-        data = InMemory(model, parts(model.preprocessor, training, None, None), 1)
-        x, y = data.arrays["train"]
-        networks: dict[str, Any] = {}
-        fits: dict[str, Any] = {}
-        for kind in ("zoo", "keras"):
-            networks[kind] = zoo.get_model(name, weights=None)
-            networks[kind].preprocessor.restore(model.preprocessor.state())
-            network = networks[kind].keras
-            compile_network(network, training)
-            network.optimizer.build(network.trainable_variables)
-            whole = {"x": x, "y": y, "batch_size": training.batch_size}
-            arguments = whole if kind == "keras" else {"x": data.feed.data_for(network, EPOCHS)}
-            fits[kind] = lambda network=network, arguments=arguments: network.fit(
-                **arguments, shuffle=False, epochs=EPOCHS, verbose=0
-            )
-        seconds: dict[str, list[float]] = {kind: [] for kind in fits}
-        for turn in range(ROUNDS + 1):
-            for kind, fit in fits.items():
-                start = time.perf_counter()
-                fit()
-                if turn:
-                    seconds[kind].append(time.perf_counter() - start)
+    model = zoo.get_model(name, weights=None)
+    training = model.spec.training
+    assert training is not None
+    data = InMemory(model, parts(model.preprocessor, training, None, None), 1)
+    x, y = data.arrays["train"]
+
+    def fit(kind: str) -> Callable[[], Any]:
+        network = build(model.architecture(), initialise=True)
+        compile_network(network, training)
+        network.optimizer.build(network.trainable_variables)
+        rows = {"x": x, "y": y, "batch_size": training.batch_size}
+        if kind == "zoo":
+            rows = {"x": data.feed.data_for(network, EPOCHS)}
+        return lambda: network.fit(**rows, shuffle=False, epochs=EPOCHS, verbose=0)
+
+    fits = {kind: fit(kind) for kind in ("zoo", "keras")}
+    seconds: dict[str, list[float]] = {kind: [] for kind in fits}
+    for turn in range(ROUNDS + 1):
+        for kind, train in fits.items():
+            start = time.perf_counter()
+            train()
+            if turn:
+                seconds[kind].append(time.perf_counter() - start)
     value = statistics.median(seconds["zoo"]) / statistics.median(seconds["keras"])
     return Ratio(f"a training step of {name}, JAX", "Keras fit on JAX", value, 0.15)
 
