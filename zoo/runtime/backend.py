@@ -14,6 +14,7 @@ from typing import Any
 
 from zoo.config import home, private_folder, settings
 from zoo.errors import BackendError
+from zoo.runtime.lazy import lazily
 
 BACKENDS = ("jax", "tensorflow", "torch", "openvino")
 """Usable backends, in the order in which an installed one is preferred."""
@@ -23,6 +24,9 @@ TRAINING = ("jax", "tensorflow", "torch")
 
 DTYPES = ("float32", "bfloat16")
 """What a network may be computed in."""
+
+UNNEEDED = ("matplotlib.pyplot", "keras.wrappers")
+"""What Keras imports at once and few use; the second one brings scikit-learn, where that is."""
 
 DEVICE = re.compile(r"^(cpu|gpu)(?::(\d+))?$")
 
@@ -178,7 +182,8 @@ def keras() -> Any:
     # The first import of Keras writes keras.json into its home; that is zoo's, not the user's.
     os.environ["KERAS_HOME"] = str(home("cache") / "keras")
     try:
-        import keras
+        with lazily(*UNNEEDED):
+            import keras
     finally:
         if before is None:
             del os.environ["KERAS_HOME"]
