@@ -8,8 +8,8 @@ callbacks, metrics, validation and history are its own.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from zoo.runtime.backend import chosen_backend, devices, keras
 from zoo.runtime.runner import dtype_of, inputs_of
@@ -18,6 +18,10 @@ from zoo.tensors import each
 Batch = tuple[Any, ...]
 """Inputs, targets and, where there are any, row weights."""
 
+SHARED = 1_000_000
+"""Parameters of a network whose compiled steps are kept for others like it, at most: with them the
+network itself stays in memory."""
+
 
 def steps_of(rows: int, size: int) -> int:
     """Return how many batches of `size` rows there are, the last one maybe smaller."""
@@ -25,7 +29,14 @@ def steps_of(rows: int, size: int) -> int:
 
 
 def compile_steps(
-    network: Any, size: int, arrays: Batch, *, rows: int, steps: int, held: bool
+    network: Any,
+    size: int,
+    arrays: Batch,
+    *,
+    rows: int,
+    steps: int,
+    held: bool,
+    program: str | None = None,
 ) -> int:
     """Make a network's ``fit`` take many batches at once.
 
@@ -43,6 +54,9 @@ def compile_steps(
         How many steps there will be in all, about.
     held
         Whether ``fit`` will be handed numbers of rows of `arrays`, instead of rows.
+    program
+        See `zoo.training.program.program_of`; on JAX what was compiled for one network serves
+        all that have the same.
 
     Returns
     -------
@@ -51,15 +65,16 @@ def compile_steps(
     """
     # Keras builds loss and metrics from real rows here: `fit` would look at its own input.
     network._symbolic_build(data_batch=_cut(arrays, slice(size)))
-    make: Callable[[Any, int, Batch | None, int], Any] = {
-        "jax": _jax,
-        "tensorflow": _tensorflow,
-        "torch": _torch,
-    }[chosen_backend()]
-    network.train_function = make(network, size, arrays if held else None, steps)
+    data, backend = arrays if held else None, chosen_backend()
+    if backend == "jax":
+        network.train_function = _jax(network, size, data, program)
+    elif backend == "tensorflow":
+        network.train_function = _tensorflow(network, size, data)
+    else:
+        network.train_function = _torch(network, size, data, steps)
     if one_by_one(network):
         return size
-    if chosen_backend() == "torch":  # its loop is Python's: Ctrl-C ends it between two calls
+    if backend == "torch":  # its loop is Python's: Ctrl-C ends it between two calls
         return min(rows, 64 * size)
     return rows
 
@@ -78,15 +93,41 @@ def _cut(batch: Batch, rows: Any) -> Batch:
     return tuple(each(lambda array: array[rows], part) for part in batch)
 
 
-def _jax(network: Any, size: int, held: Batch | None, steps: int) -> Any:
+def _jax(network: Any, size: int, held: Batch | None, program: str | None) -> Any:
     """Compile the steps of a call into one program; it scans over Keras's ``train_step``."""
     import jax
 
-    inputs = inputs_of(network)
+    compile_ = _shared if program and network.count_params() <= SHARED else _compiled
+    compiled = compile_(_Network(network, program), size, held is not None)
+    network.test_function = compiled.measure
     data = () if held is None else jax.device_put(held)
+    return lambda state, iterator: compiled.train(state, data, next(iterator))
+
+
+@dataclass(frozen=True)
+class _Network:
+    """A network that equals all others of the same program."""
+
+    keras: Any = field(compare=False)
+    program: str | None
+
+
+class _Compiled(NamedTuple):
+    """Functions of a network's state, compiled when they are first called."""
+
+    train: Any
+    measure: Any
+
+
+def _compiled(of: _Network, size: int, held: bool) -> _Compiled:
+    """Return the functions of a network; `held` is whether rows come as numbers of rows."""
+    import jax
+
+    network = of.keras
+    inputs = inputs_of(network)
 
     def step(data: Any, state: Any, rows: Any) -> Any:
-        x, *others = rows if held is None else _cut(data, rows[0])
+        x, *others = _cut(data, rows[0]) if held else rows
         x = each(lambda array, wanted: array.astype(dtype_of(wanted)), x, inputs)
         logs, state = network.train_step(state, (x, *others))
         return state, logs
@@ -104,10 +145,16 @@ def _jax(network: Any, size: int, held: Batch | None, steps: int) -> Any:
             state, logs = step(data, state, jax.tree.map(lambda a: a[whole:], rows))
         return logs, state
 
-    return lambda state, iterator: steps_at_once(state, data, next(iterator))
+    network.make_test_function()
+    return _Compiled(steps_at_once, network.test_function)
 
 
-def _tensorflow(network: Any, size: int, held: Batch | None, steps: int) -> Any:
+_shared = functools.lru_cache(maxsize=4)(_compiled)
+"""Keeps the functions, and so the networks, of the last programs: tracing takes longer than many
+a training."""
+
+
+def _tensorflow(network: Any, size: int, held: Batch | None) -> Any:
     """Take the steps of a call in a loop of TensorFlow's graph."""
     import tensorflow as tf
 

@@ -54,11 +54,15 @@ class Feed:
             return np.arange(len(self))
         return np.random.default_rng([self.seed, self.epoch]).permutation(len(self))
 
-    def data_for(self, network: Any, epochs: int) -> Any:
-        """Return what ``fit`` takes as ``x`` for so many epochs; prepares the network for it."""
-        steps = epochs * steps_of(len(self), self.batch_size)
+    def data_for(self, network: Any, epochs: int, program: str | None = None) -> Any:
+        """Return what ``fit`` takes as ``x`` for so many epochs; prepares the network for it.
+
+        Its `program` is that of `zoo.training.program`.
+        """
+        rows, size = len(self), self.batch_size
+        steps = epochs * steps_of(rows, size)
         at_once = compile_steps(
-            network, self.batch_size, self.arrays, rows=len(self), steps=steps, held=True
+            network, size, self.arrays, rows=rows, steps=steps, held=True, program=program
         )
         return _parts_of_epochs(self, at_once)
 

@@ -24,6 +24,7 @@ from zoo.training.callbacks import Bar, Interruption, Stopping, epoch_callback
 from zoo.training.checkpoint import Checkpoint
 from zoo.training.data import tensors
 from zoo.training.feed import Feed
+from zoo.training.program import program_of
 from zoo.training.recipe import (
     check_carry,
     compile_network,
@@ -75,7 +76,7 @@ class InMemory:
         fitted: Collection[str] = (),
     ) -> None:
         assert model.spec.training is not None
-        self.training = model.spec.training
+        self.architecture, self.training = model.spec.architecture, model.spec.training
         if "input" not in fitted:
             model.preprocessor.fit(parts["train"].inputs)
         if "output" not in fitted:
@@ -105,8 +106,9 @@ class InMemory:
     def fit_arguments(self, network: Any, epoch: int) -> dict[str, Any]:
         """Return what ``fit`` takes for the data, from the epoch of that number on."""
         self.feed.epoch = epoch
+        program = program_of(network, self.architecture, self.training)
         return {
-            "x": self.feed.data_for(network, self.training.epochs),
+            "x": self.feed.data_for(network, self.training.epochs, program),
             "validation_data": self.arrays.get("validation"),
             "validation_batch_size": max(256, self.training.batch_size),
         }

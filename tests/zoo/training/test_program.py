@@ -1,0 +1,89 @@
+"""What was compiled for one network serves those that equal it, and no others."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from zoo.api import get_spec
+from zoo.data.datasets import load
+from zoo.model import Model
+from zoo.registry.registry import registry
+from zoo.training import compiled
+from zoo.training.fit import InMemory, fit
+from zoo.training.recipe import with_settings
+from zoo.training.run import Run
+
+pytestmark = pytest.mark.skipif(
+    os.environ.get("KERAS_BACKEND", "jax") != "jax", reason="on JAX only"
+)
+
+ALIKE: list[dict[str, Any]] = [
+    {},
+    {"seed": 2},
+    {"learning_rate": 0.01},
+    {"kernel_initializer": "random_normal"},
+    {"rows": 90},
+    {"epochs": 3, "shuffle": False},
+    {"class_weights": {"diabetes": 3.0}},
+    {"early_stopping": {"patience": 1, "monitor": "loss"}},
+]
+
+OTHER: list[dict[str, Any]] = [
+    {"l2": 0.1},
+    {"hidden": [5]},
+    {"loss": "mse"},
+    {"optimizer": "sgd"},
+    {"optimizer": {"uses": "adam", "beta_1": 0.5}},
+    {"batch_size": 16},
+    {"freeze": ["hidden*"]},
+]
+
+
+def trained(
+    folder: Path, *, seed: int = 1, rows: int = 100, **settings: Any
+) -> tuple[list[Any], Any]:
+    """Return weights and figures of a network with dropout and batch normalisation."""
+    common = {"dropout": 0.2, "normalise": True, "batch_size": 32, "epochs": 2, "hidden": [6]}
+    spec = with_settings(get_spec("mlp-pima"), {**common, **settings})
+    content = {"train": load(registry().datasets.find("pima"))["train"].take(range(rows))}
+    model = Model(spec, weights=None)
+    run = Run(folder, spec, seed)
+    fit(run, model, InMemory(model, content, seed), keep=False)
+    return model.keras.get_weights(), run.metrics
+
+
+@pytest.mark.parametrize("settings", ALIKE)
+def test_a_network_that_comes_later_is_trained_as_if_it_were_alone(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    compiled._shared.cache_clear()
+    weights, metrics = trained(tmp_path, **settings)
+    compiled._shared.cache_clear()
+    trained(tmp_path, seed=7)
+    later, figures = trained(tmp_path, **settings)
+    assert compiled._shared.cache_info().hits == 1
+    assert figures == metrics
+    for value, expected in zip(later, weights, strict=True):
+        np.testing.assert_array_equal(value, expected)
+
+
+@pytest.mark.parametrize("settings", OTHER)
+def test_what_differs_in_a_step_is_compiled_anew(settings: dict[str, Any], tmp_path: Path) -> None:
+    compiled._shared.cache_clear()
+    trained(tmp_path)
+    trained(tmp_path, **settings)
+    assert compiled._shared.cache_info().hits == 0
+
+
+def test_no_large_network_is_kept_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled._shared.cache_clear()
+    monkeypatch.setattr(compiled, "SHARED", 10)
+    trained(tmp_path)
+    assert compiled._shared.cache_info().currsize == 0
