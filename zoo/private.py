@@ -5,6 +5,7 @@ Whatever is wrong with them is no error: they are made anew.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from pathlib import Path
@@ -13,6 +14,9 @@ from zoo.config import private_folder
 
 MAX_BYTES = 256 << 20
 """Largest file that is read back; what zoo keeps is far smaller."""
+
+KEPT = 200
+"""Files of a folder that are kept; who writes one more removes what was used longest ago."""
 
 
 def read(folder: str, name: str) -> bytes | None:
@@ -42,6 +46,8 @@ def read(folder: str, name: str) -> bytes | None:
             )
             if not own or not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
                 return None
+            with contextlib.suppress(OSError):  # a file system that is only read
+                os.utime(place / name)
             return file.read()
     except OSError:
         return None
@@ -58,6 +64,9 @@ def write(folder: str, name: str, data: bytes) -> Path | None:
         with atomic_write(place / name) as temporary:
             temporary.chmod(0o600)  # whatever the umask says
             temporary.write_bytes(data)
-    except OSError:
+        files = sorted(place.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+        for old in files[KEPT:]:
+            old.unlink()
+    except OSError:  # another process may remove the same ones
         return None
     return place / name
