@@ -203,7 +203,7 @@ class Model:
     @functools.cached_property
     def runner(self) -> Runner:
         """The network, compiled; built only if no earlier process kept what it computes."""
-        from zoo.runtime.exported import Place, keep, restored
+        from zoo.runtime.kept import Place
         from zoo.runtime.runner import Runner
 
         record = self._record() if self.weights_name is not None else None
@@ -213,11 +213,10 @@ class Model:
         self.check_weights()
         reg, component = registry(), self.spec.architecture
         entry = reg.part("architectures", component)
-        place = Place(entry, component, self._offered(), reg.plugins)
+        place = Place(entry, component, self._offered(), reg.plugins, self._weights_file)
         if not place.usable:
             return Runner(self.keras)
-        kept = restored(place, self._weights_file)
-        return Runner(kept or keep(place, self.keras) or self.keras)
+        return Runner(place.restored() or place.keep(self.keras) or self.keras)
 
     # State
 

@@ -1,24 +1,42 @@
-"""Networks on OpenVINO: the graph that Keras draws of one, freed of transposes and compiled."""
+"""Networks on OpenVINO: the graph that Keras draws of one, freed of transposes and compiled.
+
+A graph holds the weights as constants; it is kept for these weights alone.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import tempfile
 import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from zoo.errors import BackendError
+from zoo.runtime.backend import requested_dtype
+from zoo.runtime.kept import KeptNetwork
 from zoo.runtime.transposes import sink_transposes
 from zoo.tensors import each
 
 if TYPE_CHECKING:
+    from zoo.runtime.kept import WeightsFile
     from zoo.tensors import Tensors
+
+MAX_WEIGHTS = 64 << 20
+"""Largest weights file whose network is kept: it would lie here a second time."""
 
 PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
 """OpenVINO's names; left alone, it takes bfloat16 on processors that have it."""
 
 
 def graph(network: Any, inputs: Any) -> tuple[Any, Any]:
-    """Return a network as an ``openvino.Model`` of any batch size, and what its outputs are like.
+    """Return a network as an ``openvino.Model`` of any batch size, and the names of its outputs.
+
+    The names are None where there is one output only. The inputs and the outputs of the model are
+    in the order of their names.
 
     Parameters
     ----------
@@ -35,7 +53,6 @@ def graph(network: Any, inputs: Any) -> tuple[Any, Any]:
     import openvino
     import openvino.opset16 as ops
     from keras.src.backend.openvino.core import OPENVINO_DTYPES, OpenVINOKerasTensor
-    from keras.tree import flatten
 
     from zoo.runtime.runner import dtype_of
 
@@ -52,40 +69,47 @@ def graph(network: Any, inputs: Any) -> tuple[Any, Any]:
         msg = f"{network.name} cannot be computed by openvino ({reason}); use --backend jax"
         raise BackendError(msg) from error
     model = openvino.Model(
-        [ops.result(tensor.output) for tensor in flatten(outputs)],
-        [tensor.output.get_node() for tensor in flatten(parameters)],
+        [ops.result(tensor.output) for tensor in _sorted(outputs)],
+        [tensor.output.get_node() for tensor in _sorted(parameters)],
         network.name,
     )
     sink_transposes(model)
-    return model, outputs
+    return model, sorted(outputs) if isinstance(outputs, Mapping) else None
+
+
+def _sorted(tensors: Any) -> list[Any]:
+    """Return tensors in the order of their names, or the only one."""
+    if isinstance(tensors, Mapping):
+        return [tensors[name] for name in sorted(tensors)]
+    return [tensors]
 
 
 @dataclass
 class Program:
-    """A compiled model, what its outputs are like, and the requests that nobody uses now."""
+    """A compiled graph, the names of its outputs, and the requests that nobody uses now."""
 
     compiled: Any
-    outputs: Any
+    names: list[str] | None
     idle: list[Any] = field(default_factory=list)
 
 
 class Compiled:
-    """A network compiled for the CPU.
+    """A graph compiled for the CPU.
 
     Parameters
     ----------
-    network
-        A built ``keras.Model`` of the openvino backend, with its weights.
-    inputs
-        Its symbolic input, or those of each of its inputs by name.
-    dtype
-        What it computes in, ``"float32"`` or ``"bfloat16"``; it takes and gives float32.
+    draw
+        Returns the graph and the names of its outputs.
+    variables
+        Keras variables that are constants of the graph; it is drawn anew when they change.
     """
 
-    def __init__(self, network: Any, inputs: Any, dtype: str = "float32") -> None:
-        self.network = network
-        self.inputs = inputs
-        self.dtype = dtype
+    def __init__(
+        self, draw: Callable[[], tuple[Any, list[str] | None]], variables: Sequence[Any] = ()
+    ) -> None:
+        self._draw = draw
+        self._variables = variables
+        self._precision = PRECISIONS[requested_dtype()]
         self._programs: dict[bool, Program] = {}
         self._weights: list[Any] = []
         self._lock = threading.Lock()
@@ -99,18 +123,16 @@ class Compiled:
         return self._infer(batch, alone=False)
 
     def _infer(self, batch: Tensors, *, alone: bool) -> Any:
-        from keras.tree import flatten, pack_sequence_as
-
         program = self._program(alone=alone)
         try:
             request = program.idle.pop()
         except IndexError:
             request = program.compiled.create_infer_request()
-        found = request.infer(flatten(batch), share_inputs=True, share_outputs=True)
+        found = request.infer(_sorted(batch), share_inputs=True, share_outputs=True)
         # Copies: the request's own memory is written again by its next batch.
         outputs = [array.copy() for array in found.to_tuple()]
         program.idle.append(request)
-        return pack_sequence_as(program.outputs, outputs)
+        return dict(zip(program.names, outputs, strict=True)) if program.names else outputs[0]
 
     @property
     def together(self) -> int:
@@ -120,20 +142,114 @@ class Compiled:
         return wanted
 
     def _program(self, *, alone: bool) -> Program:
-        """Return the compiled network; anew where weights have changed."""
+        """Return the compiled graph; anew where weights have changed."""
         import openvino
 
         with self._lock:
-            # Weights are constants of the graph: who assigns new ones makes others.
-            weights = [variable._value for variable in self.network.variables]
+            weights = [variable._value for variable in self._variables]
             if [*map(id, weights)] != [*map(id, self._weights)]:
                 self._programs, self._weights = {}, weights
             if alone not in self._programs:
                 options = {
-                    "INFERENCE_PRECISION_HINT": PRECISIONS[self.dtype],
+                    "INFERENCE_PRECISION_HINT": self._precision,
                     "PERFORMANCE_HINT": "LATENCY" if alone else "THROUGHPUT",
                 }
-                model, outputs = graph(self.network, self.inputs)
+                model, names = self._draw()
                 compiled = openvino.compile_model(model, "CPU", options)
-                self._programs[alone] = Program(compiled, outputs)
+                self._programs[alone] = Program(compiled, names)
             return self._programs[alone]
+
+
+def compiled(network: Any, inputs: Any) -> Compiled:
+    """Return a network, compiled; its `inputs` are symbolic ones, by name if there are several."""
+    return Compiled(lambda: graph(network, inputs), network.variables)
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What a file holds: a graph of one input and one output, as OpenVINO writes it.
+
+    Attributes
+    ----------
+    graph
+        Its XML.
+    constants
+        Its numbers.
+    input_shape, output_shape
+        Of a batch; None where a side may be any.
+    input_dtype
+        The network's.
+    """
+
+    graph: bytes
+    constants: bytes
+    input_shape: tuple[int | None, ...]
+    input_dtype: str
+    output_shape: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class Input:
+    """What a kept network takes."""
+
+    shape: tuple[int | None, ...]
+    dtype: str
+
+
+def usable(file: WeightsFile) -> bool:
+    """Whether this process can keep the graph of a network with such weights."""
+    path, _ = file()
+    return path.is_file() and path.stat().st_size <= MAX_WEIGHTS
+
+
+def identity(file: WeightsFile) -> list[Any]:
+    """Return what decides about a graph beside the network: OpenVINO and the weights."""
+    import openvino
+
+    path, options = file()
+    with path.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    return [openvino.__version__, digest, repr(options)]
+
+
+def restored(data: bytes, file: WeightsFile) -> KeptNetwork | None:
+    """Return the network of what was kept; None where OpenVINO does not like it any more."""
+    import openvino
+
+    try:
+        kept = msgspec.msgpack.decode(data, type=Kept)
+        model = openvino.Core().read_model(kept.graph, kept.constants)
+    except Exception:  # whatever OpenVINO says
+        return None
+    wanted = Input(kept.input_shape, kept.input_dtype)
+    return KeptNetwork(wanted, kept.output_shape, Compiled(lambda: (model, None)))
+
+
+def kept(network: Any) -> tuple[bytes, KeptNetwork]:
+    """Return what is to be kept of a network, and that on the weights of the network.
+
+    Raises
+    ------
+    ValueError
+        If it has several inputs or outputs.
+    """
+    import openvino
+
+    from zoo.runtime.runner import inputs_of
+
+    wanted = inputs_of(network)
+    model, names = graph(network, wanted)
+    if isinstance(wanted, Mapping) or names is not None:
+        msg = "it has several inputs or outputs"
+        raise ValueError(msg)
+    with tempfile.TemporaryDirectory() as folder:
+        xml, constants = Path(folder, "graph.xml"), Path(folder, "graph.bin")
+        openvino.serialize(model, str(xml), str(constants))
+        content = Kept(
+            xml.read_bytes(),
+            constants.read_bytes(),
+            tuple(wanted.shape),
+            str(wanted.dtype),
+            tuple(network.output_shape),
+        )
+    found = KeptNetwork(wanted, content.output_shape, compiled(network, wanted))
+    return msgspec.msgpack.encode(content), found

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import InputError
-from zoo.runtime.backend import chosen_backend, keras, requested_dtype
-from zoo.runtime.exported import Exported
+from zoo.runtime.backend import chosen_backend, keras
+from zoo.runtime.kept import KeptNetwork
 from zoo.tensors import count, each
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Runner:
 
     def __init__(self, network: Any) -> None:
         self.network = network
-        kept = isinstance(network, Exported)
+        kept = isinstance(network, KeptNetwork)
         self._inputs = network.input if kept else inputs_of(network)
         self._call = network.call if kept else _compiled(network)
 
@@ -152,9 +152,9 @@ def _compiled(network: Any) -> Callable[[Tensors], Any]:
 
     backend = chosen_backend()
     if backend == "openvino":
-        from zoo.runtime.openvino import Compiled
+        from zoo.runtime.openvino import compiled
 
-        return Compiled(network, inputs_of(network), requested_dtype())
+        return compiled(network, inputs_of(network))
     if backend == "jax":
         import jax
 

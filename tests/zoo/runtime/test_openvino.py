@@ -160,3 +160,64 @@ def test_new_weights_count() -> None:
         "print(bool(model.outputs(x)[0, 0] > first[0, 0]))"
     )
     assert openvino(code).stdout == "True\n"
+
+
+KEPT = """
+import json, sys
+import numpy as np
+import zoo
+model = zoo.get_model(sys.argv[1], weights=sys.argv[2])
+x = np.random.default_rng(0).normal(size=(3, *model.preprocessor.shape)).astype("float32")
+outputs = model.outputs(x, batch_size=2)
+print(json.dumps([outputs.tolist(), sorted({"keras", "pandas", "scipy"} & sys.modules.keys())]))
+"""
+
+
+def computed(weights: Path, home: Path) -> tuple[Any, list[str]]:
+    """Return what a process makes of weights of mlp-mnist, and the heavy modules it imported."""
+    done = openvino(KEPT, "mlp-mnist", weights, ZOO_HOME=str(home))
+    assert done.returncode == 0, done.stderr
+    outputs, heavy = json.loads(done.stdout)
+    return np.array(outputs), heavy
+
+
+def test_the_second_process_imports_no_keras(tmp_path: Path) -> None:
+    """It answers the same; other weights in the same file have an answer of their own."""
+    weights, home = tmp_path / "w.weights.h5", tmp_path / "home"
+    network = zoo.get_model("mlp-mnist", weights=None).keras
+    network.save_weights(weights)
+    first, heavy = computed(weights, home)
+    assert "keras" in heavy
+    (file,) = (home / "cache/networks").iterdir()
+    assert file.stat().st_mode & 0o777 == 0o600
+    again, heavy = computed(weights, home)
+    assert heavy == []
+    np.testing.assert_array_equal(again, first)
+    plain = zoo.get_model("mlp-mnist", weights=weights).outputs(
+        np.random.default_rng(0).normal(size=(3, 28, 28)).astype("float32")
+    )
+    np.testing.assert_allclose(again, plain, atol=1e-5)
+    network.layers[-1].bias.assign(np.arange(10, dtype="float32"))
+    network.save_weights(weights)
+    other, heavy = computed(weights, home)
+    assert "keras" in heavy
+    assert not np.allclose(other, first)
+    # What is damaged is made anew.
+    file.write_bytes(file.read_bytes()[:-1])
+    network.layers[-1].bias.assign(np.zeros(10, "float32"))
+    network.save_weights(weights)
+    repaired, heavy = computed(weights, home)
+    assert "keras" in heavy
+    np.testing.assert_array_equal(repaired, first)
+    assert computed(weights, home)[1] == []
+
+
+def test_large_weights_are_not_kept_twice(tmp_path: Path) -> None:
+    weights, home = tmp_path / "w.weights.h5", tmp_path / "home"
+    zoo.get_model("mlp-mnist", weights=None).keras.save_weights(weights)
+    small = KEPT.replace("import zoo\n", "import zoo\nimport zoo.runtime.openvino as o\n")
+    small = small.replace("model =", "o.MAX_WEIGHTS = 1000\nmodel =", 1)
+    for _ in range(2):
+        done = openvino(small, "mlp-mnist", weights, ZOO_HOME=str(home))
+        assert '"keras"' in done.stdout, done.stderr
+    assert not (home / "cache/networks").exists()

@@ -18,12 +18,14 @@ import zoo
 from zoo.registry.installed import Plugin
 from zoo.registry.registry import registry
 from zoo.registry.table import Entry
-from zoo.runtime import exported
+from zoo.runtime import exported, kept
 from zoo.runtime.backend import chosen_backend
-from zoo.runtime.exported import FOLDER, Exported, Place
+from zoo.runtime.kept import FOLDER, KeptNetwork, Place
 from zoo_weights import WeightsError
 
-pytestmark = pytest.mark.skipif(chosen_backend() != "jax", reason="JAX alone keeps networks")
+pytestmark = pytest.mark.skipif(
+    chosen_backend() != "jax", reason="those of OpenVINO are tested beside it"
+)
 
 ROOT = Path(__file__).parents[3]
 MUG = ROOT / "examples/mug.png"
@@ -112,10 +114,10 @@ def test_the_numbers_are_those_of_the_network(
     shape = plain.preprocessor.shape
     inputs = np.random.default_rng(rows).normal(size=(rows, *shape)).astype("float32")
     expected = plain.outputs(inputs, batch_size=8)
-    assert isinstance(network_of(first), Exported)
+    assert isinstance(network_of(first), KeptNetwork)
     np.testing.assert_allclose(first.outputs(inputs, batch_size=8), expected, atol=1e-6)
     np.testing.assert_allclose(second.outputs(inputs, batch_size=8), expected, atol=1e-6)
-    assert isinstance(network_of(second), Exported)
+    assert isinstance(network_of(second), KeptNetwork)
     assert "keras" in first.__dict__
     assert "keras" not in second.__dict__
     assert second.outputs(inputs[:0]).shape == expected[:0].shape
@@ -135,7 +137,7 @@ def test_other_kinds_of_networks(name: str, own_home: Path, tmp_path: Path) -> N
     np.testing.assert_allclose(first.outputs(inputs), expected, atol=1e-6)
     second = zoo.get_model(name, weights=file)
     np.testing.assert_allclose(second.outputs(inputs), expected, atol=1e-6)
-    assert isinstance(network_of(second), Exported)
+    assert isinstance(network_of(second), KeptNetwork)
     assert "keras" not in second.__dict__
 
 
@@ -228,6 +230,11 @@ def test_what_others_could_have_written_is_not_used(how: str, own_home: Path, bu
     assert "keras" not in read_again(bundle, inputs, expected).__dict__
 
 
+def no_weights() -> Any:
+    msg = "JAX keeps one computation for all weights"
+    raise AssertionError(msg)
+
+
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Place]:
     """Return the place of a network whose code lies in a package of this test."""
@@ -244,7 +251,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Plac
         owner = Plugin("kept", "kept_net", "zoo-kept", version)
         entry = Entry("net", owner, "kept_net:build", package)
         offered = {"input_shape": shape, "units": units}
-        return Place(entry, zoo.Component("kept/net", **options), offered, [owner, other])
+        component = zoo.Component("kept/net", **options)
+        return Place(entry, component, offered, [owner, other], no_weights)
 
     return make
 
@@ -277,7 +285,7 @@ def test_whatever_decides_about_the_network_gives_another_name(
         jax.config.update(setting, value)
         names.append(place().name)
         jax.config.update(setting, before)
-    monkeypatch.setattr(exported, "_keras_version", lambda: "4.0")
+    monkeypatch.setattr(kept, "_keras_version", lambda: "4.0")
     names.append(place().name)
     assert len(set(names)) == len(names)
     assert place().name == place().name
@@ -348,6 +356,7 @@ def test_a_network_that_draws_at_every_call_is_not_kept(own_home: Path) -> None:
 def test_a_plugin_s_registered_callable_is_no_place(place: Callable[..., Place]) -> None:
     """Code without a name has no files that tell whether it changed."""
     entry = registry().part("architectures", zoo.Component("tabular/mlp"))
-    assert Place(entry, zoo.Component("mlp"), {"input_shape": (2,), "units": 1}, []).usable
+    offered = {"input_shape": (2,), "units": 1}
+    assert Place(entry, zoo.Component("mlp"), offered, [], no_weights).usable
     odd = Entry("odd", entry.owner, lambda: None, entry.base)
-    assert not Place(odd, zoo.Component("odd"), {"input_shape": (2,), "units": 1}, []).usable
+    assert not Place(odd, zoo.Component("odd"), offered, [], no_weights).usable
