@@ -35,6 +35,7 @@ import numpy as np
 import zoo
 network = zoo.get_model(sys.argv[1], weights=sys.argv[2]).keras
 network(np.zeros((1, *network.input_shape[1:]), "float32"))  # Keras exports what was called
+network.requires_grad_(False)  # a trace refuses constants that might be trained
 network.export(sys.argv[3], format="onnx", verbose=False)
 """
 

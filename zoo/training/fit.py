@@ -20,6 +20,7 @@ from zoo.runtime.network import build, copy_weights, freeze
 from zoo.runtime.seeding import seeded
 from zoo.spec.toml import spec_to
 from zoo.spec.training import Training
+from zoo.tensors import each
 from zoo.training.callbacks import Bar, Interruption, Stopping, epoch_callback
 from zoo.training.checkpoint import Checkpoint
 from zoo.training.data import tensors
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
 
 DEAD, USUAL = 0.99, 0.95
 """Share of the rows that are predicted alike, and the share that may be alike in truth."""
+
+ENOUGH = 10_000
+"""Rows that tell whether a network is dead, about."""
 
 
 class InMemory:
@@ -122,8 +126,9 @@ class InMemory:
         return {part: measure(network, *pair) for part, pair in self.arrays.items()}
 
     def sample(self) -> tuple[Any, ...]:
-        """Return inputs and targets of the training rows."""
-        return self.arrays["train"]
+        """Return inputs and targets of the training rows, of many only some from all parts."""
+        every = 1 if self.training.carry_state else max(1, self.rows // ENOUGH)
+        return tuple(each(lambda array: array[::every], part) for part in self.arrays["train"])
 
 
 def _product(

@@ -141,3 +141,22 @@ def test_a_killed_training_goes_on_as_if_nothing_had_happened(
 
 def _only(values: dict[str, object]) -> dict[str, object]:
     return {name: values[name] for name in ("run", "epoch")}
+
+
+def test_of_many_rows_some_from_all_parts_tell_that_a_network_is_dead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows are sorted by class: the first ones alone would look like a class that is common."""
+    monkeypatch.setattr("zoo.training.fit.ENOUGH", 50)
+    rows = zoo.Table({"x": [0.0] * 400, "y": ["a"] * 200 + ["b"] * 200})
+    spec = zoo.ModelSpec(
+        name="dead", task="tabular-classification",
+        architecture=zoo.Component("tabular/mlp", hidden=[], output_activation="sigmoid"),
+        input=zoo.Component("tabular/columns"), output=zoo.Component("tabular/binary"),
+        training=zoo.Training(
+            loss=zoo.Component("binary_crossentropy"), epochs=1, batch_size=100, target="y",
+            shuffle=False,
+        ),
+    )  # fmt: skip
+    run = zoo.train(spec, rows, seed=0, output=tmp_path / "run")
+    assert any("for every row" in note for note in run.notes), run.notes
