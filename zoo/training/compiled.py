@@ -8,19 +8,26 @@ callbacks, metrics, validation and history are its own.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zoo.runtime.backend import chosen_backend, devices, keras
 from zoo.runtime.runner import dtype_of, inputs_of
 from zoo.tensors import each
 
+if TYPE_CHECKING:
+    from zoo.training.program import Program
+
 Batch = tuple[Any, ...]
 """Inputs, targets and, where there are any, row weights."""
 
 SHARED = 1_000_000
-"""Parameters of a network whose compiled steps are kept for others like it, at most: with them the
-network itself stays in memory."""
+"""Parameters of a network whose program is kept for others, at most: a larger one takes longer to
+train than to trace, and the program holds an optimizer's variables."""
+
+KEPT = 4
+"""How many programs are kept, the last ones."""
 
 
 def steps_of(rows: int, size: int) -> int:
@@ -36,7 +43,7 @@ def compile_steps(
     rows: int,
     steps: int,
     held: bool,
-    program: str | None = None,
+    program: Program | None = None,
 ) -> int:
     """Make a network's ``fit`` take many batches at once.
 
@@ -55,8 +62,7 @@ def compile_steps(
     held
         Whether ``fit`` will be handed numbers of rows of `arrays`, instead of rows.
     program
-        See `zoo.training.program.program_of`; on JAX what was compiled for one network serves
-        all that have the same.
+        What the network computes; on JAX what is compiled for one serves all that have the same.
 
     Returns
     -------
@@ -64,10 +70,13 @@ def compile_steps(
         How many rows to hand over at once.
     """
     # Keras builds loss and metrics from real rows here: `fit` would look at its own input.
-    network._symbolic_build(data_batch=_cut(arrays, slice(size)))
+    sample = _cut(arrays, slice(size))
+    network._symbolic_build(data_batch=sample)
     data, backend = arrays if held else None, chosen_backend()
     if backend == "jax":
-        network.train_function = _jax(network, size, data, program)
+        compiled = _shared(program, network, sample, size, held=held)
+        network.train_function = compiled.of(data)
+        network.test_function = compiled.measure
     elif backend == "tensorflow":
         network.train_function = _tensorflow(network, size, data)
     else:
@@ -93,37 +102,46 @@ def _cut(batch: Batch, rows: Any) -> Batch:
     return tuple(each(lambda array: array[rows], part) for part in batch)
 
 
-def _jax(network: Any, size: int, held: Batch | None, program: str | None) -> Any:
-    """Compile the steps of a call into one program; it scans over Keras's ``train_step``."""
-    import jax
-
-    compile_ = _shared if program and network.count_params() <= SHARED else _compiled
-    compiled = compile_(_Network(network, program), size, held is not None)
-    network.test_function = compiled.measure
-    data = () if held is None else jax.device_put(held)
-    return lambda state, iterator: compiled.train(state, data, next(iterator))
-
-
-@dataclass(frozen=True)
-class _Network:
-    """A network that equals all others of the same program."""
-
-    keras: Any = field(compare=False)
-    program: str | None
-
-
 class _Compiled(NamedTuple):
     """Functions of a network's state, compiled when they are first called."""
 
     train: Any
     measure: Any
 
+    def of(self, held: Batch | None) -> Any:
+        """Return Keras's ``train_function`` for rows that are held, or for those it is handed."""
+        import jax
 
-def _compiled(of: _Network, size: int, held: bool) -> _Compiled:
-    """Return the functions of a network; `held` is whether rows come as numbers of rows."""
+        data = () if held is None else jax.device_put(held)
+        return lambda state, iterator: self.train(state, data, next(iterator))
+
+
+_kept: OrderedDict[tuple[str, int, bool], _Compiled] = OrderedDict()
+_lock = threading.Lock()
+
+
+def _shared(
+    program: Program | None, network: Any, sample: Batch, size: int, *, held: bool
+) -> _Compiled:
+    """Return the functions of a network, or those of an earlier one that computes the same."""
+    if program is None or network.count_params() > SHARED:
+        return _jax(network, size, held=held)
+    key = (program.text, size, held)
+    with _lock:
+        if key not in _kept:
+            twin = program.network()
+            twin._symbolic_build(data_batch=sample)
+            _kept[key] = _jax(twin, size, held=held)
+        _kept.move_to_end(key)
+        if len(_kept) > KEPT:
+            _kept.popitem(last=False)
+        return _kept[key]
+
+
+def _jax(network: Any, size: int, *, held: bool) -> _Compiled:
+    """Compile the steps of a call into one program; it scans over Keras's ``train_step``."""
     import jax
 
-    network = of.keras
     inputs = inputs_of(network)
 
     def step(data: Any, state: Any, rows: Any) -> Any:
@@ -147,11 +165,6 @@ def _compiled(of: _Network, size: int, held: bool) -> _Compiled:
 
     network.make_test_function()
     return _Compiled(steps_at_once, network.test_function)
-
-
-_shared = functools.lru_cache(maxsize=4)(_compiled)
-"""Keeps the functions, and so the networks, of the last programs: tracing takes longer than many
-a training."""
 
 
 def _tensorflow(network: Any, size: int, held: Batch | None) -> Any:

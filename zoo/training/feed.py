@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from zoo.training.program import Program
+
 
 @dataclass(slots=True)
 class Feed:
@@ -54,11 +56,8 @@ class Feed:
             return np.arange(len(self))
         return np.random.default_rng([self.seed, self.epoch]).permutation(len(self))
 
-    def data_for(self, network: Any, epochs: int, program: str | None = None) -> Any:
-        """Return what ``fit`` takes as ``x`` for so many epochs; prepares the network for it.
-
-        Its `program` is that of `zoo.training.program`.
-        """
+    def data_for(self, network: Any, epochs: int, program: Program | None = None) -> Any:
+        """Return what ``fit`` takes as ``x`` for so many epochs; prepares the network for it."""
         rows, size = len(self), self.batch_size
         steps = epochs * steps_of(rows, size)
         at_once = compile_steps(

@@ -25,7 +25,7 @@ from zoo.training.callbacks import Bar, Interruption, Stopping, epoch_callback
 from zoo.training.checkpoint import Checkpoint
 from zoo.training.data import tensors
 from zoo.training.feed import Feed
-from zoo.training.program import program_of
+from zoo.training.program import Program, program_of
 from zoo.training.recipe import (
     check_carry,
     compile_network,
@@ -80,7 +80,7 @@ class InMemory:
         fitted: Collection[str] = (),
     ) -> None:
         assert model.spec.training is not None
-        self.architecture, self.training = model.spec.architecture, model.spec.training
+        self.training = model.spec.training
         if "input" not in fitted:
             model.preprocessor.fit(parts["train"].inputs)
         if "output" not in fitted:
@@ -107,10 +107,11 @@ class InMemory:
         )
         return other
 
-    def fit_arguments(self, network: Any, epoch: int) -> dict[str, Any]:
+    def fit_arguments(
+        self, network: Any, epoch: int, program: Program | None = None
+    ) -> dict[str, Any]:
         """Return what ``fit`` takes for the data, from the epoch of that number on."""
         self.feed.epoch = epoch
-        program = program_of(network, self.architecture, self.training)
         return {
             "x": self.feed.data_for(network, self.training.epochs, program),
             "validation_data": self.arrays.get("validation"),
@@ -172,6 +173,7 @@ def fit(run: Run, model: Model, data: InMemory | Streamed, *, keep: bool = True)
         rule = training.early_stopping
         stopping = Stopping(rule, checkpoint, progress) if rule else None
         registry().notify("training_started", run=run)
+        program = program_of(model, network, training)
         with Bar(training.epochs) as bar, Interruption() as interruption:
             each_epoch = epoch_callback(
                 run, progress, checkpoint, data,
@@ -179,7 +181,7 @@ def fit(run: Run, model: Model, data: InMemory | Streamed, *, keep: bool = True)
             )  # fmt: skip
             try:
                 network.fit(
-                    **data.fit_arguments(network, progress.epochs),
+                    **data.fit_arguments(network, progress.epochs, program),
                     shuffle=False,  # the data come in an order of their own
                     initial_epoch=progress.epochs,
                     epochs=training.epochs,

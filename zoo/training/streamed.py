@@ -16,6 +16,7 @@ from zoo.training.recipe import row_weights, targets_for
 
 if TYPE_CHECKING:
     from zoo.model import Model
+    from zoo.training.program import Program
 
 PIECE = 8192
 """Rows handed to the compiled program at once, about."""
@@ -61,12 +62,16 @@ class Streamed:
             msg = f"{self.stream.source}: has no row that can be used"
             raise TrainingError(msg)
 
-    def fit_arguments(self, network: Any, epoch: int) -> dict[str, Any]:
+    def fit_arguments(
+        self, network: Any, epoch: int, program: Program | None = None
+    ) -> dict[str, Any]:
         """Return what ``fit`` takes for the data, from the epoch of that number on."""
         size = self.training.batch_size
         steps = self.training.epochs * steps_of(self.rows, size)
         whole = max(1, PIECE // size) * size
-        piece = compile_steps(network, size, self.sample(), rows=whole, steps=steps, held=False)
+        piece = compile_steps(
+            network, size, self.sample(), rows=whole, steps=steps, held=False, program=program
+        )
         arguments: dict[str, Any] = {
             "x": self._batches(self._epochs(epoch), piece, epoch, shuffle=self.training.shuffle),
             "steps_per_epoch": steps_of(self.rows, piece),

@@ -18,7 +18,7 @@ from zoo.runtime.runner import dtype_of, inputs_of
 from zoo.runtime.seeding import seeded
 from zoo.tensors import each
 from zoo.training.compiled import one_by_one
-from zoo.training.program import program_of
+from zoo.training.program import program_text
 from zoo.training.recipe import compile_network, trainee
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def shared_program(member: Member) -> str | None:
     if one_by_one(network):
         return None
     weighted = len(member.data.feed.arrays)
-    program = program_of(network, member.model.spec.architecture, training)
+    program = program_text(network, member.model.spec.architecture, training)
     return repr((program, training.batch_size, weighted))
 
 
