@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections import OrderedDict
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zoo.runtime.backend import chosen_backend, devices, keras
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
 
 Batch = tuple[Any, ...]
 """Inputs, targets and, where there are any, row weights."""
-
-SHARED = 1_000_000
-"""Parameters of a network whose program is kept for others, at most: a larger one takes longer to
-train than to trace, and the program holds an optimizer's variables."""
 
 KEPT = 4
 """How many programs are kept, the last ones."""
@@ -116,7 +113,7 @@ class _Compiled(NamedTuple):
         return lambda state, iterator: self.train(state, data, next(iterator))
 
 
-_kept: OrderedDict[tuple[str, int, bool], _Compiled] = OrderedDict()
+_kept: OrderedDict[tuple[Hashable, int, bool], _Compiled] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -124,9 +121,9 @@ def _shared(
     program: Program | None, network: Any, sample: Batch, size: int, *, held: bool
 ) -> _Compiled:
     """Return the functions of a network, or those of an earlier one that computes the same."""
-    if program is None or network.count_params() > SHARED:
+    if program is None:
         return _jax(network, size, held=held)
-    key = (program.text, size, held)
+    key = (program.key, size, held)
     with _lock:
         if key not in _kept:
             twin = program.network()

@@ -25,7 +25,7 @@ from zoo.training.callbacks import Bar, Interruption, Stopping, epoch_callback
 from zoo.training.checkpoint import Checkpoint
 from zoo.training.data import tensors
 from zoo.training.feed import Feed
-from zoo.training.program import Program, program_of
+from zoo.training.program import Program
 from zoo.training.recipe import (
     check_carry,
     compile_network,
@@ -173,7 +173,7 @@ def fit(run: Run, model: Model, data: InMemory | Streamed, *, keep: bool = True)
         rule = training.early_stopping
         stopping = Stopping(rule, checkpoint, progress) if rule else None
         registry().notify("training_started", run=run)
-        program = program_of(model, network, training)
+        program = Program.of(model, network, training)
         with Bar(training.epochs) as bar, Interruption() as interruption:
             each_epoch = epoch_callback(
                 run, progress, checkpoint, data,

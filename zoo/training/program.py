@@ -1,66 +1,84 @@
-"""What is compiled for a training, told apart from others: networks that are alike share it."""
+"""What a training step computes: on JAX, networks that do the same share what is compiled."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from zoo.runtime.backend import chosen_backend
 from zoo.runtime.network import build, freeze
-from zoo.spec.component import Component
+from zoo.runtime.runner import dtype_of, inputs_of
 from zoo.spec.training import Training
+from zoo.tensors import each
 from zoo.training.recipe import compile_network
 
 if TYPE_CHECKING:
     from zoo.model import Model
 
+LARGE = 1_000_000
+"""Parameters of a network from which on a training takes far longer than to compile it."""
+
 
 @dataclass(frozen=True)
 class Program:
-    """What a network computes in a step.
+    """What a network computes in a training step.
 
     Attributes
     ----------
-    text
-        Networks with the same text do the same with their variables.
+    key
+        Networks with the same key do the same with their variables.
     network
         Returns a network of this program that is nobody's: nobody compiles it for something else.
     """
 
-    text: str
+    key: Hashable
     network: Callable[[], Any]
 
+    @classmethod
+    def of(cls, model: Model, network: Any, training: Training) -> Program | None:
+        """Return the program of a model's network; None where it is better compiled by itself."""
+        alone = training.carry_state or network.count_params() > LARGE
+        if alone or chosen_backend() != "jax":
+            return None
 
-def program_of(model: Model, network: Any, training: Training) -> Program | None:
-    """Return the program of a model's network; None where a state is carried on in training."""
-    if training.carry_state:
-        return None
+        def another() -> Any:
+            twin = build(model.architecture(), initialise=False)
+            freeze(twin, training.freeze)
+            compile_network(twin, training)
+            twin.optimizer.build(twin.trainable_variables)
+            return twin
 
-    def another() -> Any:
-        twin = build(model.architecture(), initialise=False)
-        freeze(twin, training.freeze)
-        compile_network(twin, training)
-        twin.optimizer.build(twin.trainable_variables)
-        return twin
-
-    return Program(program_text(network, model.spec.architecture, training), another)
+        optimizer, rule = training.optimizer.uses, dict(training.optimizer.config)
+        if isinstance(rule.get("learning_rate"), int | float):
+            del rule["learning_rate"]  # a number among the optimizer's variables
+        recipe = repr((optimizer, rule, training.loss, training.metrics, training.freeze))
+        return cls((type(network), recipe, _forward(network)), another)
 
 
-def program_text(network: Any, architecture: Component, training: Training) -> str:
-    """Return what tells a network's program from others.
+def _forward(network: Any) -> str:
+    """Return a digest of all that JAX computes forwards in training.
 
-    Where a network starts and how far it goes in a step are numbers among its variables. (What
-    Keras itself tells of a network would say so too, but asking imports a TensorFlow that is
-    there.)
+    (What Keras tells of a network is not all of it, and asking imports a TensorFlow that is there.)
     """
-    options = {k: v for k, v in architecture.config.items() if not k.endswith("initializer")}
-    rule = dict(training.optimizer.config)
-    if isinstance(rule.get("learning_rate"), int | float):
-        del rule["learning_rate"]
-    layers = [
-        (type(layer).__name__, layer.name, [tuple(v.shape) for v in layer.weights])
-        for layer in network.layers
+    import jax
+
+    def forward(trainable: Any, others: Any, batch: Any) -> Any:
+        return network.stateless_call(trainable, others, batch, training=True, return_losses=True)
+
+    states = [
+        [variable.value for variable in variables]
+        for variables in (network.trainable_variables, network.non_trainable_variables)
     ]
-    shapes = [tuple(tensor.shape) for tensor in (*network.inputs, *network.outputs)]
-    recipe = (training.optimizer.uses, rule, training.loss, training.metrics, training.freeze)
-    return repr((architecture.uses, options, *recipe, layers, shapes))
+    batch = each(
+        lambda wanted: jax.ShapeDtypeStruct(
+            [2 if side is None else side for side in wanted.shape], dtype_of(wanted)
+        ),
+        inputs_of(network),
+    )
+    traced = jax.make_jaxpr(forward)(*states, batch)
+    digest = hashlib.sha256(str(traced).encode())
+    for constant in traced.consts:
+        digest.update(jax.numpy.asarray(constant).tobytes())
+    return digest.hexdigest()

@@ -18,7 +18,6 @@ from zoo.runtime.runner import dtype_of, inputs_of
 from zoo.runtime.seeding import seeded
 from zoo.tensors import each
 from zoo.training.compiled import one_by_one
-from zoo.training.program import program_text
 from zoo.training.recipe import compile_network, trainee
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ class Member:
         return network
 
 
-def shared_program(member: Member) -> str | None:
+def program_of(member: Member) -> str | None:
     """Return what tells the compiled program of a member from others; None if it needs its own.
 
     Members with the same text may be trained together.
@@ -81,9 +80,20 @@ def shared_program(member: Member) -> str | None:
     network = member.network()
     if one_by_one(network):
         return None
+    # Where a network starts and how far it goes in a step are numbers of its state. (What Keras
+    # itself tells of a network would say so too, but asking imports a TensorFlow that is there.)
+    architecture, optimizer = member.model.spec.architecture, training.optimizer
+    options = {k: v for k, v in architecture.config.items() if not k.endswith("initializer")}
+    rule = dict(optimizer.config)
+    if isinstance(rule.get("learning_rate"), int | float):
+        del rule["learning_rate"]
+    layers = [
+        (type(layer).__name__, layer.name, [tuple(v.shape) for v in layer.weights])
+        for layer in network.layers
+    ]
+    recipe = (training.loss, training.metrics, training.freeze, training.batch_size)
     weighted = len(member.data.feed.arrays)
-    program = program_text(network, member.model.spec.architecture, training)
-    return repr((program, training.batch_size, weighted))
+    return repr((architecture.uses, options, optimizer.uses, rule, recipe, layers, weighted))
 
 
 class Together:
@@ -96,7 +106,7 @@ class Together:
     Parameters
     ----------
     members
-        Trainings of one program, see `shared_program`.
+        Trainings of one program, see `program_of`.
     """
 
     def __init__(self, members: Sequence[Member]) -> None:

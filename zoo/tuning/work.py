@@ -23,7 +23,7 @@ from zoo.spec.training import Training
 from zoo.training.fit import InMemory, fit, fitted_state
 from zoo.training.recipe import with_settings
 from zoo.training.run import Run, environment
-from zoo.training.together import Member, Together, shared_program
+from zoo.training.together import Member, Together, program_of
 from zoo.training.train import starting
 from zoo.tuning.board import Result
 
@@ -223,7 +223,7 @@ class Work:
                 return None
             if len({member.shapes for member in members}) > 1:  # a fold lacks a name of a column
                 return None
-            program = shared_program(members[0])
+            program = program_of(members[0])
         except ZooError:  # it is said when the configuration is trained
             return None
         return program and json.dumps([program, _seen(members[0].model.spec)])

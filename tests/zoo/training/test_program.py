@@ -13,7 +13,7 @@ from zoo.api import get_spec
 from zoo.data.datasets import load
 from zoo.model import Model
 from zoo.registry.registry import registry
-from zoo.training import compiled
+from zoo.training import compiled, program
 from zoo.training.fit import InMemory, fit
 from zoo.training.recipe import with_settings
 from zoo.training.run import Run
@@ -86,6 +86,31 @@ def test_no_large_network_is_kept_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compiled._kept.clear()
-    monkeypatch.setattr(compiled, "SHARED", 10)
+    monkeypatch.setattr("zoo.training.program.LARGE", 10)
     trained(tmp_path)
     assert not compiled._kept
+
+
+def network(activation: str = "relu", mean: float = 0.0, rate: float = 0.5) -> Any:
+    """Return a network that differs in what no name and no shape tells."""
+    import keras
+
+    keras.utils.clear_session()
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((3,)),
+            layers.Lambda(lambda x: x - np.array([mean, 1.0, 2.0], "float32")),
+            layers.Dense(4, activation=activation),
+            layers.Dropout(rate, seed=1),
+            layers.Dense(1),
+        ]
+    )
+
+
+def test_what_code_computes_tells_networks_apart() -> None:
+    """In a notebook a function is written again and again, under the same name."""
+    same = program._forward(network())
+    assert program._forward(network()) == same
+    others = [network("tanh"), network(mean=1.0), network(rate=0.1)]
+    assert same not in {program._forward(other) for other in others}

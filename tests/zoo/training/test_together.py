@@ -17,7 +17,7 @@ from zoo.registry.registry import registry
 from zoo.training.fit import InMemory, fit, fitted_state
 from zoo.training.recipe import with_settings
 from zoo.training.run import Run
-from zoo.training.together import Member, Together, shared_program
+from zoo.training.together import Member, Together, program_of
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("KERAS_BACKEND", "jax") != "jax", reason="on JAX only"
@@ -68,7 +68,7 @@ def test_side_by_side_is_as_alone(settings: dict[str, Any], tmp_path: Path) -> N
     """Folds of unequal size, seeds, learning rates and initialisers in one program."""
     members = [member(folds=5, **settings, **own) for own in DIFFERENT]
     assert len({each.data.rows for each in members}) == 2
-    assert len({shared_program(each) for each in members}) == 1
+    assert len({program_of(each) for each in members}) == 1
     together = Together(members)
     for epochs in (1, 4):  # read off on the way
         together.train(epochs)
@@ -100,9 +100,9 @@ def test_very_unequal_folds(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_compiled_into_a_program_keeps_trainings_apart(other: dict[str, Any]) -> None:
-    assert shared_program(member(0, 3, 1)) != shared_program(member(0, 3, 1, **other))
+    assert program_of(member(0, 3, 1)) != program_of(member(0, 3, 1, **other))
 
 
 def test_what_is_decided_on_the_way_is_trained_alone() -> None:
     stopping = member(0, 3, 1, early_stopping={"patience": 2})
-    assert shared_program(stopping) is None
+    assert program_of(stopping) is None
