@@ -6,6 +6,7 @@ A graph holds the weights as constants; it is kept for these weights alone.
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -198,7 +199,7 @@ class Input:
 def usable(file: WeightsFile) -> bool:
     """Whether this process can keep the graph of a network with such weights."""
     path, _ = file()
-    return path.is_file() and path.stat().st_size <= MAX_WEIGHTS
+    return path.is_file() and os.access(path, os.R_OK) and path.stat().st_size <= MAX_WEIGHTS
 
 
 def identity(file: WeightsFile) -> list[Any]:
