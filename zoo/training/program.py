@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.runtime.backend import chosen_backend
 from zoo.runtime.network import build, freeze
 from zoo.runtime.runner import dtype_of, inputs_of
+from zoo.spec.component import Component
 from zoo.spec.training import Training
 from zoo.tensors import each
 from zoo.training.recipe import compile_network
@@ -40,6 +41,8 @@ class Program:
     def of(cls, model: Model, network: Any, training: Training) -> Program | None:
         """Return the program of a model's network; None where it is better compiled by itself."""
         alone = training.carry_state or network.count_params() > LARGE
+        # Of an open side nobody knows here which lengths the network can take.
+        alone = alone or any(None in tensor.shape[1:] for tensor in network.inputs)
         if alone or chosen_backend() != "jax":
             return None
 
@@ -50,11 +53,17 @@ class Program:
             twin.optimizer.build(twin.trainable_variables)
             return twin
 
-        optimizer, rule = training.optimizer.uses, dict(training.optimizer.config)
-        if isinstance(rule.get("learning_rate"), int | float):
-            del rule["learning_rate"]  # a number among the optimizer's variables
-        recipe = repr((optimizer, rule, training.loss, training.metrics, training.freeze))
+        rule = rule_of(training.optimizer)
+        recipe = repr((rule, training.loss, training.metrics, training.freeze))
         return cls((type(network), recipe, _forward(network)), another)
+
+
+def rule_of(optimizer: Component) -> tuple[str, dict[str, Any]]:
+    """Return an optimizer's name and options, less those that are numbers of its state."""
+    options = dict(optimizer.config)
+    if isinstance(options.get("learning_rate"), int | float):
+        del options["learning_rate"]
+    return optimizer.uses, options
 
 
 def _forward(network: Any) -> str:
@@ -73,7 +82,7 @@ def _forward(network: Any) -> str:
     ]
     batch = each(
         lambda wanted: jax.ShapeDtypeStruct(
-            [2 if side is None else side for side in wanted.shape], dtype_of(wanted)
+            (wanted.shape[0] or 2, *wanted.shape[1:]), dtype_of(wanted)
         ),
         inputs_of(network),
     )

@@ -18,6 +18,7 @@ from zoo.runtime.runner import dtype_of, inputs_of
 from zoo.runtime.seeding import seeded
 from zoo.tensors import each
 from zoo.training.compiled import one_by_one
+from zoo.training.program import rule_of
 from zoo.training.recipe import compile_network, trainee
 
 if TYPE_CHECKING:
@@ -82,18 +83,15 @@ def program_of(member: Member) -> str | None:
         return None
     # Where a network starts and how far it goes in a step are numbers of its state. (What Keras
     # itself tells of a network would say so too, but asking imports a TensorFlow that is there.)
-    architecture, optimizer = member.model.spec.architecture, training.optimizer
+    architecture, rule = member.model.spec.architecture, rule_of(training.optimizer)
     options = {k: v for k, v in architecture.config.items() if not k.endswith("initializer")}
-    rule = dict(optimizer.config)
-    if isinstance(rule.get("learning_rate"), int | float):
-        del rule["learning_rate"]
     layers = [
         (type(layer).__name__, layer.name, [tuple(v.shape) for v in layer.weights])
         for layer in network.layers
     ]
     recipe = (training.loss, training.metrics, training.freeze, training.batch_size)
     weighted = len(member.data.feed.arrays)
-    return repr((architecture.uses, options, optimizer.uses, rule, recipe, layers, weighted))
+    return repr((architecture.uses, options, rule, recipe, layers, weighted))
 
 
 class Together:

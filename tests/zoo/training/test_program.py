@@ -114,3 +114,15 @@ def test_what_code_computes_tells_networks_apart() -> None:
     assert program._forward(network()) == same
     others = [network("tanh"), network(mean=1.0), network(rate=0.1)]
     assert same not in {program._forward(other) for other in others}
+
+
+def test_a_network_of_an_open_shape_is_compiled_by_itself() -> None:
+    """A short input would be none that this one can take."""
+    import keras
+
+    spec = get_spec("mlp-pima")
+    assert spec.training is not None
+    inputs = keras.Input((None, 3))
+    outputs = keras.layers.GlobalMaxPooling1D()(keras.layers.Conv1D(2, 5)(inputs))
+    model = Model(spec, weights=None)
+    assert program.Program.of(model, keras.Model(inputs, outputs), spec.training) is None
