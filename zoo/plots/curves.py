@@ -11,6 +11,7 @@ import importlib.util
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Iterable
 from math import isfinite
 from pathlib import Path
@@ -39,11 +40,17 @@ def draw_later(folder: Path, module: str = __name__) -> None:
     if importlib.util.find_spec("matplotlib") is None:
         return
     command = [sys.executable, "-m", module, str(folder.absolute())]
-    quiet: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
-    quiet |= {"stderr": subprocess.DEVNULL, "start_new_session": True, "check": False}
-    # The thread waits for the drawing process, so that it leaves no zombie in a long-lived
-    # program; being a daemon it does not keep a short one alive.
-    threading.Thread(target=subprocess.run, args=(command,), kwargs=quiet, daemon=True).start()
+    null = subprocess.DEVNULL
+    try:
+        process = subprocess.Popen(
+            command, stdin=null, stdout=null, stderr=null, start_new_session=True
+        )
+    except OSError as error:  # no memory or no process left
+        warnings.warn(f"no picture of {folder} is drawn: {error}", stacklevel=2)
+        return
+    # Waited for by a thread, so that it leaves no zombie in a long-lived program; being a daemon
+    # the thread does not keep a short one alive.
+    threading.Thread(target=process.wait, daemon=True).start()
 
 
 def draw(run: Path) -> Path:

@@ -9,7 +9,7 @@ import pytest
 
 import zoo
 from zoo.errors import UsageError
-from zoo.plots.curves import best_epoch, draw, read_history
+from zoo.plots.curves import best_epoch, draw, draw_later, read_history
 from zoo.plots.overlay import draw_overlay
 from zoo.spec.toml import write_spec
 from zoo.spec.training import EarlyStopping
@@ -131,3 +131,10 @@ def test_runs_without_the_metric_are_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="c: no epoch is over"):
         draw_overlay([*runs, ("c", {})], tmp_path / "x.png")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_outlives_its_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that can start no more processes costs the picture alone, with a word on it."""
+    monkeypatch.setattr("sys.executable", str(tmp_path / "missing"))
+    with pytest.warns(UserWarning, match="no picture of .* is drawn: .*missing"):
+        draw_later(tmp_path)
