@@ -30,8 +30,8 @@ def build(make: Callable[[], Any], *, initialise: bool) -> Any:
     make
         Returns an uncompiled ``keras.Model``.
     initialise
-        Whether its weights get initial values now. Without them it takes `load`, or
-        `initialise_rest`, before it can compute.
+        Whether its weights get initial values now. Without them it takes `load`, or `complete`,
+        before it can compute.
     """
     module = keras()
     from keras.src.backend.common.global_state import get_global_attribute, set_global_attribute
@@ -55,15 +55,21 @@ def build(make: Callable[[], Any], *, initialise: bool) -> Any:
         )
         raise SpecError(msg)
     if initialise:
-        initialise_rest(network)
+        complete(network)
     return network
 
 
-def initialise_rest(network: Any) -> None:
-    """Give every variable that has no value yet its initial one."""
+def complete(network: Any) -> None:
+    """Give every variable without a value its initial one, and layers what they derive from them.
+
+    (As Keras itself does when it reads weights; ``Normalization`` is such a layer.)
+    """
     for variable in network.variables:
         if variable._value is None:
             variable._deferred_initialize()
+    for layer in network._flatten_layers():
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()
 
 
 def slots(network: Any) -> list[tuple[Slot, Any]]:
@@ -187,7 +193,7 @@ def load(
     arrays = read_weights(file, [slot for slot, _ in wanted], format=format, ignore=ignore)
     for position, array in arrays:
         _fill(wanted[position][1], array)
-    initialise_rest(network)
+    complete(network)
 
 
 def _fill(variable: Any, array: NDArray[Any]) -> None:
@@ -234,14 +240,15 @@ def copy_weights(source: Any, target: Any) -> None:
         If it has not.
     """
     here, there = slots(source), slots(target)
-    places = [[(slot.layer, slot.name, slot.shape) for slot, _ in found] for found in (here, there)]
+    # Not by names: Keras numbers those that an architecture leaves to it.
+    places = [[(slot.path, slot.shape) for slot, _ in found] for found in (here, there)]
     if places[0] != places[1]:
         msg = "an architecture must have the same layers with states and without"
         raise SpecError(msg)
     convert = keras().ops.convert_to_numpy
     for (_, variable), (_, other) in zip(here, there, strict=True):
         _fill(other, convert(variable.value).copy())
-    initialise_rest(target)
+    complete(target)
 
 
 def freeze(network: Any, layers: Iterable[str] | int) -> None:

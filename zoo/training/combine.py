@@ -13,7 +13,7 @@ from zoo.decoders import Value
 from zoo.errors import UsageError
 from zoo.members import MAX_MEMBERS, shares_of
 from zoo.runtime.backend import chosen_backend, devices
-from zoo.runtime.network import build, copy_weights, initialise_rest
+from zoo.runtime.network import build, complete, copy_weights
 from zoo.spec.component import Component, component_from, component_to
 from zoo.spec.fields import NAME_LENGTH
 from zoo.spec.model import ModelSpec
@@ -123,7 +123,7 @@ def ensemble_of(
     network = build(model.architecture(), initialise=False)
     for number, member in enumerate(members, 1):
         copy_weights(member.network, network.get_layer(f"member_{number}"))
-    initialise_rest(network)
+    complete(network)
     model.keras = network
     return model, members
 

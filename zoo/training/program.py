@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zoo.runtime.backend import chosen_backend
-from zoo.runtime.network import build, freeze
+from zoo.runtime.network import build, copy_weights, freeze
 from zoo.runtime.runner import dtype_of, inputs_of
 from zoo.spec.component import Component
 from zoo.spec.training import Training
@@ -48,6 +48,7 @@ class Program:
 
         def another() -> Any:
             twin = build(model.architecture(), initialise=False)
+            copy_weights(network, twin)  # constants of its layers may come from them
             freeze(twin, training.freeze)
             compile_network(twin, training)
             twin.optimizer.build(twin.trainable_variables)

@@ -12,7 +12,7 @@ import pytest
 import zoo
 from zoo.errors import SpecError
 from zoo.runtime.backend import keras
-from zoo.runtime.network import build, freeze, load, slots, values
+from zoo.runtime.network import build, copy_weights, freeze, load, slots, values
 from zoo_weights import LayoutMismatch, write_bundle
 
 
@@ -80,6 +80,25 @@ def test_every_kind_of_file_gives_the_same_numbers(file: str, tmp_path: Path) ->
     np.testing.assert_allclose(
         keras().ops.convert_to_numpy(network(x)), keras().ops.convert_to_numpy(source(x)), atol=1e-6
     )
+
+
+@pytest.mark.backends
+def test_what_a_layer_derives_from_its_weights_follows_them(tmp_path: Path) -> None:
+    """Keras's Normalization computes with copies that it makes of its mean and variance."""
+
+    def scaled() -> Any:
+        layers = keras().layers
+        return keras().Sequential([keras().Input((4,)), layers.Normalization(), layers.Dense(2)])
+
+    source, x = scaled(), np.random.default_rng(0).uniform(5, 9, (20, 4)).astype("float32")
+    source.layers[0].adapt(x)
+    write_bundle(tmp_path / "scaled.zoo", {}, values(source))
+    read, copied = build(scaled, initialise=False), build(scaled, initialise=True)
+    load(read, tmp_path / "scaled.zoo")
+    copy_weights(source, copied)
+    expected = source.predict_on_batch(x)
+    for network in (read, copied):
+        np.testing.assert_allclose(network.predict_on_batch(x), expected, atol=1e-6)
 
 
 def test_a_file_for_another_network_changes_nothing(tmp_path: Path) -> None:

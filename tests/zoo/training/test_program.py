@@ -116,6 +116,24 @@ def test_what_code_computes_tells_networks_apart() -> None:
     assert same not in {program._forward(other) for other in others}
 
 
+def test_the_twin_that_is_compiled_computes_the_same() -> None:
+    """A layer's constants may come from weights: Keras's Normalization copies its mean."""
+    import keras
+
+    def scaled() -> Any:
+        layers = [keras.Input((3,)), keras.layers.Normalization(), keras.layers.Dense(1)]
+        return keras.Sequential(layers)
+
+    network, spec = scaled(), get_spec("mlp-pima")
+    network.layers[0].adapt(np.array([[1.0, 2, 3], [4, 5, 7]], "float32"))
+    assert spec.training is not None
+    model = Model(spec, weights=None)
+    model.architecture = lambda: scaled  # type: ignore[method-assign,assignment]
+    found = program.Program.of(model, network, spec.training)
+    assert found is not None
+    assert program._forward(found.network()) == program._forward(network)
+
+
 def test_a_network_of_an_open_shape_is_compiled_by_itself() -> None:
     """A short input would be none that this one can take."""
     import keras
