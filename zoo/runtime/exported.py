@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -44,12 +43,7 @@ class Kept(msgspec.Struct, frozen=True):
     lapack: bool
 
 
-def usable(file: WeightsFile) -> bool:
-    """Whether this process can keep computations; for one of them all weights are alike."""
-    return importlib.util.find_spec("flatbuffers") is not None
-
-
-def identity(file: WeightsFile) -> list[Any]:
+def identity() -> list[Any]:
     """Return what decides about a computation beside the network."""
     jax = backend.jax()
     config = jax.config
@@ -148,9 +142,6 @@ def _written(network: Any, found: Sequence[tuple[Slot, Any]]) -> Kept:
     weights = {id(variable) for _, variable in found}
     trainable, others = network.trainable_variables, network.non_trainable_variables
     rest = [v for v in (*trainable, *others) if id(v) not in weights]
-    if len(network.inputs) != 1 or isinstance(network.output, Mapping | list | tuple):
-        msg = "it has several inputs or outputs"
-        raise ValueError(msg)
     if any(variable.value.size > MAX_CONSTANT for variable in rest):
         msg = "it has variables that are no weights"
         raise ValueError(msg)
@@ -165,19 +156,30 @@ def _written(network: Any, found: Sequence[tuple[Slot, Any]]) -> Kept:
         if any(old is not new for old, new in zip(before[1], after, strict=True)):
             msg = "its state changes with every call"
             raise ValueError(msg)
+        if isinstance(outputs, Mapping | list | tuple):
+            msg = "it has several outputs"
+            raise ValueError(msg)
         return outputs
 
     from zoo.runtime.runner import dtype_of, inputs_of
 
     wanted = inputs_of(network)
     if isinstance(wanted, Mapping) or None in wanted.shape[1:]:
-        msg = "its input is a mapping, or of an open shape"
+        msg = "it has several inputs, or one of an open shape"
         raise ValueError(msg)
     (rows,) = export.symbolic_shape("rows")
-    exported = export.export(jax.jit(forward))(
+    arguments = (
         [jax.ShapeDtypeStruct(slot.shape, slot.dtype) for slot, _ in found],
         jax.ShapeDtypeStruct((rows, *wanted.shape[1:]), dtype_of(wanted)),
     )
+    jitted = jax.jit(forward)
+    exported = export.export(jitted)(*arguments)
+    traced = jitted.trace(*arguments).jaxpr.jaxpr
+    taken = {id(variable) for equation in traced.eqns for variable in equation.invars}
+    for variable, (slot, _) in zip(traced.invars, found, strict=False):  # the batch is behind them
+        if id(variable) not in taken:  # perhaps with a copy of it, which would be kept instead
+            msg = f"it computes without its weight {slot.name!r}"
+            raise ValueError(msg)
     computation = bytes(exported.serialize())
     if len(computation) > MAX_BYTES:
         msg = f"it would be {len(computation)} bytes"

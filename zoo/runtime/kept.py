@@ -36,6 +36,12 @@ if TYPE_CHECKING:
 
 FOLDER = "networks"
 
+COMPUTATIONS = {
+    "jax": ("zoo.runtime.exported", "flatbuffers"),
+    "openvino": ("zoo.runtime.openvino", "openvino"),
+}
+"""For each backend, what knows its computations and the package that this needs."""
+
 CANNOT = b""
 """Kept in place of a computation where the network is none that can be kept."""
 
@@ -99,14 +105,15 @@ class Place:
             and isinstance(self._made_from[0].value, str)
             and not isinstance(self._made_from[2]["input_shape"], Mapping)
             and self._sources is not None
-            and self._backend.usable(self.file)
         )
 
     @cached_property
     def _backend(self) -> ModuleType | None:
-        """What knows the computations of this process's backend."""
-        name = {"jax": "exported", "openvino": "openvino"}.get(backend.chosen_backend())
-        return importlib.import_module(f"zoo.runtime.{name}") if name else None
+        """What knows the computations of this process's backend, if it can be used."""
+        module, needs = COMPUTATIONS.get(backend.chosen_backend(), (None, ""))
+        if module is None or importlib.util.find_spec(needs) is None:
+            return None
+        return importlib.import_module(module)
 
     @cached_property
     def _sources(self) -> list[Any] | None:
@@ -136,7 +143,7 @@ class Place:
             "sources": self._sources,
             "installed": distribution_names(),
             "python": sys.version,
-            "backend": self._backend.identity(self.file),
+            "backend": self._backend.identity(),
             "keras": _keras_settings(),
         }
         data = msgspec.json.encode(decides, order="deterministic")

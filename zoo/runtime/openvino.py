@@ -1,12 +1,10 @@
 """Networks on OpenVINO: the graph that Keras draws of one, freed of transposes and compiled.
 
-A graph holds the weights as constants; it is kept for these weights alone.
+A graph holds the weights as constants; where it is kept, they are parameters.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -21,13 +19,11 @@ from zoo.runtime.backend import requested_dtype
 from zoo.runtime.kept import KeptNetwork
 from zoo.runtime.transposes import sink_transposes
 from zoo.tensors import each
+from zoo_weights import Slot
 
 if TYPE_CHECKING:
     from zoo.runtime.kept import WeightsFile
     from zoo.tensors import Tensors
-
-MAX_WEIGHTS = 64 << 20
-"""Largest weights file whose network is kept: it would lie here a second time."""
 
 PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
 """OpenVINO's names; left alone, it takes bfloat16 on processors that have it."""
@@ -171,16 +167,19 @@ class Kept(msgspec.Struct, frozen=True):
 
     Attributes
     ----------
+    slots
+        Places of the weights; each is a parameter of the graph, named by `_weight`.
     graph
         Its XML.
     constants
-        Its numbers.
+        Its other numbers.
     input_shape, output_shape
         Of a batch; None where a side may be any.
     input_dtype
         The network's.
     """
 
+    slots: list[Slot]
     graph: bytes
     constants: bytes
     input_shape: tuple[int | None, ...]
@@ -196,31 +195,44 @@ class Input:
     dtype: str
 
 
-def usable(file: WeightsFile) -> bool:
-    """Whether this process can keep the graph of a network with such weights."""
-    path, _ = file()
-    return path.is_file() and os.access(path, os.R_OK) and path.stat().st_size <= MAX_WEIGHTS
+def _weight(position: int) -> str:
+    return f"weight {position}"
 
 
-def identity(file: WeightsFile) -> list[Any]:
-    """Return what decides about a graph beside the network: OpenVINO and the weights."""
+def identity() -> list[Any]:
+    """Return what decides about a graph beside the network."""
     import openvino
 
-    path, options = file()
-    with path.open("rb") as content:
-        digest = hashlib.file_digest(content, "sha256").hexdigest()
-    return [openvino.__version__, digest, repr(options)]
+    return [openvino.__version__]
 
 
 def restored(data: bytes, file: WeightsFile) -> KeptNetwork | None:
-    """Return the network of what was kept; None where OpenVINO does not like it any more."""
+    """Return the network of what was kept, with the weights of a file.
+
+    None where OpenVINO does not like it any more.
+
+    Raises
+    ------
+    zoo_weights.WeightsError
+        If the weights do not fit.
+    """
     import openvino
+    import openvino.opset16 as ops
 
     try:
         kept = msgspec.msgpack.decode(data, type=Kept)
         model = openvino.Core().read_model(kept.graph, kept.constants)
+        parameters = {node.get_friendly_name(): node for node in model.get_parameters()}
+        weights = [parameters[_weight(position)] for position in range(len(kept.slots))]
     except Exception:  # whatever OpenVINO says
         return None
+    from zoo_weights import read_weights
+
+    path, options = file()
+    for position, array in read_weights(path, kept.slots, **options):
+        constant = ops.constant(array, shared_memory=True)
+        weights[position].output(0).replace(constant.output(0))
+        model.remove_parameter(weights[position])
     wanted = Input(kept.input_shape, kept.input_dtype)
     return KeptNetwork(wanted, kept.output_shape, Compiled(lambda: (model, None)))
 
@@ -231,10 +243,11 @@ def kept(network: Any) -> tuple[bytes, KeptNetwork]:
     Raises
     ------
     ValueError
-        If it has several inputs or outputs.
+        If it is none that can be kept.
     """
     import openvino
 
+    from zoo.runtime.network import slots
     from zoo.runtime.runner import inputs_of
 
     wanted = inputs_of(network)
@@ -242,10 +255,13 @@ def kept(network: Any) -> tuple[bytes, KeptNetwork]:
     if isinstance(wanted, Mapping) or names is not None:
         msg = "it has several inputs or outputs"
         raise ValueError(msg)
+    weights = slots(network)
+    _open_weights(model, weights)
     with tempfile.TemporaryDirectory() as folder:
         xml, constants = Path(folder, "graph.xml"), Path(folder, "graph.bin")
         openvino.serialize(model, str(xml), str(constants))
         content = Kept(
+            [slot for slot, _ in weights],
             xml.read_bytes(),
             constants.read_bytes(),
             tuple(wanted.shape),
@@ -254,3 +270,26 @@ def kept(network: Any) -> tuple[bytes, KeptNetwork]:
         )
     found = KeptNetwork(wanted, content.output_shape, compiled(network, wanted))
     return msgspec.msgpack.encode(content), found
+
+
+def _open_weights(model: Any, weights: Sequence[tuple[Slot, Any]]) -> None:
+    """Make parameters of a graph of the constants that are weights.
+
+    Raises
+    ------
+    ValueError
+        If the graph does without one of them.
+    """
+    import openvino.opset16 as ops
+
+    drawn = {node.get_name() for node in model.get_ordered_ops()}
+    for position, (slot, variable) in enumerate(weights):
+        constant = variable.value.output
+        if constant.get_node().get_name() not in drawn:  # perhaps with a copy of it
+            msg = f"it computes without its weight {slot.name!r}"
+            raise ValueError(msg)
+        parameter = ops.parameter(slot.shape, constant.get_element_type(), name=_weight(position))
+        for target in constant.get_target_inputs():
+            if target.get_node().get_name() in drawn:  # and not in another graph
+                target.replace_source_output(parameter.output(0))
+        model.add_parameters([parameter])

@@ -353,6 +353,31 @@ def test_a_network_that_draws_at_every_call_is_not_kept(own_home: Path) -> None:
                 exported._written(network, slots(network))
 
 
+def test_a_sequential_network_is_kept(own_home: Path) -> None:
+    """It tells less of itself than a functional one."""
+    from zoo.runtime.backend import keras
+    from zoo.runtime.runner import Runner
+
+    module = keras()
+    network = module.Sequential([module.Input((4,)), module.layers.Dense(3)])
+    _, found = exported.kept(network)
+    inputs = np.ones((2, 4), np.float32)
+    np.testing.assert_array_equal(Runner(found)(inputs), Runner(network)(inputs))
+    assert found.output_shape == (None, 3)
+
+
+def test_a_network_that_computes_with_copies_of_weights_is_not_kept(own_home: Path) -> None:
+    """Those of the first weights file would stay in it."""
+    from zoo.runtime.backend import keras
+    from zoo.runtime.network import slots
+
+    module = keras()
+    layers = [module.Input((4,)), module.layers.Normalization(), module.layers.Dense(1)]
+    network = module.Sequential(layers)
+    with pytest.raises(ValueError, match="it computes without its weight 'mean'"):
+        exported._written(network, slots(network))
+
+
 def test_a_plugin_s_registered_callable_is_no_place(place: Callable[..., Place]) -> None:
     """Code without a name has no files that tell whether it changed."""
     entry = registry().part("architectures", zoo.Component("tabular/mlp"))
