@@ -14,6 +14,7 @@ from typing import Any
 
 from zoo.config import home, private_folder, settings
 from zoo.errors import BackendError
+from zoo.runtime import threefry
 from zoo.runtime.lazy import lazily
 
 BACKENDS = ("jax", "tensorflow", "torch", "openvino")
@@ -191,6 +192,7 @@ def keras() -> Any:
             os.environ["KERAS_HOME"] = before
     if backend == "jax":
         _cache_compiled_jax()
+        threefry.unroll()
     _check_device(backend, _Request.device)
     return keras
 

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 DEAD, USUAL = 0.99, 0.95
 """Share of the rows that are predicted alike, and the share that may be alike in truth."""
 
-ENOUGH = 10_000
+ENOUGH = 2_000
 """Rows that tell whether a network is dead, about."""
 
 
