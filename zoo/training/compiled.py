@@ -10,8 +10,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zoo.runtime.backend import chosen_backend, devices, keras
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
 
 Batch = tuple[Any, ...]
 """Inputs, targets and, where there are any, row weights."""
-
-SMALL = 1_000_000
-"""Parameters of a network times rows of a batch up to which one thread computes a step best."""
 
 KEPT = 4
 """How many programs are kept, the last ones."""
@@ -97,25 +93,6 @@ def one_by_one(network: Any) -> bool:
     """
     layers = network._flatten_layers()
     return any("Conv" in type(layer).__name__ for layer in layers) and set(devices()) == {"cpu"}
-
-
-@contextmanager
-def enough_threads(network: Any, size: int) -> Iterator[None]:
-    """Have torch take small steps with one thread.
-
-    More gain nothing there, and what a training ends with would depend on a machine's cores.
-    """
-    if chosen_backend() != "torch" or network.count_params() * size > SMALL:
-        yield
-        return
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _cut(batch: Batch, rows: Any) -> Batch:

@@ -23,7 +23,6 @@ from zoo.spec.training import Training
 from zoo.tensors import each
 from zoo.training.callbacks import Bar, Interruption, Stopping, epoch_callback
 from zoo.training.checkpoint import Checkpoint
-from zoo.training.compiled import enough_threads
 from zoo.training.data import tensors
 from zoo.training.feed import Feed
 from zoo.training.program import Program
@@ -175,8 +174,7 @@ def fit(run: Run, model: Model, data: InMemory | Streamed, *, keep: bool = True)
         stopping = Stopping(rule, checkpoint, progress) if rule else None
         registry().notify("training_started", run=run)
         program = Program.of(model, network, training)
-        threads = enough_threads(network, training.batch_size)
-        with Bar(training.epochs) as bar, Interruption() as interruption, threads:
+        with Bar(training.epochs) as bar, Interruption() as interruption:
             each_epoch = epoch_callback(
                 run, progress, checkpoint, data,
                 bar=bar, interruption=interruption, stopping=stopping,

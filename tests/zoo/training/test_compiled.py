@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-import zoo
-from zoo.registry.registry import registry
 from zoo.runtime.backend import chosen_backend
 from zoo.runtime.seeding import seed_epoch, seeded
 from zoo.training import feed as feeds
@@ -190,25 +187,3 @@ def test_native_code_of_torch() -> None:
     wanted = variables.after_two(network.train_step, batch)
     assert variables.alike(variables.after_two(native, batch), wanted)
     assert variables.alike(variables.after_two(replayed, batch), wanted)
-
-
-@pytest.mark.backends
-@pytest.mark.skipif(chosen_backend() != "torch", reason="others keep their threads to themselves")
-@pytest.mark.parametrize(("hidden", "alone"), [([8], True), ([1000, 1000], False)])
-def test_small_steps_take_one_thread_on_torch(
-    hidden: list[int], alone: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """So a small training ends with the same numbers on machines of more cores."""
-    import torch
-
-    seen = []
-    notify = lambda event, **_: seen.append((event, torch.get_num_threads()))  # noqa: E731
-    monkeypatch.setattr(registry(), "notify", notify)
-    before = torch.get_num_threads()
-    torch.set_num_threads(3)
-    try:
-        zoo.train("mlp-pima", epochs=1, settings=[f"hidden={hidden}"], output=tmp_path / "run")
-        assert torch.get_num_threads() == 3
-    finally:
-        torch.set_num_threads(before)
-    assert dict(seen)["epoch_ended"] == (1 if alone else 3)
