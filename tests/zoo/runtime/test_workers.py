@@ -90,9 +90,17 @@ def test_a_caller_who_stops_ends_the_threads() -> None:
 
 def test_a_piece_that_never_comes_does_not_keep_the_caller(monkeypatch) -> None:
     monkeypatch.setattr("zoo.runtime.workers.PATIENCE", 0.1)
-    forever = threading.Event()
-    results = run([[0], [1], [2], [3], [4]], lambda piece: piece if piece < 3 else forever.wait())
+    begun, forever = threading.Event(), threading.Event()
+
+    def prepare(piece: int) -> int:
+        if piece == 3:
+            begun.set()
+            forever.wait()
+        return piece
+
+    results = run([[0], [1], [2], [3], [4]], prepare)
     assert next(results) == 0
+    assert begun.wait(60)
     results.close()
     left = [thread for thread in threading.enumerate() if thread.name.startswith("zoo-")]
     assert left
