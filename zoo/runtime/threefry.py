@@ -1,7 +1,7 @@
 """JAX's random numbers on a CPU: the same ones, without the loop that JAX writes for them there.
 
-XLA compiles that loop slowly, computes it on one core, and fuses it with nothing: it takes half of
-the start of a small network, and a third of the training step of a perceptron with dropout.
+XLA compiles that loop slowly, computes it on one core, and fuses it with nothing: of what it takes
+to draw a small network's start, and of a step of a perceptron with dropout, it is a good part.
 """
 
 from __future__ import annotations

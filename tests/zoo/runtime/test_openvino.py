@@ -61,7 +61,10 @@ if chosen_backend() == "openvino":  # read back by a later process: the same
 
 # Networks of each kind of block: those that share theirs with one of these are left out.
 QUICK = ["cnn-mnist", "rnn-mnist", "mlp-mnist", "mobilenet-v3-small", "efficientnet-b0"]
-SLOW = ["convnext-tiny", "inception-resnet-v2", "mobilenet", "nasnet-mobile"]
+SLOW = [
+    "convnext-tiny", "densenet121", "efficientnet-v2-b0", "inception-resnet-v2", "mobilenet",
+    "nasnet-mobile", "resnet50-v2", "vgg16",
+]  # fmt: skip
 
 
 def outputs(backend: str, name: str, file: Path) -> Any:
