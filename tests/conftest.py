@@ -2,39 +2,160 @@
 
 from __future__ import annotations
 
+import gc
+import io
 import os
+import socket
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from http_server import Server
-
-ROOT = Path(__file__).parents[1]
+from made_up import DatasetFiles, make
+from places import ROOT
+from tiers import slow
 
 # Tests that do not care use JAX; the backend-marked ones are repeated under each.
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
 
+# One home for all workers, so that what one compiled the others read.
+shared_home = "ZOO_HOME" not in os.environ
+
+TIERS = {
+    "slow": "published figures, large networks, whole documentation pages, every kill",
+    "long": "hours of kills, fuzzing and load; the slow tier as well",
+}
+QUICK_XLA = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+
+WORKER_BYTES = 2 * 1024**3
+"""What a worker may need beside what the system needs, with room to spare."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("tiers", "which tests run: the quick ones, and with")
+    for tier, what in TIERS.items():
+        group.addoption(f"--{tier}", action="store_true", help=what)
+
+
+def asked_for(config: pytest.Config, tier: str) -> bool:
+    """Whether a tier was asked for, by its option or in ``-m``."""
+    options = ("slow", "long") if tier == "slow" else (tier,)
+    return tier in config.option.markexpr or any(config.getoption(name) for name in options)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let XLA compile without optimizing where no slow test runs: half of all time is compiling."""
+    if not asked_for(config, "slow"):
+        os.environ.setdefault("XLA_FLAGS", QUICK_XLA)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tiers that were not asked for; what is named runs in any case."""
+    if any("::" in argument for argument in config.args):
+        return
+    left = {tier for tier in TIERS if not asked_for(config, tier)}
+    out = [item for item in items if left & {mark.name for mark in item.iter_markers()}]
+    if out:
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if item not in set(out)]
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return one worker for each core that memory suffices for; none where one test is named."""
+    if any("::" in argument for argument in config.args):
+        config.option.dist = "no"
+        return 0
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if not hasattr(os, "sysconf"):
+        return cores or 1
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return max(1, min(cores or 1, memory // WORKER_BYTES))
+
+
 @pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """The folder of real photos and tables that may not be part of the repository."""
+def real_data() -> Path:
+    """The folder of the datasets that may not be shipped; only slow tests ask for it."""
     folder = Path(os.environ.get("ZOO_TEST_DATA", ROOT.parent / "shared" / "data"))
     if not folder.is_dir():
-        pytest.skip(f"needs the photos and tables of {folder} (or ZOO_TEST_DATA)")
+        pytest.skip("needs MNIST, IMDB, Reuters and the cereals in the folder ZOO_TEST_DATA")
     return folder
+
+
+REAL = {
+    "cereals": ("tables/cereals.csv",),
+    "mnist": ("keras/mnist.npz",),
+    "imdb": ("keras/imdb_ragged.npz", "keras/imdb_word_index.json"),
+    "reuters": ("keras/reuters_ragged.npz", "keras/reuters_word_index.json"),
+}
+
+
+@pytest.fixture(params=["made-up", slow("real")])
+def dataset_files(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> DatasetFiles:
+    """Return the files of a dataset that may not be shipped, in an empty home of zoo.
+
+    Made-up rows are in all tests' reach: the registry of this process then knows their content as
+    that of the dataset.
+    """
+    monkeypatch.setenv("ZOO_HOME", str(tmp_path / "home"))
+    if request.param == "real":
+        folder = request.getfixturevalue("real_data")
+        return lambda name: [folder / file for file in REAL[name]]
+
+    def made_up(name: str) -> list[Path]:
+        from registered import change
+
+        from zoo.registry.registry import registry
+
+        folder = tmp_path / "made-up"
+        folder.mkdir(exist_ok=True)
+        files, changes = make(name, folder)
+        change(monkeypatch, registry().datasets, name, **changes)
+        return files
+
+    return made_up
 
 
 @pytest.fixture(scope="session", autouse=True)
 def zoo_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A home for zoo that no test shares with the user; compiled code is kept for the session."""
-    before = os.environ.get("ZOO_HOME")
-    home = Path(before) if before else tmp_path_factory.mktemp("home")
+    if not shared_home:
+        yield Path(os.environ["ZOO_HOME"])
+        return
+    base = tmp_path_factory.getbasetemp()
+    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "home"
     os.environ["ZOO_HOME"] = str(home)
     yield home
-    if before is None:
-        del os.environ["ZOO_HOME"]
+    del os.environ["ZOO_HOME"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def clear_compiled() -> Iterator[None]:
+    """What a module compiled is forgotten: no process grows with the number of tests."""
+    yield
+    if "keras" in sys.modules:
+        from zoo.training import compiled
+
+        compiled._kept.clear()
+        sys.modules["keras"].utils.clear_session(free_memory=False)
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()
+    gc.collect()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_curves() -> Iterator[None]:
+    """No training in this process starts another one to draw its curves; commands still do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("zoo.training.run.draw_later", lambda folder: None)
+        yield
 
 
 Zoo = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -63,6 +184,44 @@ def zoo_command(tmp_path: Path) -> Zoo:
     return run
 
 
+@dataclass
+class Result:
+    """What a command left behind."""
+
+    status: int
+    out: str
+    err: str
+
+
+Cli = Callable[..., Result]
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Run `zoo ARGUMENTS` in this process, in an empty folder; `stdin` is bytes."""
+    from zoo_cli.main import run
+    from zoo_cli.options import State
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+
+    def call(*arguments: str | Path, stdin: bytes = b"") -> Result:
+        # A process has these once; the next command here is another process to its user.
+        monkeypatch.setattr(State, "verbosity", 0)
+        monkeypatch.setattr(State, "quiet", False)
+        for name in ("ZOO_QUIET", "ZOO_OFFLINE"):
+            monkeypatch.setenv(name, os.environ.get(name, ""))
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
+        capsys.readouterr()
+        with warnings.catch_warnings():
+            warnings.simplefilter("default")
+            status = run([str(argument) for argument in arguments])
+        done = capsys.readouterr()
+        return Result(status, done.out, done.err)
+
+    return call
+
+
 @pytest.fixture
 def server() -> Iterator[Server]:
     running = Server()
@@ -72,11 +231,19 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No proxy of this machine between a test and its server."""
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No proxy between a test and its server, and no host but this machine."""
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NO_PROXY", "*")
+    resolve = socket.getaddrinfo
+
+    def local(host: str | None, *arguments: Any, **options: Any) -> Any:
+        if host and host != "localhost" and not host.startswith(("127.", "::1")):
+            raise socket.gaierror(socket.EAI_NONAME, f"tests ask no other host, not {host}")
+        return resolve(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", local)
 
 
 @pytest.fixture(scope="session")

@@ -36,6 +36,7 @@ def test_update_and_ensemble(tmp_path: Path) -> None:
     assert both.model.evaluate("synthetic-new")["accuracy"] > 0.5
 
 
+@pytest.mark.slow
 def test_an_ensemble_is_trained_further_like_any_model(tmp_path: Path) -> None:
     runs = [
         zoo.train("mlp-synthetic", epochs=3, seed=seed, output=tmp_path / str(seed))

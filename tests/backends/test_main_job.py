@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from places import IMAGES, MUG
 
 import zoo
 from zoo.runtime.backend import keras
-
-MUG = Path(__file__).parents[2] / "examples" / "mug.png"
 
 pytestmark = pytest.mark.backends
 
@@ -28,9 +27,9 @@ SCORES = {
 }
 
 
-def test_photos_by_name(shared_data: Path) -> None:
+def test_photos_by_name() -> None:
     model = zoo.get_model("efficientnet-lite0")
-    files = [shared_data / "images" / name for name in SCORES]
+    files = [MUG if name == MUG.name else IMAGES / name for name in SCORES]
     results = model.classify(files, top=5)
     assert [result.error for result in results] == [None] * 3
     for result, expected in zip(results, SCORES.values(), strict=True):
@@ -41,9 +40,9 @@ def test_photos_by_name(shared_data: Path) -> None:
                 assert best[label] == pytest.approx(score, abs=1e-3)
 
 
-def test_the_golden_logits_through_the_runner(shared_data: Path) -> None:
+def test_the_golden_logits_through_the_runner() -> None:
     """Tensor in, tensor out: the shipped float16 weights against the original's float32."""
-    golden = np.load(shared_data / "images" / "lite0_golden.npz")
+    golden = np.load(IMAGES / "lite0_golden.npz")
     model = zoo.get_model("efficientnet-lite0")
     for name in ("coffee", "chelsea", "rocket"):
         pixels = golden[f"{name}_input_u8"].astype("float32")
@@ -88,6 +87,7 @@ NAMINGS: dict[str, Callable[[str, int], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("naming", list(NAMINGS))
 def test_vgg_from_legacy_files(vgg: tuple[str, Any], naming: str, tmp_path: Path) -> None:
     name, theirs = vgg
@@ -104,6 +104,7 @@ def test_vgg_from_legacy_files(vgg: tuple[str, Any], naming: str, tmp_path: Path
     file.unlink()
 
 
+@pytest.mark.slow
 def test_own_photos_on_the_features_of_vgg16(shapes: Path, tmp_path: Path) -> None:
     run = zoo.train(
         "vgg16-features", shapes, weights=None, epochs=2, seed=1, output=tmp_path / "run",
@@ -118,6 +119,7 @@ def test_own_photos_on_the_features_of_vgg16(shapes: Path, tmp_path: Path) -> No
     assert min(losses) - 1e-4 <= model.evaluate(shapes)["loss"] <= max(losses) + 1e-4
 
 
+@pytest.mark.slow
 def test_a_new_head_on_the_shipped_features_learns(shapes: Path, tmp_path: Path) -> None:
     """Frozen ImageNet features tell discs from stripes at once; random ones would not."""
     run = zoo.train(

@@ -10,17 +10,16 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-
-MUG = Path(__file__).parents[2] / "examples" / "mug.png"
+from places import IMAGES, MUG
 
 
 @pytest.fixture
-def photos(tmp_path: Path, shared_data: Path) -> Path:
+def photos(tmp_path: Path) -> Path:
     """A folder with two photos, a text file, a picture that is none, and one further down."""
     folder = tmp_path / "photos"
     (folder / "deeper").mkdir(parents=True)
     shutil.copy(MUG, folder / "a mug.png")
-    shutil.copy(shared_data / "images" / "coffee.png", folder / "deeper" / "coffee.PNG")
+    shutil.copy(IMAGES / "coffee.png", folder / "deeper" / "coffee.PNG")
     (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
     (folder / "notes.txt").write_text("not a picture's name")
     return folder
@@ -128,8 +127,8 @@ def test_fail_fast_stops_at_the_first_bad_input(cli):
     assert (done.status, done.out) == (1, "")
 
 
-def test_batches_do_not_change_the_result(cli, photos, shared_data):
-    files = [MUG, *sorted((shared_data / "images").glob("c*.png")), MUG, MUG]
+def test_batches_do_not_change_the_result(cli, photos):
+    files = [MUG, *sorted(IMAGES.glob("c*.png")), MUG, MUG]
     arguments = ["classify", *files, "--format", "jsonl"]
     one, many = (
         [json.loads(line)["predictions"][0] for line in cli(*arguments, *more).out.splitlines()]

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tiers import slow
 
 import zoo
 
@@ -76,7 +77,10 @@ def test_a_confusion_matrix_is_drawn(cli, run, tmp_path):
 
 @pytest.mark.parametrize(
     ("count", "loss"),
-    [(10, "sparse_categorical_crossentropy"), (46, "categorical_crossentropy")],
+    [
+        (10, "sparse_categorical_crossentropy"),
+        slow(46, "categorical_crossentropy"),
+    ],
 )
 def test_many_classes(cli, tmp_path, count, loss):
     pytest.importorskip("matplotlib")

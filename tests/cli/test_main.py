@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -19,8 +22,6 @@ def test_every_command_explains_itself(cli):
 
 
 def test_version(cli):
-    from importlib.metadata import version
-
     assert cli("--version").out == f"zoo, version {version('keras-zoo')}\n"
 
 
@@ -88,6 +89,21 @@ def test_summary_needs_no_weights(cli):
     assert "hidden_1" in out
     assert "221" in out
     assert "predictions" in cli("summary", "vgg16").out
+
+
+def test_doctor_as_text(cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backend that does not start is told of with its last words."""
+    probe = "import sys\nif sys.argv[1] == 'jax': print('[\"cpu:0\"]')\nelse: raise OSError('no')"
+    monkeypatch.setattr("zoo.runtime.doctor._PROBE", probe)
+    monkeypatch.setattr("zoo.runtime.doctor.installed_backends", lambda: ["jax", "torch"])
+    done = cli("doctor")
+    lines = [line.split() for line in done.out.splitlines()]
+    assert done.status == 0
+    assert ["*", "jax", version("jax"), "cpu:0"] in lines
+    assert any(line[0] == "torch" and line[-5:] == ["does", "not", "start:", "OSError:", "no"]
+               for line in lines)  # fmt: skip
+    assert any(line[:2] == ["vision", "keras-zoo"] for line in lines)
+    assert ["cache", str(Path(os.environ["ZOO_HOME"]) / "cache")] in lines
 
 
 def test_doctor_says_what_is_there_and_what_is_missing(zoo_command):

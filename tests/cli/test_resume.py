@@ -16,6 +16,7 @@ import pytest
 ZOO = [sys.executable, "-c", "from zoo_cli.main import main; main()"]
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_equals_unbroken(cli, tmp_path: Path) -> None:
     """SIGKILL leaves no chance to say goodbye: what counts is on the disk already."""
     arguments = ["train", "mlp-pima", "--seed", "3", "--set", "validation=0.2"]

@@ -30,13 +30,13 @@ from typing import Any, NamedTuple
 import click
 import pytest
 from msgspec.structs import asdict
+from places import ROOT
 
 import zoo
 from zoo import components
 from zoo.registry.hooks import hook_names
 from zoo_cli.main import COMMANDS, cli
 
-ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 TOP = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
 PAGES = [*TOP, *sorted(DOCS.glob("*.md"))]

@@ -13,8 +13,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parents[2]
+from places import ROOT
 
 
 @dataclass

@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from places import ROOT
 
 from zoo.registry.hooks import hook_names
 
-ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "examples" / "zoo-shapes"
 PROJECT = tomllib.loads((PACKAGE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PAGE = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")

@@ -128,6 +128,7 @@ def test_members_with_several_inputs(train: Train, tmp_path: Path) -> None:
         np.testing.assert_allclose(values(run.model), expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_windows_of_letters_go_on_together(tmp_path: Path) -> None:
     """Members that cut sequences alike continue them as one model does."""
     runs = [
@@ -147,6 +148,7 @@ def test_windows_of_letters_go_on_together(tmp_path: Path) -> None:
         run.model.session()
 
 
+@pytest.mark.slow
 def test_models_by_name_can_be_members(tmp_path: Path) -> None:
     model = zoo.get_model("efficientnet-lite0")
     run = zoo.ensemble([model, model], output=tmp_path / "run")

@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from places import MUG
 
 import zoo
 from zoo.errors import UnknownName, UsageError, WeightsMissing
-
-MUG = Path(__file__).parents[2] / "examples" / "mug.png"
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tiers import slow
 
 import zoo
 from zoo.errors import InputError, SpecError, UsageError
@@ -52,7 +53,13 @@ def steps(count: int, sequences: int = 1, seed: int = 3) -> np.ndarray[Any, Any]
 
 
 @pytest.mark.parametrize(
-    ("cell", "widths"), [("lstm", (8,)), ("gru", (6, 5)), ("simple", (7,)), ("lstm", (5, 4, 3))]
+    ("cell", "widths"),
+    [
+        ("lstm", (8,)),
+        ("gru", (6, 5)),
+        slow("simple", (7,)),
+        slow("lstm", (5, 4, 3)),
+    ],
 )
 def test_two_halves_are_the_whole(cell: str, widths: tuple[int, ...]) -> None:
     model, sequence = fresh(cell, widths), steps(10, sequences=3)

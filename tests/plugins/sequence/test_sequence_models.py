@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiers import slow
 
 import zoo
 from zoo.runtime.backend import keras
@@ -28,7 +29,7 @@ def test_the_network_and_its_state_are_as_declared(name: str) -> None:
     ("settings", "layer"),
     [
         ([], "LSTM"),
-        (["cell=gru"], "GRU"),
+        slow(["cell=gru"], "GRU"),
         (["cell=simple"], "SimpleRNN"),
         (["widths=4,3"], "LSTM"),
     ],

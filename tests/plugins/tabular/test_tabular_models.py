@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_up import DatasetFiles
 
 import zoo
 from zoo.data import datasets
@@ -17,6 +18,8 @@ from zoo.training.reproduce import reproduce
 
 SHIPPED = ("boston", "ionosphere", "pima", "synthetic", "synthetic-new", "wine")
 MODELS = zoo.list_models(plugin="tabular")
+OFTEN_TRAINED = ("mlp-synthetic", "mlp-wine", "mlp-wine-dropout")
+"""Models that other quick tests train as well, or that differ from those in size only."""
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -73,11 +76,11 @@ def test_parameters(name: str) -> None:
 
 
 @pytest.fixture
-def cereals(shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ZOO_HOME", str(tmp_path / "home"))
+def cereals(dataset_files: DatasetFiles) -> None:
+    (file,) = dataset_files("cereals")
     entry = registry().datasets.find("cereals")
     assert not datasets.present(entry)
-    assert datasets.add(entry, shared_data / "tables" / "cereals.csv").path is not None
+    assert datasets.add(entry, file).path is not None
 
 
 @pytest.mark.usefixtures("cereals")
@@ -99,7 +102,14 @@ def test_predictions_are_in_real_units(tmp_path: Path) -> None:
     assert all(isinstance(value, float) and 3 < value < 9 for value in values)
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if name != "linear-cereals"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in OFTEN_TRAINED else ())
+        for name in MODELS
+        if name != "linear-cereals"
+    ],
+)
 def test_a_few_epochs(name: str, tmp_path: Path) -> None:
     settings = ["folds=2"] if name == "mlp-boston" else []
     run = zoo.train(name, epochs=2, seed=1, settings=settings, output=tmp_path / "run")

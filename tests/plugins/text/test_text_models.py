@@ -6,11 +6,14 @@ import csv
 import json
 import random
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from made_up import DatasetFiles
+from tiers import slow
 
 import zoo
 from zoo import Component
@@ -90,7 +93,7 @@ def test_texts_in_small_batches_are_the_same(run: zoo.Run, tmp_path: Path) -> No
 
 
 @pytest.mark.backends
-@pytest.mark.parametrize("widths", ["8", "8,8"])
+@pytest.mark.parametrize("widths", ["8", slow("8,8")])
 def test_recurrent_networks_read_word_by_word(widths: str, tmp_path: Path) -> None:
     """One layer, and two of which the first returns its whole sequence."""
     run = zoo.train(
@@ -154,31 +157,34 @@ def test_the_networks_are_those_of_the_book(name: str, parameters: int) -> None:
 # The command line
 
 
-def test_predict_a_text(zoo_command: Any, run: zoo.Run, tmp_path: Path) -> None:
+def test_predict_a_text(
+    cli: Any, run: zoo.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On a machine that has the bundle alone."""
-    done = zoo_command(
+    monkeypatch.setenv("ZOO_HOME", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("ZOO_OFFLINE", "1")
+    done = cli(
         "predict", run.path, "--text", "A great film", "--text", "Dull!", "--format", "json",
-        env={"ZOO_HOME": str(tmp_path / "elsewhere"), "ZOO_OFFLINE": "1"},
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    first, second = json.loads(done.stdout)
+    assert done.status == 0, done.err
+    first, second = json.loads(done.out)
     assert list(first) == ["row", "prediction", "score", "probabilities"]
     assert (first["row"], first["prediction"]) == (0, "positive")
     assert set(first["probabilities"]) == {"negative", "positive"}
     assert (second["row"], second["prediction"]) == (1, "negative")
 
 
-def test_predict_lines(zoo_command: Any, run: zoo.Run, tmp_path: Path) -> None:
+def test_predict_lines(cli: Any, run: zoo.Run, tmp_path: Path) -> None:
     (tmp_path / "texts.txt").write_bytes("\N{BYTE ORDER MARK}great film\r\ndull film\r\n".encode())
     stdin = b"superb\n\nlame\n\xff great\n"
-    done = zoo_command("predict", run.path, "texts.txt", "-", stdin=stdin)
-    assert done.returncode == 1
-    shown = [line.split(" (")[0] for line in done.stdout.splitlines()]
+    done = cli("predict", run.path, "texts.txt", "-", stdin=stdin)
+    assert done.status == 1
+    shown = [line.split(" (")[0] for line in done.out.splitlines()]
     assert shown == [
         "0: positive", "1: negative", "2: positive", "3: error", "4: negative", "5: error",
     ]  # fmt: skip
-    assert "zoo: -: row 1: is empty, expected a text" in done.stderr
-    assert "zoo: -: row 3: is not UTF-8 text" in done.stderr
+    assert "zoo: -: row 1: is empty, expected a text" in done.err
+    assert "zoo: -: row 3: is not UTF-8 text" in done.err
 
 
 @pytest.mark.parametrize(
@@ -195,34 +201,39 @@ def test_predict_lines(zoo_command: Any, run: zoo.Run, tmp_path: Path) -> None:
         (["mlp-imdb", "--text", "x"], "no trained weights; run `zoo train mlp-imdb`"),
     ],
 )
-def test_wrong_usage_is_told(arguments: list[str], says: str, zoo_command: Any) -> None:
-    done = zoo_command("predict", *arguments)
-    assert done.returncode == 2
-    assert says in done.stderr
-    assert done.stdout == ""
+def test_wrong_usage_is_told(arguments: list[str], says: str, cli: Any) -> None:
+    done = cli("predict", *arguments)
+    assert done.status == 2
+    assert says in done.err
+    assert done.out == ""
 
 
 # The published data
 
 
 @pytest.fixture
-def real(shared_data: Path) -> Any:
-    """Bring a dataset from the shared files; the home is that of the test session."""
+def real(real_data: Path) -> Callable[[str], None]:
+    """Bring a dataset from its real files; the home is that of the test session."""
 
     def bring(name: str) -> None:
         entry = registry().datasets.find(name)
         if not datasets.present(entry):
             for file in (f"{name}_ragged.npz", f"{name}_word_index.json"):
-                assert datasets.add(entry, shared_data / "keras" / file).path
+                assert datasets.add(entry, real_data / "keras" / file).path
 
     return bring
 
 
-def test_a_model_of_reuters_knows_its_words(real: Any, tmp_path: Path) -> None:
+def test_a_model_of_reuters_knows_its_words(dataset_files: DatasetFiles, tmp_path: Path) -> None:
     """The whole way at a small size: the dataset's own words, topics and test rows."""
-    real("reuters")
-    settings = ["words=1000", "hidden=[16]", "batch_size=256"]
-    run = zoo.train("mlp-reuters", epochs=2, seed=1, settings=settings, output=tmp_path / "run")
+    for file in dataset_files("reuters"):
+        assert datasets.add(registry().datasets.find("reuters"), file).path
+    real = len(datasets.load(registry().datasets.find("reuters"))["test"]) == 2246
+    settings = ["words=1000", "hidden=[16]", f"batch_size={256 if real else 32}"]
+    epochs = 2 if real else 8
+    run = zoo.train(
+        "mlp-reuters", epochs=epochs, seed=1, settings=settings, output=tmp_path / "run"
+    )
     assert set(run.metrics) == {"train", "validation", "test"}
     assert run.metrics["test"]["accuracy"] > 0.5
     earn = "mln dlrs net profit shr vs qtr cts revs year"
@@ -235,7 +246,7 @@ def test_a_model_of_reuters_knows_its_words(real: Any, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["mlp-imdb", "mlp-reuters"])
 def test_the_figures_are_reached(
-    name: str, real: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, real: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from zoo.training.reproduce import reproduce
 
@@ -247,7 +258,7 @@ def test_the_figures_are_reached(
 
 
 @pytest.mark.slow
-def test_regularised_variants_overfit_less(real: Any, tmp_path: Path) -> None:
+def test_regularised_variants_overfit_less(real: Callable[[str], None], tmp_path: Path) -> None:
     """After 20 epochs, on the cross-entropy without the penalty."""
     real("imdb")
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tiers import slow
 
 from zoo_vision.image import Image
 from zoo_vision.networks import FAMILIES, NETWORKS
@@ -70,15 +71,15 @@ def keras_preprocess(name: str, pixels: np.ndarray[Any, Any]) -> np.ndarray[Any,
 @pytest.mark.parametrize(
     "name",
     [
-        "mobilenet-v2",
-        pytest.param("mobilenet-v3-small", marks=pytest.mark.slow),
-        pytest.param("vgg16", marks=pytest.mark.slow),
-        pytest.param("densenet121", marks=pytest.mark.slow),
-        pytest.param("efficientnet-b0", marks=pytest.mark.slow),
-        pytest.param("efficientnet-v2-b0", marks=pytest.mark.slow),
-        pytest.param("efficientnet-v2-s", marks=pytest.mark.slow),
-        pytest.param("convnext-tiny", marks=pytest.mark.slow),
-        pytest.param("nasnet-mobile", marks=pytest.mark.slow),
+        "vgg16",
+        slow("mobilenet-v2"),
+        slow("mobilenet-v3-small"),
+        slow("densenet121"),
+        slow("efficientnet-b0"),
+        slow("efficientnet-v2-b0"),
+        slow("efficientnet-v2-s"),
+        slow("convnext-tiny"),
+        slow("nasnet-mobile"),
     ],
 )
 def test_same_output_as_keras(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image as Pillow
+from places import IMAGES, MUG
 
 from zoo import InputError
 from zoo_vision.image import Image
@@ -21,9 +21,9 @@ def noise(height: int, width: int) -> np.ndarray[Any, Any]:
 
 
 @pytest.mark.parametrize("name", ["coffee.png", "chelsea.png", "rocket.jpg"])
-def test_the_golden_pixels(name: str, shared_data: Path) -> None:
-    golden = np.load(shared_data / "images" / "lite0_golden.npz")
-    pixels = Image(size=224).pixels(shared_data / "images" / name)
+def test_the_golden_pixels(name: str) -> None:
+    golden = np.load(IMAGES / "lite0_golden.npz")
+    pixels = Image(size=224).pixels(IMAGES / name)
     assert pixels.dtype == np.uint8
     difference = pixels.astype(int) - golden[f"{name.partition('.')[0]}_input_u8"]
     assert np.abs(difference).max() <= 1  # decoders may round differently
@@ -111,9 +111,6 @@ def test_a_bad_photo_costs_one_record() -> None:
     tensors, errors = Image(size=8).many([noise(9, 9), b"no photo", noise(9, 9)])
     assert tensors.shape == (2, 8, 8, 3)
     assert [type(error) for error in errors] == [type(None), InputError, type(None)]
-
-
-MUG = Path(__file__).parents[3] / "examples" / "mug.png"
 
 
 @pytest.mark.parametrize("turn", [1, 3, 6, 8])

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from places import IMAGES, MUG
 
 import zoo_vision
 from zoo_vision.image import Image
@@ -31,9 +32,10 @@ def probabilities(network: Any, *tensors: np.ndarray[Any, Any]) -> np.ndarray[An
     return np.asarray(keras.ops.convert_to_numpy(output))
 
 
+@pytest.mark.slow
 @pytest.mark.backends
-def test_the_golden_logits(network: Any, shared_data: Path) -> None:
-    golden = np.load(shared_data / "images" / "lite0_golden.npz")
+def test_the_golden_logits(network: Any) -> None:
+    golden = np.load(IMAGES / "lite0_golden.npz")
     as_is = Image(size=224, mode="lite", resize="squash")
     names = ("coffee", "chelsea", "rocket")
     rows = probabilities(network, *(as_is.one(golden[f"{name}_input_u8"]) for name in names))
@@ -44,11 +46,12 @@ def test_the_golden_logits(network: Any, shared_data: Path) -> None:
         assert np.abs(np.log(row) - expected).max() < 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.backends
-def test_the_photos(network: Any, shared_data: Path) -> None:
+def test_the_photos(network: Any) -> None:
     image, decoder = Image(size=224, mode="lite"), ImageNet()
-    files = ("mug.png", "coffee.png", "chelsea.png", "rocket.jpg")
-    tensors = [image.one(shared_data / "images" / file) for file in files]
+    files = [MUG, *(IMAGES / name for name in ("coffee.png", "chelsea.png", "rocket.jpg"))]
+    tensors = [image.one(file) for file in files]
     mug, coffee, cat, rocket = decoder.decode(probabilities(network, *tensors), top=5)
     assert (mug[0].label, mug[0].index) == ("coffee_mug", 504)
     assert mug[0].score == pytest.approx(0.762, abs=0.01)
@@ -58,7 +61,38 @@ def test_the_photos(network: Any, shared_data: Path) -> None:
     assert {"missile", "projectile"} <= {best.label for best in rocket}
 
 
-def test_parameters(network: Any) -> None:
+@pytest.mark.slow
+@pytest.mark.backends
+def test_the_conversion_takes_every_weight_to_its_place(network: Any, tmp_path: Path) -> None:
+    """From a file laid out as the published one; only that one's own bytes are accepted."""
+    torch = pytest.importorskip("torch", reason="the conversion reads a file of PyTorch")
+    from zoo_vision import convert_efficientnet_lite0 as conversion
+
+    source = {"_bn0.num_batches_tracked": torch.tensor(7)}
+    layers = [layer for layer in network.layers if layer.weights]
+    for layer, prefix in zip(layers, conversion.source_layers(), strict=True):
+        names = conversion._names(layer, prefix)
+        for name, value in zip(names, layer.get_weights(), strict=True):
+            axes = {2: (1, 0), 4: (3, 2, 0, 1)}.get(value.ndim, (0,))
+            if "depthwise" in name:
+                axes = (2, 3, 0, 1)
+            source[name] = torch.tensor(value.transpose(axes).copy())
+    file = tmp_path / "file.pth"
+    torch.save(source, file)
+    found = conversion.converted(file.read_bytes(), "float32").get_weights()
+    for value, expected in zip(found, network.get_weights(), strict=True):
+        np.testing.assert_array_equal(value, expected)
+    with pytest.raises(ValueError, match="holds another file: sha256"):
+        conversion.source_bytes(file)
+
+
+def test_parameters() -> None:
+    import keras
+
+    from zoo_vision.efficientnet_lite import efficientnet_lite0
+
+    with keras.StatelessScope(initialize_variables=False):
+        network = efficientnet_lite0((224, 224, 3))
     trained = sum(int(np.prod(weight.shape)) for weight in network.trainable_weights)
     assert trained == 4_652_008
     assert network.count_params() == trained + 42_016  # moving averages
@@ -77,9 +111,12 @@ def test_parameters(network: Any) -> None:
     ],
 )
 def test_options(options: dict[str, Any], shape: tuple[int | None, ...]) -> None:
+    import keras
+
     from zoo_vision.efficientnet_lite import efficientnet_lite0
 
-    model = efficientnet_lite0((64, 96, 3), **options)
+    with keras.StatelessScope(initialize_variables=False):
+        model = efficientnet_lite0((64, 96, 3), **options)
     assert model.output_shape == shape
     last = model.layers[-1].name
     if options["units"]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiers import slow
 
 from zoo.decoders import Binary, Classes
 from zoo.plots.confusion import draw_confusion
@@ -45,7 +46,7 @@ def test_targets_of_every_form_are_counted_alike() -> None:
     assert binary.confusion.tolist() == [[1, 0], [1, 1]]
 
 
-@pytest.mark.parametrize("count", [2, 10, 46, 120])
+@pytest.mark.parametrize("count", [2, 10, slow(46), 120])
 def test_a_confusion_matrix_is_readable(tmp_path: Path, texts, size, count: int) -> None:
     confusion = np.random.default_rng(0).integers(1, 30, (count, count)) + 1000 * np.eye(
         count, dtype=int

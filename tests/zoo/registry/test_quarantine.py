@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
+from places import ROOT
 
 from zoo.errors import PluginError
-
-ROOT = Path(__file__).parents[3]
 
 ONE_MODEL = """
 @zoo.hookimpl

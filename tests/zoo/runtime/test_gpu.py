@@ -12,10 +12,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from places import MUG
 
 pytestmark = [pytest.mark.gpu]
-
-MUG = Path(__file__).parents[3] / "examples" / "mug.png"
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from places import MUG
+from tiers import slow
 
 import zoo
 from zoo.registry.installed import Plugin
@@ -27,8 +29,6 @@ pytestmark = pytest.mark.skipif(
     chosen_backend() != "jax", reason="those of OpenVINO are tested beside it"
 )
 
-ROOT = Path(__file__).parents[3]
-MUG = ROOT / "examples/mug.png"
 LITE0 = "efficientnet-lite0"
 
 
@@ -91,6 +91,7 @@ def test_the_second_process_imports_no_keras(own_home: Path, shapes: Path) -> No
     assert [(f, f.read_bytes()) for f in own_home.iterdir()] == [(file, before)]
 
 
+@pytest.mark.slow
 def test_the_command_line_gains_too(own_home: Path, zoo_command: Any) -> None:
     """`zoo classify` and `zoo predict` are the processes that people wait for."""
     for command in (["classify", MUG, "-m", LITE0], ["predict", LITE0, MUG]):
@@ -99,8 +100,13 @@ def test_the_command_line_gains_too(own_home: Path, zoo_command: Any) -> None:
         assert ("| keras\n" in done.stderr) == (command[0] == "classify")
 
 
-@pytest.mark.parametrize("rows", [1, 3, 21])
-@pytest.mark.parametrize("name", [LITE0, "bundle"])
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("bundle", 1), ("bundle", 3), ("bundle", 21), (LITE0, 3),
+        slow(LITE0, 1), slow(LITE0, 21),
+    ],
+)  # fmt: skip
 def test_the_numbers_are_those_of_the_network(
     name: str, rows: int, own_home: Path, bundle: Path
 ) -> None:

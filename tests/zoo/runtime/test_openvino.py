@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from places import MUG
+from tiers import slow
 
 import zoo
 
 if importlib.util.find_spec("openvino") is None:
     pytest.skip("needs openvino (the extra of that name)", allow_module_level=True)
 
-MUG = Path(__file__).parents[3] / "examples" / "mug.png"
 
 # The same numbers on every backend, whatever it draws by itself: a network with weights that keep
 # the signal alive, and what it makes of noise.
@@ -60,10 +61,11 @@ if chosen_backend() == "openvino":  # read back by a later process: the same
 """
 
 # Networks of each kind of block: those that share theirs with one of these are left out.
-QUICK = ["cnn-mnist", "rnn-mnist", "mlp-mnist", "mobilenet-v3-small", "efficientnet-b0"]
+QUICK = ["cnn-mnist"]
 SLOW = [
-    "convnext-tiny", "densenet121", "efficientnet-v2-b0", "inception-resnet-v2", "mobilenet",
-    "nasnet-mobile", "resnet50-v2", "vgg16",
+    "rnn-mnist", "mlp-mnist", "mobilenet-v3-small", "efficientnet-b0", "convnext-tiny",
+    "densenet121", "efficientnet-v2-b0", "inception-resnet-v2", "mobilenet", "nasnet-mobile",
+    "resnet50-v2", "vgg16",
 ]  # fmt: skip
 
 
@@ -77,9 +79,7 @@ def outputs(backend: str, name: str, file: Path) -> Any:
     return np.load(file)
 
 
-@pytest.mark.parametrize(
-    "name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
-)
+@pytest.mark.parametrize("name", [*QUICK, *map(slow, SLOW)])
 def test_every_kind_of_network_gives_what_jax_gives(name: str, tmp_path: Path) -> None:
     ours, theirs = (outputs(b, name, tmp_path / f"{b}.npy") for b in ("openvino", "jax"))
     assert ours.dtype == np.float32
@@ -113,6 +113,7 @@ def test_the_shipped_classifier_keeps_its_scores_one_by_one_and_in_bulk() -> Non
         assert found == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_no_transpose_is_left_between_the_layers() -> None:
     """With those that Keras draws around each convolution it takes four times as long."""
     code = (

@@ -233,10 +233,10 @@ def test_values_that_break_parsers_are_text(value, spec):
         (["architecture=os:system"], "zoo: architecture 'os:system' is a reference to code; only"),
     ],
 )
-def test_on_the_command_line(settings, told, zoo_command):
+def test_on_the_command_line(settings, told, cli):
     """Real parts and their real options: exit 2 and one sentence, before any training."""
     arguments = [part for setting in settings for part in ("--set", setting)]
-    done = zoo_command("train", "mlp-pima", *arguments, "-o", "run")
-    assert (done.returncode, done.stdout) == (2, ""), done.stderr
-    assert told in done.stderr
-    assert "Traceback" not in done.stderr
+    done = cli("train", "mlp-pima", *arguments, "-o", "run")
+    assert (done.status, done.out) == (2, ""), done.err
+    assert told in done.err
+    assert "Traceback" not in done.err

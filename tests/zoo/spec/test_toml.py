@@ -184,15 +184,15 @@ def test_terminal_codes_in_names_of_parts_are_escaped(field, toml):
         ),
     ],
 )  # fmt: skip
-def test_files_that_cannot_be_read(make, told, tmp_path, zoo_command):
+def test_files_that_cannot_be_read(make, told, tmp_path, cli):
     """A wrong path is wrong usage, exit 2, and the file is named."""
     path = tmp_path / "my.toml"
     make(path)
     with pytest.raises(SpecError) as caught:
         read_spec(path)
     assert str(caught.value) == f"{path}: {told}"
-    done = zoo_command("train", path)
-    assert (done.returncode, done.stderr) == (2, f"zoo: {path}: {told}\n")
+    done = cli("train", path)
+    assert (done.status, done.err) == (2, f"zoo: {path}: {told}\n")
 
 
 @pytest.mark.parametrize("name", zoo.list_models())
@@ -207,10 +207,10 @@ def test_every_registered_model_survives_its_toml(name, toml):
     )
 
 
-def test_what_show_prints_is_a_spec(zoo_command, toml):
+def test_what_show_prints_is_a_spec(cli, toml):
     """The command prints the file and nothing else."""
-    done = zoo_command("show", "mlp-pima", "--toml")
-    assert spec_and_base(toml(done.stdout))[0] == zoo.get_spec("mlp-pima")
+    done = cli("show", "mlp-pima", "--toml")
+    assert spec_and_base(toml(done.out))[0] == zoo.get_spec("mlp-pima")
 
 
 def test_values_survive_as_deep_as_they_go(toml):
@@ -238,12 +238,12 @@ def test_values_survive_as_deep_as_they_go(toml):
         (GOOD.replace('"binary"', '{uses = "os:system", command = "true"}'), "decoder 'os:system'"),
     ],
 )
-def test_a_lone_file_cannot_make_zoo_import_code(text, kind, toml, zoo_command):
+def test_a_lone_file_cannot_make_zoo_import_code(text, kind, toml, cli):
     """A spec from the net is data: a place in code is refused, with the reason."""
     path = toml(text + TRAINING)
-    done = zoo_command("train", path)
-    assert done.returncode == 2
-    assert done.stderr.endswith(
+    done = cli("train", path)
+    assert done.status == 2
+    assert done.err.endswith(
         f"{kind} is a reference to code; only a spec that an installed plugin "
         "registers may hold one, use a registered name\n"
     )

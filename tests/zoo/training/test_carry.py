@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tiers import slow
 
 import zoo
 from zoo.errors import TrainingError
@@ -36,7 +37,14 @@ def opened(rows: int, cell: str = "lstm") -> tuple[Any, Any]:
     return network, carrying(network, rows)
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru", "simple"])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "lstm",
+        slow("gru"),
+        slow("simple"),
+    ],
+)
 def test_batches_go_on_where_the_last_one_ended(cell: str) -> None:
     """Plain Keras measures the loss of the first batch twice where a state is dropped."""
     network, carried = opened(2, cell)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tiers import slow
 
 from zoo.runtime.backend import chosen_backend
 from zoo.runtime.seeding import seed_epoch, seeded
@@ -110,8 +111,17 @@ def trained(make: Any, arrays: tuple[Any, ...], *, plain: bool) -> tuple[dict[st
 
 
 @pytest.mark.backends
-@pytest.mark.parametrize("make", [dense, recurrent, convolving])
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    ("make", "weighted"),
+    [
+        (dense, True),
+        (recurrent, False),
+        (convolving, False),
+        slow(dense, False),
+        slow(recurrent, True),
+        slow(convolving, True),
+    ],
+)
 def test_as_plain_fit(make: Any, weighted: bool) -> None:
     arrays = rows() if weighted else rows()[:2]
     history, weights = trained(make, arrays, plain=False)
@@ -125,7 +135,7 @@ def test_as_plain_fit(make: Any, weighted: bool) -> None:
 
 
 @pytest.mark.backends
-@pytest.mark.parametrize("make", [dense, recurrent])
+@pytest.mark.parametrize("make", [dense, slow(recurrent)])
 def test_an_epoch_is_few_calls(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = 0
     plain = feeds.compile_steps

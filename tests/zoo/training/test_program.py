@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tiers import slow
 
 from zoo.api import get_spec
 from zoo.data.datasets import load
@@ -48,7 +49,10 @@ def trained(
     return model.keras, run.metrics
 
 
-@pytest.mark.parametrize("settings", ALIKE)
+@pytest.mark.parametrize(
+    "settings",
+    [*ALIKE[:3], *map(slow, ALIKE[3:])],
+)
 def test_a_network_that_comes_later_is_trained_as_if_it_were_alone(
     settings: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -74,7 +78,10 @@ def test_what_becomes_of_a_network_does_not_matter_to_later_ones(tmp_path: Path)
     assert figures == metrics
 
 
-@pytest.mark.parametrize("settings", OTHER)
+@pytest.mark.parametrize(
+    "settings",
+    [OTHER[0], *map(slow, OTHER[1:])],
+)
 def test_what_differs_in_a_step_is_compiled_anew(settings: dict[str, Any], tmp_path: Path) -> None:
     compiled._kept.clear()
     trained(tmp_path)

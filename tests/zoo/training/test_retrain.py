@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tiers import slow
 
 import zoo
 from zoo.data import datasets
@@ -280,11 +281,23 @@ def test_a_state_that_is_carried_needs_rows_of_its_own_to_test_on(tmp_path: Path
         zoo.retrain(first.path, "alphabet", test="alphabet", ensemble=True)
 
 
-def test_pictures(shapes: Path, tmp_path: Path) -> None:
+SMALL = zoo.ModelSpec(
+    name="small",
+    task="image-classification",
+    architecture=zoo.Component("vision/cnn", filters=[4]),
+    input=zoo.Component("vision/image", mode="unit"),
+    output=zoo.Component("vision/classes"),
+    training=zoo.Training(loss="categorical_crossentropy", validation=0.2),
+)
+
+
+@pytest.mark.parametrize(
+    ("model", "side"), [(SMALL, 8), slow("efficientnet-lite0-features", 64)], ids=["small", "lite0"]
+)
+def test_pictures(model: str | zoo.ModelSpec, side: int, shapes: Path, tmp_path: Path) -> None:
     first = zoo.train(
-        "efficientnet-lite0-features", shapes, epochs=1, seed=1, settings=["size=64"],
-        output=tmp_path / "first",
-    )  # fmt: skip
+        model, shapes, epochs=1, seed=1, settings=[f"size={side}"], output=tmp_path / "first"
+    )
     run = zoo.retrain(first.path, shapes, epochs=1, output=tmp_path / "run")
     assert run.environment["lineage"]["rows"] == {"train": 26, "test": 6}
     ensemble = zoo.retrain(

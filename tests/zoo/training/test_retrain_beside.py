@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tiers import slow
 
 import zoo
 from zoo.errors import UsageError
@@ -77,7 +78,7 @@ def test_ensembles_go_on_like_any_model(first: zoo.Run, tmp_path: Path) -> None:
 # Going on after a kill
 
 
-@pytest.mark.parametrize("ensemble", [False, True])
+@pytest.mark.parametrize("ensemble", [slow(False), True])
 def test_killed_and_resumed_is_the_same_model(
     first: zoo.Run, tmp_path: Path, killed: Any, ensemble: bool
 ) -> None:

@@ -162,6 +162,7 @@ def test_what_needs_all_rows_at_once(table: Path, tmp_path: Path) -> None:
         zoo.train(recipe, table, output=tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_twice_the_rows_take_no_more_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -76,6 +76,7 @@ def test_side_by_side_is_as_alone(settings: dict[str, Any], tmp_path: Path) -> N
             assert found == pytest.approx(alone(each, epochs, tmp_path), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_very_unequal_folds(tmp_path: Path) -> None:
     """The longer training has whole steps that the other has not."""
     members = [member(fold=0, folds=2, seed=3), member(fold=0, folds=9, seed=3)]

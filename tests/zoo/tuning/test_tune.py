@@ -153,6 +153,24 @@ def test_a_random_seed_is_kept_when_a_tuning_goes_on(tmp_path: Path) -> None:
     assert again.run.seed == tuning.run.seed
 
 
+def test_optuna_draws_from_ranges_and_learns_from_what_is_there(tmp_path: Path) -> None:
+    pytest.importorskip("optuna", reason="needs the extra tune")
+    grid = {"learning_rate": "0.0001..1.0:log", "epochs": [1, 2]}
+    arguments: dict[str, Any] = {
+        "folds": 2, "seed": 3, "output": tmp_path / "t",
+        "settings": ["scale=standard", "batch_size=128"],
+    }  # fmt: skip
+    tuning = zoo.tune("mlp-pima", grid, optuna=2, **arguments)
+    more = zoo.tune("mlp-pima", grid, optuna=4, resume=True, **arguments)
+    assert len(more.results) == 4
+    assert set(map(repr, tuning.results)) < set(map(repr, more.results))
+    for result in more.results:
+        assert 0.0001 <= result.settings["learning_rate"] <= 1.0
+        assert result.settings["epochs"] in (1, 2)
+        assert result.state == "finished"
+    assert more.results[0].mean("accuracy") == max(r.mean("accuracy") for r in more.results)
+
+
 @pytest.mark.slow
 def test_optuna_gives_up_what_falls_behind(tmp_path: Path) -> None:
     pytest.importorskip("optuna", reason="needs the extra tune")

@@ -1,0 +1,19 @@
+"""A registered record with other fields, for the time of one test."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from zoo.registry.table import Table
+
+
+def change(patch: pytest.MonkeyPatch, table: Table[Any], name: str, **fields: Any) -> None:
+    """Give the record called `name` in a table of the registry other fields."""
+    entry = table.find(name)
+    changed = dataclasses.replace(entry, value=replace(entry.value, **fields))
+    patch.setitem(table._by_full_name, entry.full_name, changed)
+    patch.setitem(table._by_name, name, [changed])

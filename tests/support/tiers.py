@@ -1,0 +1,12 @@
+"""Parameters of a test that belong to another tier than the test."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+
+def slow(*values: Any) -> Any:
+    """Return a parameter set of the slow tier."""
+    return pytest.param(*values, marks=pytest.mark.slow)

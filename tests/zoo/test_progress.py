@@ -1,0 +1,71 @@
+"""What is drawn on a terminal, and that nothing is drawn elsewhere."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from zoo import progress
+
+
+class Terminal(io.StringIO):
+    """What a terminal was told."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Put a terminal in the place of stderr; pytest would take it away again behind a fixture."""
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    return screen
+
+
+def test_a_download_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = terminal(monkeypatch)
+    update = progress.download_progress("vgg16.h5")
+    assert update is not None
+    assert screen.getvalue() == ""  # nothing before the first bytes
+    update(1_000_000, 4_000_000)
+    update(4_000_000, 4_000_000)
+    assert "vgg16.h5" in screen.getvalue()
+    assert "4.0/4.0 MB" in screen.getvalue()
+    drawn = screen.getvalue()
+    update(4_000_000, None)  # of unknown size: begins anew
+    assert len(screen.getvalue()) > len(drawn)
+    update(4_000_000, 4_000_000)
+
+
+def test_no_download_is_drawn_where_nobody_sees_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    assert progress.download_progress("vgg16.h5") is None
+
+
+def test_epochs_are_drawn_with_what_they_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = terminal(monkeypatch)
+    bar = progress.TrainingBar(3)
+    bar.update(2, {"loss": 0.25, "accuracy": 0.5})
+    bar.close()
+    assert "epoch 2/3" in screen.getvalue()
+    assert "loss 0.2500  accuracy 0.5000" in screen.getvalue()
+
+
+def test_inputs_are_drawn_with_their_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was done before, and loading the network, is no part of the rate."""
+    screen = terminal(monkeypatch)
+    now = 100.0
+    monkeypatch.setattr("zoo.progress.time.monotonic", lambda: now)
+    bar = progress.InputsBar(2000, done=1000)
+    bar.advance()
+    now += 2.0
+    for _ in range(9):
+        bar.advance()
+    bar.close()
+    assert "1,010/2,000" in screen.getvalue()
+    assert "5 images/s" in screen.getvalue()

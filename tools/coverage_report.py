@@ -1,0 +1,67 @@
+"""Judge the lines that the tests reach: of every module, in the quick tier and in all that ran.
+
+``nox -s coverage`` calls it after both tiers, ``.ci/run`` once more after the other backends. It
+writes coverage.md and exits with 1 where a module is below its bound.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from coverage import Coverage, CoverageData
+
+ROOT = Path(__file__).parents[1]
+AT_LEAST = 85.0
+"""Per cent of a module's lines in the quick tier."""
+BELOW = 5.0
+"""How many points the quick tier may be below all that ran."""
+ELSEWHERE = {
+    "plugins/zoo_vision/convert_efficientnet_lite0.py": "torch",
+    "zoo/training/compiled.py": "TensorFlow and torch",
+    "zoo/training/traced.py": "torch",
+    "zoo/tuning/engines.py": "Ray",
+}
+"""Modules that need what ``dev`` lacks: judged by all that ran, where the backends are among it."""
+
+
+def shares(folders: list[Path]) -> dict[str, float]:
+    """Return the per cent of lines that were reached, by module."""
+    coverage = Coverage(data_file=None, config_file=str(ROOT / "pyproject.toml"))
+    for file in (file for folder in folders for file in folder.iterdir()):
+        data = CoverageData(str(file))
+        data.read()
+        coverage.get_data().update(data)
+    found = {}
+    for path in coverage.get_data().measured_files():
+        _, lines, _, missing, _ = coverage.analysis2(path)
+        name = Path(path).resolve().relative_to(ROOT).as_posix()
+        found[name] = 100 * (1 - len(missing) / len(lines)) if lines else 100.0
+    return found
+
+
+def main() -> int:
+    """Print and write the table; return the exit status."""
+    folders = sorted(path for path in ROOT.glob(".coverage.*") if path.is_dir())
+    quick, every = shares([ROOT / ".coverage.quick"]), shares(folders)
+    rows, low = [], []
+    for name, share in sorted(every.items()):
+        first = quick.get(name, 0.0)
+        if name in ELSEWHERE:
+            good = share >= AT_LEAST or ELSEWHERE[name] == "Ray" or len(folders) < 3
+        else:
+            good = first >= AT_LEAST and share - first <= BELOW
+        note = f"needs {ELSEWHERE[name]}" if name in ELSEWHERE else ""
+        rows.append(f"| {name} | {first:.0f} | {share:.0f} | {note if good else 'LOW ' + note} |")
+        if not good:
+            low.append(rows[-1])
+    measured = ", ".join(folder.name.removeprefix(".coverage.") for folder in folders)
+    head = f"Per cent of lines in the quick tier, and in all that ran ({measured}).\n\n"
+    table = "| module | quick | all | |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
+    (ROOT / "coverage.md").write_text(head + table, encoding="utf-8")
+    print(*low, f"{len(low)} of {len(rows)} modules are below their bound", sep="\n")
+    return int(bool(low))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
