@@ -118,7 +118,9 @@ def drawn(count: int, seed: int) -> list[Mutant]:
 
 def copied(folder: Path) -> tuple[Path, dict[str, str]]:
     """Return a copy of the tree, and an environment in which its packages are imported."""
-    ignored = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", "runs")
+    ignored = shutil.ignore_patterns(
+        ".git", ".venv", ".*_cache", ".coverage*", "__pycache__", "runs"
+    )
     tree = shutil.copytree(ROOT, folder / "tree", ignore=ignored)
     paths = os.pathsep.join(str(tree / package) for package in FOLDERS)
     return tree, {**os.environ, "PYTHONPATH": paths}
@@ -143,8 +145,8 @@ def reaching(data: Path, mutant: Mutant) -> list[str]:
         rows = base.execute(
             "select context.context, line_bits.numbits from line_bits"
             " join file on file.id = file_id join context on context.id = context_id"
-            " where file.path like ? and context.context != ''",
-            [f"%/tree/{mutant.path}"],
+            " where file.path = ? and context.context != ''",
+            [mutant.path],
         ).fetchall()
     found = {name.split("|")[0] for name, bits in rows if num_in_numbits(mutant.line, bits)}
     return sorted(found)
