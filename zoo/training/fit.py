@@ -122,6 +122,9 @@ class InMemory:
         """Take note of which epoch begins."""
         self.feed.epoch = epoch
 
+    def end(self) -> None:
+        """Do nothing: the rows stay, to be measured."""
+
     def measure(self, network: Any) -> dict[str, dict[str, float]]:
         """Return loss and metrics of the present weights on each part."""
         return {part: measure(network, *pair) for part, pair in self.arrays.items()}
@@ -192,6 +195,8 @@ def fit(run: Run, model: Model, data: InMemory | Streamed, *, keep: bool = True)
                 if data.failure is not None:
                     raise data.failure from None
                 raise
+            finally:
+                data.end()
         checkpoint.restore_best()
         if interruption.asked:
             run.environment["interrupted"] = True

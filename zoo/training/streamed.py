@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from zoo.data.labelled import Labelled
 from zoo.data.stream import Stream, in_epochs
 from zoo.errors import TrainingError, ZooError
+from zoo.runtime.backend import keras
 from zoo.tensors import each
 from zoo.training.compiled import Batch, compile_steps, steps_of
 from zoo.training.data import tensors
@@ -57,6 +59,9 @@ class Streamed:
         _, self._sample, labels = looks["train"]
         model.preprocessor.fit(self._sample.inputs)
         model.decoder.fit([*labels, *self._sample.labels])
+        if self.training.skip_bad_rows:  # how many are left is known when all were looked at
+            for part, pieces in parts.items():
+                self.counts[part] = sum(len(self._checked(rows)[1]) for rows in pieces)
         self.rows = self.counts["train"]
         if not len(self.sample()[1]):  # no epoch would ever be over
             msg = f"{self.stream.source}: has no row that can be used"
@@ -72,18 +77,24 @@ class Streamed:
         piece = compile_steps(
             network, size, self.sample(), rows=whole, steps=steps, held=False, program=program
         )
+        self._reading = self._batches(
+            self._epochs(epoch), piece, epoch, shuffle=self.training.shuffle
+        )
         arguments: dict[str, Any] = {
-            "x": self._batches(self._epochs(epoch), piece, epoch, shuffle=self.training.shuffle),
+            "x": self._reading,
             "steps_per_epoch": steps_of(self.rows, piece),
         }
         if "validation" in self.parts:
-            large = max(256, size)
-            arguments["validation_data"] = self._again("validation", large)
-            arguments["validation_steps"] = steps_of(self.counts["validation"], large)
+            arguments["validation_data"] = self._pass("validation", max(256, size))
         return arguments
 
     def begin(self, epoch: int) -> None:
         """Do nothing: the stream counts its epochs itself."""
+
+    def end(self) -> None:
+        """Close the file: on a GPU Keras reads one batch ahead, of an epoch that never comes."""
+        with contextlib.suppress(ValueError):  # TensorFlow reads in a thread that may be at it
+            self._reading.close()
 
     def measure(self, network: Any) -> dict[str, dict[str, float]]:
         """Return loss and metrics of the present weights on each part."""
@@ -92,10 +103,7 @@ class Streamed:
             part: {
                 name: float(value)
                 for name, value in network.evaluate(
-                    self._again(part, size),
-                    steps=steps_of(self.counts[part], size),
-                    verbose=0,
-                    return_dict=True,
+                    self._pass(part, size), verbose=0, return_dict=True
                 ).items()
             }
             for part in self.parts
@@ -125,13 +133,20 @@ class Streamed:
             return in_epochs(self.stream, self.rows, epoch)
         return itertools.repeat(self.stream)
 
-    def _again(self, part: str, size: int) -> Iterator[Batch]:
-        """Yield the batches of a part in its own order, again and again."""
-        return self._batches(itertools.repeat(self.parts[part]), size, 0, shuffle=False)
+    def _pass(self, part: str, size: int) -> Any:
+        """Return the batches of a part, in its own order, as what Keras may begin anew.
+
+        (Of a generator Keras takes the first batches out to look at them, each time it begins, and
+        puts them in front of where the generator stands: from the second epoch on they came twice.)
+        """
+        return _passes(
+            lambda: self._batches([self.parts[part]], size, 0, shuffle=False),
+            steps_of(self.counts[part], size),
+        )
 
     def _batches(
-        self, epochs: Iterator[Iterable[Labelled]], size: int, first: int, *, shuffle: bool
-    ) -> Iterator[Batch]:
+        self, epochs: Iterable[Iterable[Labelled]], size: int, first: int, *, shuffle: bool
+    ) -> Generator[Batch, None, None]:
         """Yield batches of `size` rows, the last of an epoch maybe smaller."""
         import numpy as np
 
@@ -150,6 +165,26 @@ class Streamed:
                 rest = _rows(batch, slice(whole, None))
             if rest is not None and len(rest[1]):
                 yield rest
+
+
+def _passes(begin: Callable[[], Generator[Batch, None, None]], steps: int) -> Any:
+    """Return a sequence of batches that are read one after the other, from the first again."""
+
+    class Passes(keras().utils.PyDataset):  # type: ignore[misc]
+        batches: Generator[Batch, None, None]
+
+        def __len__(self) -> int:
+            return steps
+
+        def __getitem__(self, index: int) -> Batch:
+            if index == 0:
+                self.batches = begin()
+            batch = next(self.batches)
+            if index == steps - 1:
+                self.batches.close()  # and with it the file
+            return batch
+
+    return Passes()
 
 
 def _rows(batch: Batch, rows: Any) -> Batch:

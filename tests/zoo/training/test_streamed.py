@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import tracemalloc
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import zoo
 from zoo.data import stream
 from zoo.data.labelled import Labelled
 from zoo.errors import InputError, TrainingError, UsageError
+from zoo.runtime.backend import chosen_backend
 
 pytestmark = pytest.mark.backends
 
@@ -66,6 +68,58 @@ def test_every_row_counts_once_an_epoch(table: Path, tmp_path: Path) -> None:
     recipe = spec(optimizer=zoo.Component("sgd", learning_rate=1e-30), epochs=2)
     run = zoo.train(recipe, table, seed=1, output=tmp_path / "run")
     assert run.history["loss"] == pytest.approx([run.metrics["train"]["loss"]] * 2, rel=1e-5)
+
+
+def test_every_held_row_counts_once_in_every_epoch(tmp_path: Path) -> None:
+    """Keras begins a generator of batches anew each epoch, and gives its first ones twice."""
+    path = tmp_path / "sorted.csv"
+    path.write_text("x,y\n" + "".join(f"{x},{3 * x}\n" for x in range(3000)))
+    recipe = spec(optimizer=zoo.Component("sgd", learning_rate=1e-30), epochs=4, validation=0.4)
+    run = zoo.train(recipe, path, seed=1, output=tmp_path / "run")
+    held = run.metrics["validation"]["loss"]
+    assert run.history["val_loss"] == pytest.approx([held] * 4, rel=1e-5)
+
+
+def test_rows_that_are_skipped_count_in_no_figure(tmp_path: Path) -> None:
+    """An epoch that waits for as many rows as the file has begins the file again for the rest."""
+    path = tmp_path / "gaps.csv"
+    cells = ("?" if x % 5 == 0 else str(x) for x in range(2000))
+    path.write_text("x,y\n" + "".join(f"{cell},{3 * x}\n" for x, cell in enumerate(cells)))
+    recipe = spec(
+        optimizer=zoo.Component("sgd", learning_rate=1e-30), epochs=2, validation=0.4,
+        skip_bad_rows=True,
+    )  # fmt: skip
+    run = zoo.train(recipe, path, seed=1, output=tmp_path / "run")
+    held = run.metrics["validation"]["loss"]
+    assert run.history["val_loss"] == pytest.approx([held] * 2, rel=1e-5)
+    assert run.history["loss"] == pytest.approx([run.metrics["train"]["loss"]] * 2, rel=1e-5)
+    weight = run.model.predict([{"x": 1}])[0].value - run.model.predict([{"x": 0}])[0].value
+    x = np.array([x for x in range(2000) if x % 5])
+    both = (run.metrics["train"]["loss"] + held) / 2
+    assert both == pytest.approx(np.mean((weight * x - 3 * x) ** 2), rel=0.2)
+
+
+@pytest.mark.skipif(
+    chosen_backend() != "jax" or not Path("/proc/self/fd").is_dir(),
+    reason="Keras reads ahead on JAX's GPUs; Linux tells what is open",
+)
+def test_a_file_that_is_read_ahead_is_closed(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a GPU: the batch ahead of the last one would be of an epoch that never comes."""
+    from keras.src.backend.jax.trainer import JAXEpochIterator
+
+    def ahead(self: Any) -> Any:
+        return self._one_batch_ahead_iterator(self.data_adapter.get_jax_iterator())
+
+    monkeypatch.setattr(JAXEpochIterator, "_get_iterator", ahead)
+    gc.disable()
+    try:
+        run = zoo.train(spec(validation=0.25, epochs=2), table, seed=1, output=tmp_path / "run")
+        assert table.resolve() not in {link.resolve() for link in Path("/proc/self/fd").iterdir()}
+    finally:
+        gc.enable()
+    assert run.history["val_loss"][-1] == pytest.approx(run.metrics["validation"]["loss"], rel=1e-4)
 
 
 def test_a_generator_of_pieces(tmp_path: Path) -> None:
