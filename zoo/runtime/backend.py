@@ -177,8 +177,7 @@ def keras() -> Any:
     if imported is not None and hasattr(imported, "config"):
         return imported
     backend = settle()
-    _narrow_devices(_Request.device)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    _prepare(_Request.device)
     before = os.environ.get("KERAS_HOME")
     # The first import of Keras writes keras.json into its home; that is zoo's, not the user's.
     os.environ["KERAS_HOME"] = str(home("cache") / "keras")
@@ -201,12 +200,20 @@ def jax() -> Any:
     """Import JAX, the chosen backend, with the chosen device but without Keras; return it."""
     if _imported_backend() is None:
         settle()
-        _narrow_devices(_Request.device)
+        _prepare(_Request.device)
     import jax
 
     _cache_compiled_jax()
     _check_device("jax", _Request.device)
     return jax
+
+
+def _prepare(device: str | None) -> None:
+    """Set what a backend reads while it is imported, where the user did not."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # XLA's warnings are nothing to act on
+    # JAX would take three quarters of a GPU's memory for the smallest network.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    _narrow_devices(device)
 
 
 def _narrow_devices(device: str | None) -> None:
@@ -233,6 +240,12 @@ def _check_device(backend: str, device: str | None) -> None:
     if not any(name != "cpu" for name in devices(backend)):
         if backend == "openvino":
             msg = f"device {device!r} was asked for, but openvino computes on the cpu here"
+            raise BackendError(msg)
+        if number := device.partition(":")[2]:
+            msg = (
+                f"device {device!r} was asked for, but {backend} sees no GPU of number {number}; "
+                "`nvidia-smi -L` lists them, numbered from 0"
+            )
             raise BackendError(msg)
         extra = {"jax": "'jax[cuda13]'", "tensorflow": "'tensorflow[and-cuda]'", "torch": "torch"}
         msg = (

@@ -124,6 +124,21 @@ def test_a_gpu_that_is_not_there_is_an_error_not_a_slow_cpu() -> None:
     assert "sees no GPU" in done.stderr
 
 
+def test_a_gpu_of_another_number_is_told_apart_from_none_at_all() -> None:
+    done = python(REPORT, "jax", "gpu:7", JAX_PLATFORMS="cpu")
+    assert done.returncode != 0
+    assert "jax sees no GPU of number 7; `nvidia-smi -L` lists them" in done.stderr
+
+
+@pytest.mark.parametrize("own", ["UNSET", "true"])
+def test_a_gpu_is_shared_unless_the_user_says_otherwise(own: str) -> None:
+    """JAX would take most of its memory for the smallest network, and say so in many lines."""
+    names = ("XLA_PYTHON_CLIENT_PREALLOCATE", "TF_CPP_MIN_LOG_LEVEL")
+    code = f"import os, zoo.runtime.backend as b; b.jax(); print(*[os.environ[n] for n in {names}])"
+    done = python(code, **{names[0]: own, names[1]: "UNSET"})
+    assert done.stdout.split() == ["false" if own == "UNSET" else own, "2"], done.stderr
+
+
 def test_compiled_code_lies_in_a_private_folder(tmp_path: Path) -> None:
     code = (
         "import zoo.runtime.backend as b\n"
