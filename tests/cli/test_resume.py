@@ -107,3 +107,18 @@ def test_what_cannot_be_reproduced(cli, arguments: list[str], text: str) -> None
     done = cli("reproduce", *arguments)
     assert done.status == 2
     assert text in done.err
+
+
+def test_all_leaves_out_models_whose_data_are_not_here(
+    cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One missing dataset must not cost the figures of the others; named, it is an error."""
+    monkeypatch.setenv("ZOO_HOME", str(tmp_path / "home"))
+    names = ["linear-cereals", "mlp-pima"]
+    monkeypatch.setattr("zoo.training.reproduce.reproducible", lambda: names)
+    done = cli("reproduce", "--all", "--seeds", "1", "--set", "epochs=1")
+    assert "linear-cereals: left out, dataset 'cereals' is not here" in done.err
+    assert done.out.startswith("mlp-pima on jax")
+    done = cli("reproduce", "linear-cereals")
+    assert (done.status, done.out) == (1, "")
+    assert "dataset 'cereals' is not here" in done.err

@@ -60,6 +60,15 @@ def test_a_bundle_answers_as_it_did(frozen: Path, name: str) -> None:
         assert found == pytest.approx(answer, abs=1e-5, rel=1e-5)
 
 
+def test_a_run_folder_is_weights_for_the_model_of_its_name(frozen: Path) -> None:
+    model = zoo.get_model("mlp-pima", weights=frozen / "trained" / "pima")
+    expected = EXPECTED["pima"]
+    for found, answer in zip(
+        numbers(model.predict(expected["inputs"])), expected["answers"], strict=True
+    ):
+        assert found == pytest.approx(answer, abs=1e-5)
+
+
 def test_a_session_goes_on_where_it_was(frozen: Path) -> None:
     """A session that had read "ABCD"; without its state the next answer is another one."""
     session = zoo.load(frozen / "trained" / "abc").load_session(frozen / "abcd.session")

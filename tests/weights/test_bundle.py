@@ -100,3 +100,12 @@ def test_a_failed_write_keeps_the_old_bundle(bundle):
         write_bundle(bundle, {"../x": ""}, [])
     assert bundle.read_bytes() == before
     assert os.listdir(bundle.parent) == ["model.zoo"]
+
+
+def test_headers_have_a_bound_in_all(bundle, monkeypatch):
+    size = sum(len(text.encode()) for text in HEADERS.values())
+    monkeypatch.setattr("zoo_weights.bundle.MAX_HEADER_BYTES", size)
+    assert read_headers(bundle) == HEADERS
+    monkeypatch.setattr("zoo_weights.bundle.MAX_HEADER_BYTES", size - 1)
+    with pytest.raises(UnsafeFile, match=f"headers of more than {size - 1} bytes"):
+        read_headers(bundle)

@@ -101,3 +101,11 @@ def test_other_networks_for_pictures() -> None:
     assert network.output_shape == (None, 2)
     with pytest.raises(ValueError, match="kernels must be one positive number, or 2 of them"):
         cnn((28, 28, 1), 2, filters=[8, 8], kernels=[3])
+
+
+def test_a_pool_of_one_is_no_layer() -> None:
+    """A layer that does nothing would still be in every weights file's layout and diagram."""
+    from zoo_vision.cnn import cnn
+
+    names = [layer.name for layer in cnn((16, 16, 1), 3, filters=[2, 2, 2], pools=[2, 1, 2]).layers]
+    assert [name for name in names if name.startswith("pool")] == ["pool_1", "pool_3"]

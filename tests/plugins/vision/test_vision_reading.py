@@ -275,3 +275,15 @@ def _outcome(data: bytes) -> bytes | str:
         return read_rgb(data).tobytes()
     except InputError as error:
         return error.kind
+
+
+def test_exif_that_pillow_cannot_read_does_not_cost_the_picture(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(image: Image.Image) -> None:
+        msg = "not a TIFF file"
+        raise SyntaxError(msg)
+
+    data = encoded(gradient(), "JPEG")
+    monkeypatch.setattr(Image.Image, "getexif", broken)
+    assert read_rgb(data).size == (60, 40)

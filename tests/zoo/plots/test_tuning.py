@@ -55,3 +55,34 @@ def test_draws_are_lines(tmp_path: Path, texts: Callable[[Path], list[str]]) -> 
              for i in range(9)]  # fmt: skip
     shown = texts(draw(write(tmp_path, grid, lines), tmp_path / "x.svg"))
     assert {"rate", "optimizer", "accuracy", "sgd", "adam", "0.0001", "0.0256"} <= set(shown)
+
+
+def test_an_axis_names_a_few_numbers_each_and_many_by_their_ends(
+    tmp_path: Path, texts: Callable[[Path], list[str]]
+) -> None:
+    for count, named in ((6, {"1", "2", "3", "4", "5", "6"}), (7, {"1", "4", "7"})):
+        grid = {"units": "1..9", "optimizer": ["sgd", "adam"]}
+        lines = [
+            ({"units": i + 1, "optimizer": "sgd" if i % 2 else "adam"}, 0.5) for i in range(count)
+        ]
+        shown = texts(draw(write(tmp_path, grid, lines), tmp_path / "x.svg"))
+        assert {text for text in shown if text in "123456789"} == named
+
+
+def test_long_names_make_the_picture_larger(
+    tmp_path: Path, size: Callable[[Path], tuple[int, int]]
+) -> None:
+    """Otherwise the names of rows and columns are cut off, or lie over each other."""
+
+    def drawn(names: list[str], **more: list[int]) -> tuple[int, int]:
+        grid: dict[str, Any] = {"optimizer": names, "epochs": list(range(9)), **more}
+        keys = list(more)
+        cells = [
+            ({"optimizer": name, "epochs": epoch, **dict.fromkeys(keys, 1)}, 0.5)
+            for name in names
+            for epoch in range(9)
+        ]
+        return size(draw(write(tmp_path, grid, cells)))
+
+    short, long = drawn(["a", "b"]), drawn(["a" * 30, "b" * 30])
+    assert long[0] > short[0] + 100 or long[1] > short[1] + 100

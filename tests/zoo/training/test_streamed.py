@@ -265,3 +265,14 @@ def test_a_generator_of_nothing(table: Path, tmp_path: Path) -> None:
         run.model.evaluate(nothing)
     with pytest.raises(InputError, match="nothing: has no rows"):
         zoo.train(spec(), nothing, output=tmp_path / "new")
+
+
+def test_labels_are_classes_only_where_all_of_them_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "CLASSES", 2)
+
+    def labels(*pieces: str) -> set[Any]:
+        rows = [Labelled(zoo.Table({"x": [1] * len(piece)}), list(piece), "x") for piece in pieces]
+        return stream.Stream(lambda: iter(rows), "x").look(seed=0)[2]
+
+    assert labels("ab", "ba") == {"a", "b"}
+    assert labels("ab", "c") == set()  # none of them, rather than those that came first
