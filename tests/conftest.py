@@ -23,9 +23,7 @@ from tiers import slow
 # Tests that do not care use JAX; the backend-marked ones are repeated under each.
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
-
-# One home for all workers, so that what one compiled the others read.
-shared_home = "ZOO_HOME" not in os.environ
+OWN_HOME = "ZOO_HOME" not in os.environ
 
 TIERS = {
     "slow": "published figures, large networks, whole documentation pages, every kill",
@@ -38,7 +36,7 @@ WORKER_BYTES = 2 * 1024**3
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("tiers", "which tests run: the quick ones, and with")
+    group = parser.getgroup("tiers", "which tests run beside the quick ones")
     for tier, what in TIERS.items():
         group.addoption(f"--{tier}", action="store_true", help=what)
 
@@ -50,7 +48,7 @@ def asked_for(config: pytest.Config, tier: str) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let XLA compile without optimizing where no slow test runs: half of all time is compiling."""
+    """Let XLA compile without optimizing in the quick tier: that takes a quarter less time."""
     if not asked_for(config, "slow"):
         os.environ.setdefault("XLA_FLAGS", QUICK_XLA)
 
@@ -101,8 +99,7 @@ def dataset_files(
 ) -> DatasetFiles:
     """Return the files of a dataset that may not be shipped, in an empty home of zoo.
 
-    Made-up rows are in all tests' reach: the registry of this process then knows their content as
-    that of the dataset.
+    Made-up ones are accepted in this process: its registry then has their content in the record.
     """
     monkeypatch.setenv("ZOO_HOME", str(tmp_path / "home"))
     if request.param == "real":
@@ -125,8 +122,8 @@ def dataset_files(
 
 @pytest.fixture(scope="session", autouse=True)
 def zoo_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A home for zoo that no test shares with the user; compiled code is kept for the session."""
-    if not shared_home:
+    """A home that no test shares with the user; what one worker compiled the others read."""
+    if not OWN_HOME:
         yield Path(os.environ["ZOO_HOME"])
         return
     base = tmp_path_factory.getbasetemp()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -89,10 +88,11 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     borrowed = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
     lines = [f"import site; site.addsitedir({path!r})\n" for path in sorted(borrowed)]
     (site / "borrowed.pth").write_text("".join(lines), encoding="utf-8")
-    # Where hatchling is at hand nothing needs to be downloaded.
-    offline = ["--no-build-isolation"] if importlib.util.find_spec("hatchling") else []
+    # Nothing is downloaded: the borrowed environment has hatchling.
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    done = subprocess.run([*pip, *offline, source], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*pip, "--no-build-isolation", source], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     work = folder / "work"
     work.mkdir()
