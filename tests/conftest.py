@@ -27,7 +27,7 @@ OWN_HOME = "ZOO_HOME" not in os.environ
 
 TIERS = {
     "slow": "published figures, large networks, whole documentation pages, every kill",
-    "long": "hours of kills, fuzzing and load; the slow tier as well",
+    "long": "kills at any moment, fuzzing, clusters; the slow ones as well",
 }
 QUICK_XLA = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shlex
 import signal
 import subprocess
@@ -43,14 +44,40 @@ def test_killed_and_resumed_equals_unbroken(cli, tmp_path: Path) -> None:
 
     assert cli(*arguments, "-o", "run", "--resume").status == 0
     assert cli(*arguments, "-o", "unbroken").status == 0
-    resumed, unbroken = (
-        (tmp_path / folder / "history.csv").read_text().splitlines()
-        for folder in ("run", "unbroken")
-    )
-    assert len(resumed) == len(unbroken) == 3001
-    for line, same in zip(resumed[1:], unbroken[1:], strict=True):
+    same_history(tmp_path / "run", tmp_path / "unbroken")
+
+
+def same_history(run: Path, unbroken: Path) -> None:
+    """Assert that a training that was resumed went as one that was not."""
+    resumed, whole = ((run / "history.csv").read_text().splitlines() for run in (run, unbroken))
+    assert len(resumed) == len(whole) > 1
+    for line, same in zip(resumed[1:], whole[1:], strict=True):
         values, expected = ([float(cell) for cell in row.split(",")] for row in (line, same))
         assert values == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.long
+def test_killed_at_any_moment_forty_times(cli, tmp_path: Path) -> None:
+    """Between two checkpoints, while one is written, while the run folder is: all goes on."""
+    arguments = ["train", "mlp-pima", "--seed", "3", "--set", "validation=0.2"]
+    arguments += ["--set", "early_stopping={patience=100000}", "--epochs", "2000"]
+    assert cli(*arguments, "-o", "unbroken").status == 0
+    draw, kills, number = random.Random(0), 0, 0
+    while kills < 40:
+        process = subprocess.Popen(
+            [*ZOO, *arguments, "-o", f"run{number}", "--resume"], cwd=tmp_path,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            assert process.wait(draw.uniform(1, 12)) == 0
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            kills += 1
+        else:
+            same_history(tmp_path / f"run{number}", tmp_path / "unbroken")
+            number += 1
+    assert number > 0
 
 
 def test_resume_without_a_folder_takes_the_last_unfinished_run(cli, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_a_killed_tuning_goes_on_where_it_was(cli: Cli, tmp_path: Path) -> None:
     assert again.out == done.out  # nothing was left to do
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_ray_cluster_gives_the_same_results(cli: Cli, zoo_command: Zoo, tmp_path: Path) -> None:
     """One that Ray starts on this machine, in a process that JAX does not run in yet."""
     pytest.importorskip("ray", reason="needs the extra ray")

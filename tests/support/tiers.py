@@ -10,3 +10,8 @@ import pytest
 def slow(*values: Any) -> Any:
     """Return a parameter set of the slow tier."""
     return pytest.param(*values, marks=pytest.mark.slow)
+
+
+def long(*values: Any) -> Any:
+    """Return a parameter set of the long tier."""
+    return pytest.param(*values, marks=pytest.mark.long)

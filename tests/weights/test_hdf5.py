@@ -7,7 +7,7 @@ import random
 import h5py
 import numpy as np
 import pytest
-from tiers import slow
+from tiers import long, slow
 
 from zoo_weights import Slot, UnsafeFile, WeightsError, open_checked, read_weights
 
@@ -202,7 +202,7 @@ def test_a_truncated_download_is_called_truncated(path):
 
 
 @pytest.mark.parametrize("layout", ["keras", "keras-legacy"])
-@pytest.mark.parametrize("times", [60, slow(300)])
+@pytest.mark.parametrize("times", [60, slow(300), long(20_000)])
 def test_random_damage_is_refused_or_read_but_never_another_exception(path, layout, times):
     slots = [
         Slot("a", 0, "k", (50, 2), "float32", "layers/a/vars/0"),
