@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -108,6 +109,8 @@ def _upgrade(guests) -> None:
     before = code.stat()
     code.write_text(code.read_text().replace("a summary", "another s"))
     os.utime(code, ns=(before.st_atime_ns, before.st_mtime_ns))
+    # Python would take the old bytecode for that of the new file; pip removes it with the old one.
+    shutil.rmtree(code.parent / "__pycache__", ignore_errors=True)
 
 
 @pytest.mark.parametrize(
