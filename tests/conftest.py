@@ -51,6 +51,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Let XLA compile without optimizing in the quick tier: that takes a quarter less time."""
     if not asked_for(config, "slow"):
         os.environ.setdefault("XLA_FLAGS", QUICK_XLA)
+    # The order is random and nothing else: what zoo seeds is its own affair.
+    config.option.randomly_reset_seed = False
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
