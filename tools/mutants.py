@@ -41,7 +41,7 @@ SWAPS: dict[type, tuple[str, str, str]] = {
     ast.And: ("condition", "and", "or"),
     ast.Or: ("condition", "or", "and"),
 }
-SECONDS = 900
+SECONDS = 1800
 """How long the tests of one mutant may take; one that hangs is noticed."""
 
 
@@ -149,7 +149,7 @@ def reaching(data: Path, mutant: Mutant) -> list[str]:
             [mutant.path],
         ).fetchall()
     found = {name.split("|")[0] for name, bits in rows if num_in_numbits(mutant.line, bits)}
-    return sorted(found)
+    return sorted({name.partition("[")[0] for name in found})  # all parameters of each
 
 
 def survives(mutant: Mutant, data: Path) -> bool:

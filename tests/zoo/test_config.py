@@ -101,6 +101,14 @@ def test_a_wrong_file_is_named(text, told, home, zoo_command):
     assert zoo_command("list").returncode == 0  # needs no configuration
 
 
+def test_a_file_that_cannot_be_read_is_named(home):
+    path = home / "config" / "config.toml"
+    path.mkdir(parents=True)
+    with pytest.raises(UsageError, match=r"config\.toml: cannot be read, ") as caught:
+        config.settings()
+    assert str(caught.value).startswith(f"{path}: ")
+
+
 def test_the_model_that_classifies(home, zoo_command):
     """`zoo classify` without -m asks the configured model."""
     write(home, "classify_model = 'nosuch'")

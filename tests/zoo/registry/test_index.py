@@ -13,7 +13,7 @@ import pytest
 import zoo
 from zoo.config import home
 from zoo.registry.draft import Unnamed
-from zoo.registry.index import FOLDER
+from zoo.registry.index import FOLDER, look
 from zoo.registry.registry import Registry
 
 TELLS = "import sys; print('imported', file=sys.stderr)\n"
@@ -330,3 +330,12 @@ def test_the_index_lies_in_a_private_folder(own_home, zoo_command):
     zoo_command("list")
     assert own_home == home("cache") / FOLDER
     assert [file.stat().st_mode & 0o777 for file in own_home.iterdir()] == [0o600]
+
+
+def test_a_folder_that_is_gone_holds_no_sources(tmp_path):
+    """A plugin's folders may be removed while they are looked at; the rest is still known."""
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "code.py").touch()
+    found = look([str(tmp_path / "gone"), str(tmp_path / "here")])
+    assert found is not None
+    assert [stamp.path for stamp in found.files] == [str(tmp_path / "here" / "code.py")]
