@@ -50,7 +50,8 @@ class Streamed:
         assert model.spec.training is not None
         self.training = model.spec.training
         self.stream = parts["train"]
-        if steps := self.training.steps_per_epoch:
+        steps = self.training.steps_per_epoch
+        if steps:
             rows = steps * self.training.batch_size
             parts = {part: stream.first(stream.share_of(rows)) for part, stream in parts.items()}
         self.parts = parts
@@ -62,7 +63,9 @@ class Streamed:
         if self.training.skip_bad_rows:  # how many are left is known when all were looked at
             for part, pieces in parts.items():
                 self.counts[part] = sum(len(self._checked(rows)[1]) for rows in pieces)
-        self.rows = self.counts["train"]
+        # So many steps are so many rows of a stream without an end, the bad ones among them.
+        self.rows = looks["train"][0] if steps else self.counts["train"]
+        self._reading = self._batches((), 1, 0, shuffle=False)
         if not len(self.sample()[1]):  # no epoch would ever be over
             msg = f"{self.stream.source}: has no row that can be used"
             raise TrainingError(msg)
@@ -142,6 +145,7 @@ class Streamed:
         return _passes(
             lambda: self._batches([self.parts[part]], size, 0, shuffle=False),
             steps_of(self.counts[part], size),
+            self.stream.source,
         )
 
     def _batches(
@@ -167,7 +171,7 @@ class Streamed:
                 yield rest
 
 
-def _passes(begin: Callable[[], Generator[Batch, None, None]], steps: int) -> Any:
+def _passes(begin: Callable[[], Generator[Batch, None, None]], steps: int, source: str) -> Any:
     """Return a sequence of batches that are read one after the other, from the first again."""
 
     class Passes(keras().utils.PyDataset):  # type: ignore[misc]
@@ -179,7 +183,10 @@ def _passes(begin: Callable[[], Generator[Batch, None, None]], steps: int) -> An
         def __getitem__(self, index: int) -> Batch:
             if index == 0:
                 self.batches = begin()
-            batch = next(self.batches)
+            batch = next(self.batches, None)
+            if batch is None:
+                msg = f"{source}: gave fewer rows than when they were counted"
+                raise TrainingError(msg)
             if index == steps - 1:
                 self.batches.close()  # and with it the file
             return batch

@@ -99,6 +99,34 @@ def test_rows_that_are_skipped_count_in_no_figure(tmp_path: Path) -> None:
     assert both == pytest.approx(np.mean((weight * x - 3 * x) ** 2), rel=0.2)
 
 
+def test_skipped_rows_of_a_stream_without_an_end(tmp_path: Path) -> None:
+    """An epoch of so many steps may hold bad rows; what is held out is the same every time."""
+
+    def rows() -> Iterator[list[dict[str, Any]]]:
+        for number in itertools.count():
+            yield [{"x": "?" if x % 5 == 0 else x, "y": number + x} for x in range(100)]
+
+    recipe = spec(
+        optimizer=zoo.Component("sgd", learning_rate=1e-30), epochs=3, validation=0.3,
+        skip_bad_rows=True, steps_per_epoch=6,
+    )  # fmt: skip
+    run = zoo.train(recipe, rows, seed=1, output=tmp_path / "run")
+    held = run.metrics["validation"]["loss"]
+    assert run.history["val_loss"] == pytest.approx([held] * 3, rel=1e-5)
+
+
+def test_a_source_that_gives_fewer_rows_the_next_time_is_named(tmp_path: Path) -> None:
+    """Its figures would be those of other rows than were counted."""
+    times = itertools.count()
+
+    def rows() -> Iterator[list[dict[str, float]]]:
+        for start in range(0, 1000 if next(times) == 0 else 300, 100):
+            yield [{"x": start + x, "y": 1.0} for x in range(100)]
+
+    with pytest.raises(TrainingError, match="gave fewer rows than when they were counted"):
+        zoo.train(spec(epochs=1), rows, seed=1, output=tmp_path / "run")
+
+
 @pytest.mark.skipif(
     chosen_backend() != "jax" or not Path("/proc/self/fd").is_dir(),
     reason="Keras reads ahead on JAX's GPUs; Linux tells what is open",
