@@ -61,7 +61,7 @@ def coverage(session: nox.Session) -> None:
 
 def measured(session: nox.Session, name: str, *arguments: str, **env: str) -> None:
     """Run tests and keep the lines that they reach in a folder of that name."""
-    folder = Path(f".coverage.{name}").absolute()
+    folder = Path(f".coverage-{name}").absolute()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     session.run(

@@ -42,8 +42,8 @@ def shares(folders: list[Path]) -> dict[str, float]:
 
 def main() -> int:
     """Print and write the table; return the exit status."""
-    folders = sorted(path for path in ROOT.glob(".coverage.*") if path.is_dir())
-    quick, every = shares([ROOT / ".coverage.quick"]), shares(folders)
+    folders = sorted(path for path in ROOT.glob(".coverage-*") if path.is_dir())
+    quick, every = shares([ROOT / ".coverage-quick"]), shares(folders)
     rows, low = [], []
     for name, share in sorted(every.items()):
         first = quick.get(name, 0.0)
@@ -55,7 +55,7 @@ def main() -> int:
         rows.append(f"| {name} | {first:.0f} | {share:.0f} | {note if good else 'LOW ' + note} |")
         if not good:
             low.append(rows[-1])
-    measured = ", ".join(folder.name.removeprefix(".coverage.") for folder in folders)
+    measured = ", ".join(folder.name.removeprefix(".coverage-") for folder in folders)
     head = f"Per cent of lines in the quick tier, and in all that ran ({measured}).\n\n"
     table = "| module | quick | all | |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
     (ROOT / "coverage.md").write_text(head + table, encoding="utf-8")
