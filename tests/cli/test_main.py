@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from zoo.errors import UsageError
 from zoo_cli.main import COMMANDS
 
 
@@ -104,6 +105,13 @@ def test_doctor_as_text(cli, monkeypatch: pytest.MonkeyPatch) -> None:
                for line in lines)  # fmt: skip
     assert any(line[:2] == ["vision", "keras-zoo"] for line in lines)
     assert ["cache", str(Path(os.environ["ZOO_HOME"]) / "cache")] in lines
+
+    def refused() -> str:
+        msg = "backend must be one of jax, tensorflow, torch"
+        raise UsageError(msg)
+
+    monkeypatch.setattr("zoo.runtime.doctor.chosen_backend", refused)
+    assert "Hint: backend must be one of jax" in cli("doctor").out
 
 
 def test_doctor_says_what_is_there_and_what_is_missing(zoo_command):

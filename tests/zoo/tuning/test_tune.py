@@ -155,20 +155,32 @@ def test_a_random_seed_is_kept_when_a_tuning_goes_on(tmp_path: Path) -> None:
 
 def test_optuna_draws_from_ranges_and_learns_from_what_is_there(tmp_path: Path) -> None:
     pytest.importorskip("optuna", reason="needs the extra tune")
-    grid = {"learning_rate": "0.0001..1.0:log", "epochs": [1, 2]}
+    grid = {"learning_rate": "0.0001..1.0:log", "epochs": [2, 3]}
     arguments: dict[str, Any] = {
         "folds": 2, "seed": 3, "output": tmp_path / "t",
         "settings": ["scale=standard", "batch_size=128"],
     }  # fmt: skip
-    tuning = zoo.tune("mlp-pima", grid, optuna=2, **arguments)
-    more = zoo.tune("mlp-pima", grid, optuna=4, resume=True, **arguments)
-    assert len(more.results) == 4
+    tuning = zoo.tune("mlp-pima", grid, optuna=5, **arguments)
+    more = zoo.tune("mlp-pima", grid, optuna=7, resume=True, **arguments)
+    assert len(more.results) == 7
     assert set(map(repr, tuning.results)) < set(map(repr, more.results))
     for result in more.results:
         assert 0.0001 <= result.settings["learning_rate"] <= 1.0
-        assert result.settings["epochs"] in (1, 2)
-        assert result.state == "finished"
-    assert more.results[0].mean("accuracy") == max(r.mean("accuracy") for r in more.results)
+        assert result.settings["epochs"] in (2, 3)
+    states = [result.state for result in more.results]
+    assert states == sorted(states)  # those given up come last
+    means = [result.mean("accuracy") for result in more.results if result.state == "finished"]
+    assert means == sorted(means, reverse=True)
+
+
+def test_numbers_are_judged_on_folds_of_consecutive_rows(tmp_path: Path) -> None:
+    tuning = zoo.tune(
+        "mlp-boston", {"epochs": [1, 2]}, folds=2, seed=1, output=tmp_path / "t",
+        settings=["hidden=[4]", "batch_size=128"],
+    )  # fmt: skip
+    losses = [result.mean("loss") for result in tuning.results]
+    assert losses == sorted(losses)
+    assert [len(result.figures["loss"]) for result in tuning.results] == [2, 2]
 
 
 @pytest.mark.slow
