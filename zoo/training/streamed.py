@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from zoo.data.labelled import Labelled
@@ -102,14 +102,18 @@ class Streamed:
     def measure(self, network: Any) -> dict[str, dict[str, float]]:
         """Return loss and metrics of the present weights on each part."""
         size = max(256, self.training.batch_size)
-        return {
-            part: {
-                name: float(value)
-                for name, value in network.evaluate(
-                    self._pass(part, size), verbose=0, return_dict=True
-                ).items()
+        try:
+            found = {
+                part: network.evaluate(self._pass(part, size), verbose=0, return_dict=True)
+                for part in self.parts
             }
-            for part in self.parts
+        except Exception:
+            if self.failure is not None:
+                raise self.failure from None
+            raise
+        return {
+            part: {name: float(value) for name, value in figures.items()}
+            for part, figures in found.items()
         }
 
     def sample(self) -> Batch:
@@ -142,11 +146,27 @@ class Streamed:
         (Of a generator Keras takes the first batches out to look at them, each time it begins, and
         puts them in front of where the generator stands: from the second epoch on they came twice.)
         """
-        return _passes(
-            lambda: self._batches([self.parts[part]], size, 0, shuffle=False),
-            steps_of(self.counts[part], size),
-            self.stream.source,
-        )
+        owner, steps = self, steps_of(self.counts[part], size)
+
+        class Pass(keras().utils.PyDataset):  # type: ignore[misc]
+            batches: Generator[Batch, None, None]
+
+            def __len__(self) -> int:
+                return steps
+
+            def __getitem__(self, index: int) -> Batch:
+                if index == 0:
+                    self.batches = owner._batches([owner.parts[part]], size, 0, shuffle=False)
+                batch = next(self.batches, None)
+                if batch is None:
+                    msg = f"{owner.stream.source}: gave fewer rows than when they were counted"
+                    owner.failure = TrainingError(msg)
+                    raise owner.failure
+                if index == steps - 1:
+                    self.batches.close()  # and with it the file
+                return batch
+
+        return Pass()
 
     def _batches(
         self, epochs: Iterable[Iterable[Labelled]], size: int, first: int, *, shuffle: bool
@@ -169,29 +189,6 @@ class Streamed:
                 rest = _rows(batch, slice(whole, None))
             if rest is not None and len(rest[1]):
                 yield rest
-
-
-def _passes(begin: Callable[[], Generator[Batch, None, None]], steps: int, source: str) -> Any:
-    """Return a sequence of batches that are read one after the other, from the first again."""
-
-    class Passes(keras().utils.PyDataset):  # type: ignore[misc]
-        batches: Generator[Batch, None, None]
-
-        def __len__(self) -> int:
-            return steps
-
-        def __getitem__(self, index: int) -> Batch:
-            if index == 0:
-                self.batches = begin()
-            batch = next(self.batches, None)
-            if batch is None:
-                msg = f"{source}: gave fewer rows than when they were counted"
-                raise TrainingError(msg)
-            if index == steps - 1:
-                self.batches.close()  # and with it the file
-            return batch
-
-    return Passes()
 
 
 def _rows(batch: Batch, rows: Any) -> Batch:
