@@ -32,12 +32,17 @@ def shares(folders: list[Path]) -> dict[str, float]:
         data = CoverageData(str(file))
         data.read()
         coverage.get_data().update(data)
-    found = {}
+    # A process in another folder names a file by its whole path: one file may have two names.
+    reached: dict[str, set[int]] = {}
+    lines: dict[str, set[int]] = {}
     for path in coverage.get_data().measured_files():
-        _, lines, _, missing, _ = coverage.analysis2(path)
         name = Path(path).resolve().relative_to(ROOT).as_posix()
-        found[name] = 100 * (1 - len(missing) / len(lines)) if lines else 100.0
-    return found
+        reached.setdefault(name, set()).update(coverage.get_data().lines(path) or ())
+        lines[name] = set(coverage.analysis2(path)[1])
+    return {
+        name: 100 * len(all_ & reached[name]) / len(all_) if all_ else 100.0
+        for name, all_ in lines.items()
+    }
 
 
 def main() -> int:
