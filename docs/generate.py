@@ -199,6 +199,7 @@ def commands() -> str:
 ENVIRONMENT = (
     ("ZOO_HOME", "Folder for cache and configuration, instead of the platform's."),
     ("ZOO_OFFLINE", "`1`: download nothing, as `--offline`."),
+    ("ZOO_PLAIN", "`1`: take no fast path; slower, with the same answers."),
     ("ZOO_MIRROR", "Folder or URL tried first for every download, see [weights.md](weights.md)."),
     ("ZOO_PLUGINS", "Names of the plugins to load, joined by commas; the others are left out."),
     ("ZOO_STRICT", "`1`: a plugin with a problem is an error, not a line on stderr."),

@@ -79,6 +79,11 @@ def offline() -> bool:
     return settings().offline if flag is None else flag not in ("", "0")
 
 
+def plain() -> bool:
+    """Whether ``ZOO_PLAIN`` turns every fast path off: slower, with the same answers."""
+    return os.environ.get("ZOO_PLAIN", "") not in ("", "0")
+
+
 def store(kind: str = "weights") -> Store:
     """Return the store of downloaded files of one kind, ``"weights"`` or ``"data"``."""
     from zoo_weights import Store
@@ -118,6 +123,7 @@ def as_dict() -> dict[str, Any]:
         "config": str(home("config") / "config.toml"),
         "cache": str(home("cache")),
         "offline": offline(),
+        "plain": plain(),
         "mirror": os.environ.get("ZOO_MIRROR") or settings().mirror,
         "backend": settings().backend,
         "classify_model": settings().classify_model,
