@@ -2,29 +2,29 @@
 
 A step of a small network costs far less than its dispatch. Here an epoch, or a piece of one, is a
 single call that takes Keras's own ``train_step`` again and again; ``fit`` stays in charge, and
-callbacks, metrics, validation and history are its own.
+callbacks, metrics, validation and history are its own. Every training has a program of its own:
+nothing short of the program itself says that two networks take the same step.
 """
 
 from __future__ import annotations
 
 import functools
-import threading
-from collections import OrderedDict
-from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
+from zoo.config import plain
 from zoo.runtime.backend import chosen_backend, devices, keras
 from zoo.runtime.runner import dtype_of, inputs_of
 from zoo.tensors import each
-
-if TYPE_CHECKING:
-    from zoo.training.program import Program
+from zoo.training.traced import known, traced
 
 Batch = tuple[Any, ...]
 """Inputs, targets and, where there are any, row weights."""
 
-KEPT = 4
-"""How many programs are kept, the last ones."""
+RATES = ("rate", "dropout", "recurrent_dropout")
+"""Options of layers that say how much is drawn at random."""
+
+LOOP = ("fit", "make_train_function", "_make_function")
+"""Methods of a network that decide how its steps follow each other."""
 
 
 def steps_of(rows: int, size: int) -> int:
@@ -33,16 +33,9 @@ def steps_of(rows: int, size: int) -> int:
 
 
 def compile_steps(
-    network: Any,
-    size: int,
-    arrays: Batch,
-    *,
-    rows: int,
-    steps: int,
-    held: bool,
-    program: Program | None = None,
-) -> int:
-    """Make a network's ``fit`` take many batches at once.
+    network: Any, size: int, arrays: Batch, *, rows: int, steps: int, held: bool
+) -> int | None:
+    """Make a network's ``fit`` take many batches at once, where that is known to be the same.
 
     Parameters
     ----------
@@ -58,93 +51,74 @@ def compile_steps(
         How many steps there will be in all, about.
     held
         Whether ``fit`` will be handed numbers of rows of `arrays`, instead of rows.
-    program
-        What the network computes; on JAX what is compiled for one serves all that have the same.
 
     Returns
     -------
-    int
-        How many rows to hand over at once.
+    int or None
+        How many rows to hand over at once; None where Keras takes its own steps, batch by batch.
     """
-    # Keras builds loss and metrics from real rows here: `fit` would look at its own input.
-    sample = _cut(arrays, slice(size))
-    network._symbolic_build(data_batch=sample)
-    data, backend = arrays if held else None, chosen_backend()
-    if backend == "jax":
-        compiled = _shared(program, network, sample, size, held=held)
-        network.train_function = compiled.of(data)
-        network.test_function = compiled.measure
-    elif backend == "tensorflow":
-        network.train_function = _tensorflow(network, size, data)
-    else:
-        network.train_function = _torch(network, size, data, steps)
-    if one_by_one(network):
-        return size
+    if not repeatable(network):
+        return None
+    backend = chosen_backend()
     if backend == "torch":  # its loop is Python's: Ctrl-C ends it between two calls
-        return min(rows, 64 * size)
+        rows = min(rows, 64 * size)
+    # Keras builds loss and metrics from real rows here: `fit` would look at its own input.
+    network._symbolic_build(data_batch=cut(arrays, slice(size)))
+    function = {"jax": _jax, "tensorflow": _tensorflow}.get(backend, _torch)
+    try:
+        network.train_function = function(network, size, arrays, rows, steps, held=held)
+    except Exception:  # a step may do what no loop can hold; Keras can do without
+        network.train_function = None
+        return None
     return rows
 
 
-def one_by_one(network: Any) -> bool:
-    """Whether steps are better taken one by one.
+def repeatable(network: Any) -> bool:
+    """Whether the steps of a network may be taken in one program.
 
-    On a CPU, XLA runs a convolution inside of a loop on one core and ten times slower; and the
-    steps of such a network take so long that their dispatch does not matter.
+    ``ZOO_PLAIN`` forbids it. The loop has to be Keras's own, in which a step is compiled and one
+    follows the other. And on a CPU, XLA runs a convolution inside of a loop on one core and ten
+    times slower, while the steps of such a network take so long that dispatch does not matter.
     """
-    layers = network._flatten_layers()
-    return any("Conv" in type(layer).__name__ for layer in layers) and set(devices()) == {"cpu"}
+    own = [name in vars(network) or not _ours(getattr(type(network), name, None)) for name in LOOP]
+    compiled = network.jit_compile or chosen_backend() != "jax"
+    if plain() or any(own) or not compiled or network.run_eagerly:
+        return False
+    if network.steps_per_execution > 1 or keras().distribution.distribution() is not None:
+        return False
+    convolves = any("Conv" in type(layer).__name__ for layer in network._flatten_layers())
+    return not convolves or set(devices()) != {"cpu"}
 
 
-def _cut(batch: Batch, rows: Any) -> Batch:
+def _ours(method: Any) -> bool:
+    return method is None or method.__module__.startswith(("keras.src.", "zoo.runtime."))
+
+
+def typed(network: Any, batch: Batch) -> Batch:
+    """Return a batch with its inputs in the network's own dtypes."""
+
+    def cast(array: Any, wanted: Any) -> Any:
+        dtype = dtype_of(wanted)
+        if hasattr(array, "astype"):
+            return array.astype(dtype, copy=False)
+        return keras().ops.cast(array, dtype)
+
+    x, *others = batch
+    return each(cast, x, inputs_of(network)), *others
+
+
+def cut(batch: Batch, rows: Any) -> Batch:
+    """Return some rows of a batch."""
     return tuple(each(lambda array: array[rows], part) for part in batch)
 
 
-class _Compiled(NamedTuple):
-    """Functions of a network's state, compiled when they are first called."""
-
-    train: Any
-    measure: Any
-
-    def of(self, held: Batch | None) -> Any:
-        """Return Keras's ``train_function`` for rows that are held, or for those it is handed."""
-        import jax
-
-        data = () if held is None else jax.device_put(held)
-        return lambda state, iterator: self.train(state, data, next(iterator))
-
-
-_kept: OrderedDict[tuple[Hashable, int, bool], _Compiled] = OrderedDict()
-_lock = threading.Lock()
-
-
-def _shared(
-    program: Program | None, network: Any, sample: Batch, size: int, *, held: bool
-) -> _Compiled:
-    """Return the functions of a network, or those of an earlier one that computes the same."""
-    if program is None:
-        return _jax(network, size, held=held)
-    key = (program.key, size, held)
-    with _lock:
-        if key not in _kept:
-            twin = program.network()
-            twin._symbolic_build(data_batch=sample)
-            _kept[key] = _jax(twin, size, held=held)
-        _kept.move_to_end(key)
-        if len(_kept) > KEPT:
-            _kept.popitem(last=False)
-        return _kept[key]
-
-
-def _jax(network: Any, size: int, *, held: bool) -> _Compiled:
+def _jax(network: Any, size: int, arrays: Batch, rows: int, steps: int, *, held: bool) -> Any:
     """Compile the steps of a call into one program; it scans over Keras's ``train_step``."""
     import jax
 
-    inputs = inputs_of(network)
-
     def step(data: Any, state: Any, rows: Any) -> Any:
-        x, *others = _cut(data, rows[0]) if held else rows
-        x = each(lambda array, wanted: array.astype(dtype_of(wanted)), x, inputs)
-        logs, state = network.train_step(state, (x, *others))
+        batch = cut(data, rows[0]) if held else rows
+        logs, state = network.train_step(state, typed(network, batch))
         return state, logs
 
     # The data are an argument of the program: what it captures would be compiled into it.
@@ -160,71 +134,84 @@ def _jax(network: Any, size: int, *, held: bool) -> _Compiled:
             state, logs = step(data, state, jax.tree.map(lambda a: a[whole:], rows))
         return logs, state
 
-    network.make_test_function()
-    return _Compiled(steps_at_once, network.test_function)
+    data = jax.device_put(arrays) if held else ()
+    state = network._get_jax_state(
+        trainable_variables=True,
+        non_trainable_variables=True,
+        optimizer_variables=True,
+        metrics_variables=True,
+    )
+    handed = jax.tree.map(
+        lambda a: jax.ShapeDtypeStruct(
+            (rows, *a.shape[1:]), jax.dtypes.canonicalize_dtype(a.dtype)
+        ),
+        arrays,
+    )
+    numbers = (jax.ShapeDtypeStruct((rows,), "int32"),)
+    steps_at_once.trace(state, data, numbers if held else handed)  # once, for the calls as well
+    return lambda state, iterator: steps_at_once(state, data, next(iterator))
 
 
-def _tensorflow(network: Any, size: int, held: Batch | None) -> Any:
+def _tensorflow(
+    network: Any, size: int, arrays: Batch, rows: int, steps: int, *, held: bool
+) -> Any:
     """Take the steps of a call in a loop of TensorFlow's graph."""
     import tensorflow as tf
 
-    inputs, tree = inputs_of(network), tf.nest.map_structure
-    data = None if held is None else tree(tf.constant, held)
+    tree = tf.nest.map_structure
+    data = tree(tf.constant, arrays) if held else None
 
-    def step(rows: Any) -> None:
-        if data is not None:
-            rows = tree(lambda array: tf.gather(array, rows[0]), data)
-        x, *others = rows
-        x = each(lambda array, wanted: tf.cast(array, dtype_of(wanted)), x, inputs)
-        network.train_step((x, *others))
+    def step(rows: Any) -> Any:
+        batch = rows if data is None else tree(lambda array: tf.gather(array, rows[0]), data)
+        return network.train_step(typed(network, batch))
 
     # XLA takes seconds more to compile; it pays where a step is itself a loop of small things.
     @tf.function(jit_compile=_recurrent(network), autograph=False)  # type: ignore[untyped-decorator]
     def steps_at_once(rows: Any) -> Any:
-        total = tf.nest.flatten(rows)[0].shape[0]
-        whole = total // size if total > size else 0
-        if whole:
-            stacked = tree(
-                lambda a: tf.reshape(a[: whole * size], (whole, size, *a.shape[1:])), rows
-            )
+        looped = steps_of(tf.nest.flatten(rows)[0].shape[0], size) - 1
+        last = looped * size
+        if looped:
+            stacked = tree(lambda a: tf.reshape(a[:last], (looped, size, *a.shape[1:])), rows)
 
             def one(number: Any) -> Any:
                 step(tree(lambda array: array[number], stacked))
                 return number + 1
 
-            tf.while_loop(lambda number: number < whole, one, [tf.constant(0)])
-        if whole * size < total:
-            step(tree(lambda array: array[whole * size :], rows))
-        return network.get_metrics_result()
+            tf.while_loop(lambda number: number < looped, one, [tf.constant(0)])
+        return step(tree(lambda array: array[last:], rows))  # what it logs is Keras's log
 
+    numbers = (tf.TensorSpec((rows,), tf.int32),)
+    handed = tree(lambda a: tf.TensorSpec((rows, *a.shape[1:]), a.dtype), arrays)
+    steps_at_once.get_concrete_function(numbers if held else handed)
     return lambda iterator: steps_at_once(next(iterator))
 
 
 def _recurrent(network: Any) -> bool:
+    """Whether a recurrent network is of known layers and draws nothing at random.
+
+    (XLA draws other numbers than TensorFlow does without it, from the same seed.)
+    """
     from keras.layers import RNN
 
     layers = list(network._flatten_layers())
-    return any(isinstance(layer, RNN) for layer in layers) and all(
-        layer.supports_jit for layer in layers
-    )
+    draws = any(getattr(layer, rate, 0) for layer in layers for rate in RATES)
+    return any(isinstance(layer, RNN) for layer in layers) and known(network) and not draws
 
 
-def _torch(network: Any, size: int, held: Batch | None, steps: int) -> Any:
+def _torch(network: Any, size: int, arrays: Batch, rows: int, steps: int, *, held: bool) -> Any:
     """Take the steps of a call one by one, traced where they are many."""
-    from zoo.training.traced import traced
-
     def tensors(batch: Batch) -> Batch:
         return tuple(each(keras().ops.convert_to_tensor, part) for part in batch)
 
-    data = None if held is None else tensors(held)
-    step = network.train_step if one_by_one(network) else traced(network, size, steps)
+    data = tensors(arrays) if held else None
+    step = traced(network, size, steps)
 
     def steps_at_once(items: Any) -> Any:
         rows = tensors(items[0])
         if data is not None:
-            rows = _cut(data, rows[0])
+            rows = cut(data, rows[0])
         for start in range(0, len(rows[1]), size):
-            step(_cut(rows, slice(start, start + size)))
-        return network.get_metrics_result()
+            logs = step(typed(network, cut(rows, slice(start, start + size))))
+        return logs
 
     return steps_at_once

@@ -6,18 +6,17 @@ Keras's own loop stays in charge: callbacks, metrics, validation and history are
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zoo.runtime.backend import keras
 from zoo.tensors import count
-from zoo.training.compiled import compile_steps, steps_of
+from zoo.training.compiled import compile_steps, cut, steps_of, typed
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    from zoo.training.program import Program
 
 
 @dataclass(slots=True)
@@ -56,20 +55,20 @@ class Feed:
             return np.arange(len(self))
         return np.random.default_rng([self.seed, self.epoch]).permutation(len(self))
 
-    def data_for(self, network: Any, epochs: int, program: Program | None = None) -> Any:
+    def data_for(self, network: Any, epochs: int) -> Any:
         """Return what ``fit`` takes as ``x`` for so many epochs; prepares the network for it."""
         rows, size = len(self), self.batch_size
         steps = epochs * steps_of(rows, size)
-        at_once = compile_steps(
-            network, size, self.arrays, rows=rows, steps=steps, held=True, program=program
-        )
-        return _parts_of_epochs(self, at_once)
+        at_once = compile_steps(network, size, self.arrays, rows=rows, steps=steps, held=True)
+        if at_once is None:
+            return _pieces(self, size, lambda rows: typed(network, cut(self.arrays, rows)))
+        return _pieces(self, at_once, lambda rows: (rows.astype("int32"),))
 
 
-def _parts_of_epochs(feed: Feed, size: int) -> Any:
-    """Return a Keras dataset of row numbers, `size` of them at once, in the epoch's order."""
+def _pieces(feed: Feed, size: int, handed: Callable[[NDArray[np.int64]], Any]) -> Any:
+    """Return a Keras dataset of what is handed over for `size` rows each, in the epoch's order."""
 
-    class Parts(keras().utils.PyDataset):  # type: ignore[misc]
+    class Pieces(keras().utils.PyDataset):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self._epoch = -1
@@ -79,7 +78,7 @@ def _parts_of_epochs(feed: Feed, size: int) -> Any:
 
         def __getitem__(self, index: int) -> tuple[Any, ...]:
             if self._epoch != feed.epoch:
-                self._epoch, self._order = feed.epoch, feed.order().astype("int32")
-            return (self._order[index * size : (index + 1) * size],)
+                self._epoch, self._order = feed.epoch, feed.order()
+            return tuple(handed(self._order[index * size : (index + 1) * size]))
 
-    return Parts()
+    return Pieces()

@@ -25,7 +25,6 @@ from zoo.training.callbacks import Bar, Interruption, Stopping, epoch_callback
 from zoo.training.checkpoint import Checkpoint
 from zoo.training.data import tensors
 from zoo.training.feed import Feed
-from zoo.training.program import Program
 from zoo.training.recipe import (
     check_carry,
     compile_network,
@@ -107,13 +106,11 @@ class InMemory:
         )
         return other
 
-    def fit_arguments(
-        self, network: Any, epoch: int, program: Program | None = None
-    ) -> dict[str, Any]:
+    def fit_arguments(self, network: Any, epoch: int) -> dict[str, Any]:
         """Return what ``fit`` takes for the data, from the epoch of that number on."""
         self.feed.epoch = epoch
         return {
-            "x": self.feed.data_for(network, self.training.epochs, program),
+            "x": self.feed.data_for(network, self.training.epochs),
             "validation_data": self.arrays.get("validation"),
             "validation_batch_size": max(256, self.training.batch_size),
         }
@@ -176,7 +173,6 @@ def fit(run: Run, model: Model, data: InMemory | Streamed, *, keep: bool = True)
         rule = training.early_stopping
         stopping = Stopping(rule, checkpoint, progress) if rule else None
         registry().notify("training_started", run=run)
-        program = Program.of(model, network, training)
         with Bar(training.epochs) as bar, Interruption() as interruption:
             each_epoch = epoch_callback(
                 run, progress, checkpoint, data,
@@ -184,7 +180,7 @@ def fit(run: Run, model: Model, data: InMemory | Streamed, *, keep: bool = True)
             )  # fmt: skip
             try:
                 network.fit(
-                    **data.fit_arguments(network, progress.epochs, program),
+                    **data.fit_arguments(network, progress.epochs),
                     shuffle=False,  # the data come in an order of their own
                     initial_epoch=progress.epochs,
                     epochs=training.epochs,

@@ -12,13 +12,12 @@ from zoo.data.stream import Stream, in_epochs
 from zoo.errors import TrainingError, ZooError
 from zoo.runtime.backend import keras
 from zoo.tensors import each
-from zoo.training.compiled import Batch, compile_steps, steps_of
+from zoo.training.compiled import Batch, compile_steps, cut, steps_of, typed
 from zoo.training.data import tensors
 from zoo.training.recipe import row_weights, targets_for
 
 if TYPE_CHECKING:
     from zoo.model import Model
-    from zoo.training.program import Program
 
 PIECE = 8192
 """Rows handed to the compiled program at once, about."""
@@ -70,23 +69,20 @@ class Streamed:
             msg = f"{self.stream.source}: has no row that can be used"
             raise TrainingError(msg)
 
-    def fit_arguments(
-        self, network: Any, epoch: int, program: Program | None = None
-    ) -> dict[str, Any]:
+    def fit_arguments(self, network: Any, epoch: int) -> dict[str, Any]:
         """Return what ``fit`` takes for the data, from the epoch of that number on."""
         size = self.training.batch_size
         steps = self.training.epochs * steps_of(self.rows, size)
         whole = max(1, PIECE // size) * size
-        piece = compile_steps(
-            network, size, self.sample(), rows=whole, steps=steps, held=False, program=program
+        at_once = compile_steps(
+            network, size, self.sample(), rows=whole, steps=steps, held=False
         )
+        piece = at_once or size
         self._reading = self._batches(
             self._epochs(epoch), piece, epoch, shuffle=self.training.shuffle
         )
-        arguments: dict[str, Any] = {
-            "x": self._reading,
-            "steps_per_epoch": steps_of(self.rows, piece),
-        }
+        batches = self._reading if at_once else (typed(network, batch) for batch in self._reading)
+        arguments: dict[str, Any] = {"x": batches, "steps_per_epoch": steps_of(self.rows, piece)}
         if "validation" in self.parts:
             arguments["validation_data"] = self._pass("validation", max(256, size))
         return arguments
@@ -180,19 +176,15 @@ class Streamed:
                 batch = self._checked(rows)
                 if shuffle:
                     draw = np.random.default_rng([self.seed, epoch, number])
-                    batch = _rows(batch, draw.permutation(len(batch[1])))
+                    batch = cut(batch, draw.permutation(len(batch[1])))
                 if rest is not None:
                     batch = tuple(each(_joined, *pair) for pair in zip(rest, batch, strict=True))
                 whole = len(batch[1]) // size * size
                 for start in range(0, whole, size):
-                    yield _rows(batch, slice(start, start + size))
-                rest = _rows(batch, slice(whole, None))
+                    yield cut(batch, slice(start, start + size))
+                rest = cut(batch, slice(whole, None))
             if rest is not None and len(rest[1]):
                 yield rest
-
-
-def _rows(batch: Batch, rows: Any) -> Batch:
-    return tuple(each(lambda array: array[rows], part) for part in batch)
 
 
 def _joined(*arrays: Any) -> Any:

@@ -9,16 +9,14 @@ one's own.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zoo.runtime.network import freeze
-from zoo.runtime.runner import dtype_of, inputs_of
 from zoo.runtime.seeding import seeded
-from zoo.tensors import each
-from zoo.training.compiled import one_by_one
-from zoo.training.program import rule_of
+from zoo.training.compiled import cut, repeatable, typed
 from zoo.training.recipe import compile_network, trainee
 
 if TYPE_CHECKING:
@@ -73,25 +71,33 @@ class Member:
 def program_of(member: Member) -> str | None:
     """Return what tells the compiled program of a member from others; None if it needs its own.
 
-    Members with the same text may be trained together.
+    Members with the same text may be trained together. It is a hash of what JAX hands to XLA to
+    compile a training step and a test step of the member's own network, constants and all: where
+    it is equal, so is what is computed, and only the numbers differ that are arguments of both.
     """
     training = member.data.training
     if training.early_stopping is not None or training.carry_state:
         return None
     network = member.network()
-    if one_by_one(network):
+    optimizer = getattr(network.optimizer, "inner_optimizer", network.optimizer)
+    if not repeatable(network) or optimizer.use_ema:  # a mean of the weights is taken at the end
         return None
-    # Where a network starts and how far it goes in a step are numbers of its state. (What Keras
-    # itself tells of a network would say so too, but asking imports a TensorFlow that is there.)
-    architecture, rule = member.model.spec.architecture, rule_of(training.optimizer)
-    options = {k: v for k, v in architecture.config.items() if not k.endswith("initializer")}
-    layers = [
-        (type(layer).__name__, layer.name, [tuple(v.shape) for v in layer.weights])
-        for layer in network.layers
-    ]
-    recipe = (training.loss, training.metrics, training.freeze, training.batch_size)
-    weighted = len(member.data.feed.arrays)
-    return repr((architecture.uses, options, rule, recipe, layers, weighted))
+    import jax
+
+    batch = cut(member.data.feed.arrays, slice(training.batch_size))
+    network._symbolic_build(data_batch=batch)
+    state = network._get_jax_state(
+        trainable_variables=True,
+        non_trainable_variables=True,
+        optimizer_variables=True,
+        metrics_variables=True,
+    )
+    steps = (network.train_step, state), (network.test_step, (*state[:2], state[3]))
+    texts = [jax.jit(step).lower(own, typed(network, batch)).as_text() for step, own in steps]
+    # What calls back into Python, or takes its constants as arguments, is not all in the text.
+    if "callback" in "".join(texts) or jax.config.jax_use_simplified_jaxpr_constants:
+        return None
+    return hashlib.sha256("".join(texts).encode()).hexdigest()
 
 
 class Together:
@@ -123,7 +129,7 @@ class Together:
         self._network = networks[members[0].start]
         sample = members[0].data.feed.arrays
         self._network._symbolic_build(
-            data_batch=tuple(each(lambda a: a[: self._size], part) for part in sample)
+            data_batch=cut(sample, slice(self._size))
         )
         self._metrics = [variable.value for variable in self._network.metrics_variables]
         states = {
@@ -214,9 +220,7 @@ class Together:
     def _batch(self, data: Any, which: Any, rows: Any) -> Any:
         import jax
 
-        x, *others = jax.tree.map(lambda values: values[which, rows], data)
-        inputs = inputs_of(self._network)
-        return (each(lambda array, wanted: array.astype(dtype_of(wanted)), x, inputs), *others)
+        return typed(self._network, jax.tree.map(lambda values: values[which, rows], data))
 
 
 def _steps(

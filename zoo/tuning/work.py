@@ -223,10 +223,15 @@ class Work:
                 return None
             if len({member.shapes for member in members}) > 1:  # a fold lacks a name of a column
                 return None
-            program = program_of(members[0])
-        except ZooError:  # it is said when the configuration is trained
+            # A network may have constants of its own that its seed draws.
+            starts = {member.start: member for member in members}.values()
+            programs = {program_of(member) for member in starts}
+        except Exception:  # it is said when the configuration is trained
             return None
-        return program and json.dumps([program, _seen(members[0].model.spec)])
+        program = programs.pop()
+        if programs or program is None:
+            return None
+        return json.dumps([program, _seen(members[0].model.spec)])
 
     def _start(self, settings: Settings) -> str:
         """Return what tells trainings apart that start differently, or go another way."""
