@@ -191,6 +191,7 @@ def tune(
     random: int | None = None,
     optuna: int | None = None,
     metric: str | None = None,
+    mode: Literal["min", "max"] | None = None,
     seed: int | None = None,
     seeds: int = 1,
     settings: Sequence[str] = (),
@@ -221,6 +222,9 @@ def tune(
         Try so many combinations that Optuna suggests; those that fall behind are given up early.
     metric
         What is compared, by Keras's name; the recipe's first metric if not given.
+    mode
+        Whether the most (``"max"``) or the least (``"min"``) of it is the best, where Keras does
+        not say so itself.
     seed
         Seed of all trainings and draws; the spec's first one for the backend, or a random one, if
         not given.
@@ -252,6 +256,7 @@ def tune(
         draws=random,
         suggestions=optuna,
         metric=metric,
+        mode=mode,
         seed=seed,
         seeds=seeds,
         settings=settings,

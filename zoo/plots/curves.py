@@ -19,7 +19,7 @@ from typing import Any
 
 from zoo.plots.style import BLUE, GREY, ORANGE, figure, save
 from zoo.spec.toml import read_spec
-from zoo.spec.training import EarlyStopping
+from zoo.spec.training import EarlyStopping, Training
 
 History = dict[str, list[float]]
 
@@ -56,7 +56,7 @@ def draw_later(folder: Path, module: str = __name__) -> None:
 def draw(run: Path) -> Path:
     """Draw ``curves.png`` of a run folder from its ``history.csv`` and return its path."""
     history, spec = read_history(run / "history.csv"), read_spec(run / "spec.toml")
-    best = best_epoch(history, spec.training.early_stopping if spec.training else None)
+    best = best_epoch(history, spec.training)
     names = ["loss", *metrics(history)[:1]]
     with figure(len(names), spec.name) as (picture, panels):
         for panel, name in zip(panels, names, strict=True):
@@ -77,18 +77,19 @@ def metrics(history: History) -> list[str]:
     return [name for name in history if name != "loss" and not name.startswith("val_")]
 
 
-def best_epoch(history: History, rule: EarlyStopping | None = None) -> int | None:
+def best_epoch(history: History, training: Training | None = None) -> int | None:
     """Return the best epoch, from 1; None where no figure is finite.
 
     It is the one with the lowest validation loss (or loss, without validation); where training
     stopped early, the one that the rule takes for the best.
     """
+    rule = training.early_stopping if training else None
     if rule is None or rule.monitor not in history:
         monitor = "val_loss" if "val_loss" in history else "loss"
         rule = EarlyStopping(patience=1, monitor=monitor)
     best = found = None
     for epoch, value in enumerate(history.get(rule.monitor, ()), 1):
-        if rule.improves(value, best):
+        if rule.improves(value, best, training.metrics if training else ()):
             best, found = value, epoch
     return found
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from zoo.plots import curves
 from zoo.plots.style import GREY, ORANGE, check_picture, figure, save, shortened
-from zoo.spec.training import rises
+from zoo.spec.metrics import mode_of
 
 PICTURE = "leaderboard.png"
 LARGEST = 40
@@ -41,6 +41,7 @@ def draw(folder: Path, path: Path | None = None) -> Path:
     path = path or folder / PICTURE
     check_picture(path)
     metric = kept["metric"]
+    rises = (kept.get("mode") or mode_of(metric)) == "max"
     results = [
         (result["settings"], statistics.fmean(result["figures"][metric]))
         for result in kept["results"]
@@ -57,8 +58,8 @@ def draw(folder: Path, path: Path | None = None) -> Path:
         half = (len(keys) + 1) // 2 if len(keys) > 1 else 0
         down, across = _combinations(axes, keys[:half]), _combinations(axes, keys[half:])
         if max(len(down), len(across)) <= LARGEST:
-            return _heat_map(results, down, across, title, metric, path)
-    return _parallel(results, list(axes), title, metric, path)
+            return _heat_map(results, down, across, title, metric, path, rises=rises)
+    return _parallel(results, list(axes), title, metric, path, rises=rises)
 
 
 def _combinations(axes: dict[str, list[Any]], keys: Sequence[str]) -> list[dict[str, Any]]:
@@ -75,6 +76,8 @@ def _heat_map(
     title: str,
     metric: str,
     path: Path,
+    *,
+    rises: bool,
 ) -> Path:
     import numpy as np
 
@@ -89,7 +92,7 @@ def _heat_map(
     high = max((text.count("\n") + 1 for text in columns), default=1) * 0.17
     size = (0.58 * len(across) + longest + 2.0, 0.32 * len(down) + high + 1.4)
     with figure(1, title, size=(max(size[0], 4.5), size[1])) as (picture, [panel]):
-        better = "viridis" if rises(metric) else "viridis_r"
+        better = "viridis" if rises else "viridis_r"
         shown = panel.imshow(values, cmap=better, aspect="auto")
         panel.grid(False)
         panel.spines[:].set_visible(False)
@@ -105,11 +108,11 @@ def _heat_map(
         middle = (low + high) / 2
         for (row, column), value in np.ndenumerate(values):
             if np.isfinite(value):
-                dark = (value < middle) == rises(metric)
+                dark = (value < middle) == rises
                 style = {"ha": "center", "va": "center", "fontsize": 8}
                 text = f"{value:.3f}" if abs(value) < 10 else f"{value:.4g}"
                 panel.text(column, row, text, color="white" if dark else "black", **style)
-        best = np.nanargmax(values if rises(metric) else -values)
+        best = np.nanargmax(values if rises else -values)
         row, column = divmod(int(best), len(across))
         from matplotlib.patches import Rectangle
 
@@ -135,12 +138,14 @@ def _parallel(
     title: str,
     metric: str,
     path: Path,
+    *,
+    rises: bool,
 ) -> Path:
     from matplotlib import colormaps
 
     scales = [_scale([settings[key] for settings, _ in results]) for key in keys]
     scales.append(_scale([value for _, value in results]))
-    order = sorted(results, key=lambda result: result[1], reverse=not rises(metric))
+    order = sorted(results, key=lambda result: result[1], reverse=not rises)
     with figure(1, title, size=(1.6 * len(scales) + 1.5, 4.2)) as (picture, [panel]):
         colours = colormaps["viridis"]
         for place, (settings, value) in enumerate(order, 1):  # the best lies above the others
@@ -149,7 +154,7 @@ def _parallel(
             ]
             heights.append(scales[-1][0][_text_key(value)])
             best = place == len(order)
-            share = heights[-1] if rises(metric) else 1 - heights[-1]
+            share = heights[-1] if rises else 1 - heights[-1]
             style = {"color": ORANGE, "linewidth": 2.5} if best else {"color": colours(share)}
             panel.plot(range(len(heights)), heights, alpha=1 if best else 0.6, **style)
         for place, (_, ticks) in enumerate(scales):

@@ -83,6 +83,11 @@ def _plain(uses: str, name: str, value: Any) -> Any:
     raise ValueError(msg)
 
 
+def plain_name(name: str) -> str:
+    """Return a Keras name as it is compared: ``"Adam"`` and ``"adam"`` are the same."""
+    return name.replace("_", "").replace("-", "").lower()
+
+
 def component_from(value: object) -> Component:
     """Read a component from the plain data of TOML or JSON."""
     if isinstance(value, Component):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import isfinite
 from typing import Annotated, Literal
 
@@ -10,11 +11,7 @@ from msgspec import Meta, field
 
 from zoo.spec.component import Component
 from zoo.spec.fields import Fraction, Positive, Record, Seed, name_components
-
-
-def rises(metric: str) -> bool:
-    """Whether higher is better, of a figure with Keras's name; lower is for losses and errors."""
-    return "acc" in metric or "auc" in metric
+from zoo.spec.metrics import Mode, mode_of
 
 
 class Split(Record, frozen=True, kw_only=True):
@@ -49,8 +46,10 @@ class EarlyStopping(Record, frozen=True, kw_only=True):
     min_delta
         What counts as an improvement: more than this.
     monitor
-        Keras's name of the figure that is watched; lower is better for losses and errors,
-        higher for accuracies.
+        Keras's name of the figure that is watched.
+    mode
+        Whether the most (``"max"``) or the least (``"min"``) of it is the best; needed where Keras
+        does not say so itself.
     restore_best
         Whether the weights of the best epoch are the result, or those of the last.
     """
@@ -58,15 +57,23 @@ class EarlyStopping(Record, frozen=True, kw_only=True):
     patience: Positive
     min_delta: Annotated[float, Meta(ge=0.0)] = 0.0
     monitor: str = "val_loss"
+    mode: Mode | None = None
     restore_best: bool = True
 
-    def improves(self, value: float, best: float | None) -> bool:
-        """Say whether a value of the watched figure is better than the best one so far, if any."""
+    def improves(self, value: float, best: float | None, metrics: Iterable[Component] = ()) -> bool:
+        """Say whether a value of the watched figure is better than the best one so far, if any.
+
+        Raises
+        ------
+        UsageError
+            If nobody says which is better, nor the recipe's `metrics`.
+        """
+        rises = mode_of(self.monitor, metrics, self.mode) == "max"
         if not isfinite(value):  # nothing could ever be better than NaN
             return False
         if best is None:
             return True
-        return (value - best if rises(self.monitor) else best - value) > self.min_delta
+        return (value - best if rises else best - value) > self.min_delta
 
 
 class Training(Record, frozen=True, kw_only=True):

@@ -11,10 +11,9 @@ from zoo.components import Classifier
 from zoo.construct import construct, options_of
 from zoo.errors import SpecError
 from zoo.registry.registry import registry
-from zoo.spec.component import Component
+from zoo.spec.component import Component, plain_name
 from zoo.spec.model import ModelSpec
 from zoo.spec.training import Training
-from zoo.training.recipe import plain_name
 
 _ABOUT_COLUMNS = ("drop", "one_hot", "multi_hot", "maps")
 """Options of a preprocessor that name columns beside those it takes."""

@@ -7,13 +7,14 @@ import signal
 import sys
 import threading
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from zoo.errors import TrainingError
 from zoo.registry.registry import registry
 from zoo.runtime.backend import keras
 from zoo.runtime.seeding import seed_epoch
-from zoo.spec.training import EarlyStopping
+from zoo.spec.metrics import mode_of
+from zoo.spec.training import EarlyStopping, Training
 from zoo.training.checkpoint import Checkpoint, Progress
 from zoo.training.run import Run
 
@@ -53,16 +54,23 @@ class Stopping:
 
     Parameters
     ----------
-    rule
-        The recipe's rule.
+    training
+        The recipe, which has a rule.
     checkpoint
         Keeps the best weights.
     progress
         Keeps the state.
+
+    Raises
+    ------
+    UsageError
+        If nobody says whether more of the watched figure is better.
     """
 
-    def __init__(self, rule: EarlyStopping, checkpoint: Checkpoint, progress: Progress) -> None:
-        self.rule = rule
+    def __init__(self, training: Training, checkpoint: Checkpoint, progress: Progress) -> None:
+        self.rule = cast("EarlyStopping", training.early_stopping)
+        self.metrics = training.metrics
+        mode_of(self.rule.monitor, self.metrics, self.rule.mode)  # said before an hour of training
         self.checkpoint = checkpoint
         self.state = progress.stopping
         if not self.state:
@@ -83,7 +91,7 @@ class Stopping:
                 f"there are {', '.join(logs)}"
             )
             raise TrainingError(msg)
-        if self.rule.improves(value, self.state["best"]):
+        if self.rule.improves(value, self.state["best"], self.metrics):
             self.state.update(best=value, best_epoch=epoch, waited=0)
             if self.rule.restore_best:
                 self.checkpoint.remember_best()

@@ -200,6 +200,7 @@ def _recurrent(network: Any) -> bool:
 
 def _torch(network: Any, size: int, arrays: Batch, rows: int, steps: int, *, held: bool) -> Any:
     """Take the steps of a call one by one, traced where they are many."""
+
     def tensors(batch: Batch) -> Batch:
         return tuple(each(keras().ops.convert_to_tensor, part) for part in batch)
 

@@ -170,8 +170,7 @@ def fit(run: Run, model: Model, data: InMemory | Streamed, *, keep: bool = True)
         checkpoint = Checkpoint(run.path if keep else None, network, identity)
         progress = checkpoint.restore()
         run.history = progress.history
-        rule = training.early_stopping
-        stopping = Stopping(rule, checkpoint, progress) if rule else None
+        stopping = Stopping(training, checkpoint, progress) if training.early_stopping else None
         registry().notify("training_started", run=run)
         with Bar(training.epochs) as bar, Interruption() as interruption:
             each_epoch = epoch_callback(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from zoo.construct import construct, options_of
@@ -10,7 +12,7 @@ from zoo.data.stream import Stream
 from zoo.errors import InputError, SpecError, TrainingError, UsageError, did_you_mean
 from zoo.runtime.backend import keras
 from zoo.runtime.carry import carrying, with_states
-from zoo.spec.component import Component
+from zoo.spec.component import Component, plain_name
 from zoo.spec.model import ModelSpec
 from zoo.spec.override import assign
 from zoo.spec.training import Training
@@ -40,13 +42,24 @@ def compile_network(network: Any, training: Training) -> None:
     network.compile(
         optimizer=keras_part("optimizers", training.optimizer, "training.optimizer"),
         loss=keras_part("losses", training.loss, "training.loss"),
+        metrics=list(_metrics(training)),
+    )
+
+
+def _metrics(training: Training) -> Iterator[Any]:
+    """Yield the metrics, under the names that they have in a process where they are the first."""
+    names: Counter[str] = Counter()
+    for metric in training.metrics:
         # A bare name lets Keras choose the variant that fits the loss and the output's shape.
-        metrics=[
-            metric.uses if not metric.config and metric.uses in ("accuracy", "acc", "crossentropy")
-            else keras_part("metrics", metric, "training.metrics")
-            for metric in training.metrics
-        ],
-    )  # fmt: skip
+        if not metric.config and metric.uses in ("accuracy", "acc", "crossentropy"):
+            yield metric.uses
+            continue
+        part = keras_part("metrics", metric, "training.metrics")
+        if "name" not in metric.config:
+            name = re.sub(r"_\d+$", "", part.name)
+            part._name = f"{name}_{names[name]}" if names[name] else name
+            names[name] += 1
+        yield part
 
 
 def trainee(model: Model, training: Training) -> Any:
@@ -110,11 +123,6 @@ def keras_class(module: str, component: Component, what: str) -> type[Any]:
 def keras_part(module: str, component: Component, what: str) -> Any:
     """Return the Keras object that a component describes."""
     return construct(keras_class(module, component, what), component, what=what)
-
-
-def plain_name(name: str) -> str:
-    """Return a Keras name as it is compared: ``"Adam"`` and ``"adam"`` are the same."""
-    return name.replace("_", "").replace("-", "").lower()
 
 
 def options_at(spec: ModelSpec) -> Any:

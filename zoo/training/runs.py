@@ -96,9 +96,11 @@ class RunRecord:
 
     @property
     def best(self) -> int | None:
-        """The best epoch, from 1."""
-        training = self.spec.training if self.spec else None
-        return best_epoch(self.history, training.early_stopping if training else None)
+        """The best epoch, from 1; None where nobody says which is better."""
+        try:
+            return best_epoch(self.history, self.spec.training if self.spec else None)
+        except UsageError:
+            return None
 
     def data(self) -> dict[str, Any]:
         """Return the record as plain data for JSON; numbers that are not finite become None."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import UsageError, did_you_mean
-from zoo.spec.training import EarlyStopping
+from zoo.spec.metrics import Mode, mode_of
 from zoo.training.lineage import described, with_members
 from zoo.training.runs import PARTS, RunRecord, differences, find_runs, is_run
 
@@ -39,6 +39,7 @@ def chosen(
     since: str | None = None,
     where: Sequence[str] = (),
     sort: str | None = None,
+    mode: Mode | None = None,
 ) -> list[RunRecord]:
     """Return those of the runs that are meant, in their order, or the best first.
 
@@ -53,6 +54,8 @@ def chosen(
         Conditions on figures, such as ``accuracy>=0.9`` or ``train.loss<0.1``; all must hold.
     sort
         A figure: the best comes first, runs without it last.
+    mode
+        Whether the most or the least of it is the best, where Keras does not say.
 
     Raises
     ------
@@ -67,7 +70,9 @@ def chosen(
         kept = [run for run in kept if _holds(condition, run, runs)]
     if sort is not None:
         _check_figure(sort, runs)
-        sign = -1.0 if EarlyStopping(patience=1, monitor=sort).improves(1.0, 0.0) else 1.0
+        recipes = [run.spec.training for run in kept if run.spec and run.spec.training]
+        metrics = [metric for recipe in recipes for metric in recipe.metrics]
+        sign = -1.0 if mode_of(sort, metrics, mode) == "max" else 1.0
         values = {id(run): figure_of(run, sort) for run in kept}
         kept.sort(key=lambda run: (values[id(run)] is None, sign * (values[id(run)] or 0.0)))
     return kept

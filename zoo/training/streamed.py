@@ -74,9 +74,7 @@ class Streamed:
         size = self.training.batch_size
         steps = self.training.epochs * steps_of(self.rows, size)
         whole = max(1, PIECE // size) * size
-        at_once = compile_steps(
-            network, size, self.sample(), rows=whole, steps=steps, held=False
-        )
+        at_once = compile_steps(network, size, self.sample(), rows=whole, steps=steps, held=False)
         piece = at_once or size
         self._reading = self._batches(
             self._epochs(epoch), piece, epoch, shuffle=self.training.shuffle

@@ -128,9 +128,7 @@ class Together:
         networks = {start: member.network() for start, member in starts.items()}
         self._network = networks[members[0].start]
         sample = members[0].data.feed.arrays
-        self._network._symbolic_build(
-            data_batch=cut(sample, slice(self._size))
-        )
+        self._network._symbolic_build(data_batch=cut(sample, slice(self._size)))
         self._metrics = [variable.value for variable in self._network.metrics_variables]
         states = {
             start: [

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import UsageError
-from zoo.spec.training import rises
+from zoo.spec.component import component_from
+from zoo.spec.metrics import Mode, mode_of
 from zoo.tuning.space import written
 from zoo_weights import atomic_write
 
@@ -77,12 +78,21 @@ class Board:
         What has to be the same when the tuning goes on.
     metric
         What is compared; the first metric of the first result, if not given.
+    mode
+        Whether the most or the least of it is the best, where Keras does not say.
     """
 
-    def __init__(self, folder: Path, identity: dict[str, Any], metric: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        identity: dict[str, Any],
+        metric: str | None = None,
+        mode: Mode | None = None,
+    ) -> None:
         self.folder = folder
         self.identity = identity
         self.metric = metric
+        self._mode = mode
         self.results: list[Result] = []
 
     def read(self) -> None:
@@ -105,8 +115,23 @@ class Board:
                 )
                 raise UsageError(msg)
         self.metric = self.metric or kept["metric"]
+        if self.metric == kept["metric"]:
+            self._mode = self._mode or kept.get("mode")
         self.results = [Result(**result) for result in kept["results"]]
         self._write()
+
+    @property
+    def mode(self) -> Mode:
+        """Whether the most or the least of what is compared is the best.
+
+        Raises
+        ------
+        UsageError
+            If nobody says.
+        """
+        recipe = self.identity.get("spec", {}).get("training", {})
+        metrics = map(component_from, recipe.get("metrics", ()))
+        return mode_of(self.metric or "loss", metrics, self._mode)
 
     def of(self, settings: dict[str, Any]) -> Result | None:
         """Return the result of a configuration, where there is one."""
@@ -148,7 +173,7 @@ class Board:
     def ranked(self) -> list[Result]:
         """Return the results, the best first; then those given up early, then those that failed."""
         metric = self.metric or "loss"
-        sign = -1.0 if rises(metric) else 1.0
+        sign = -1.0 if self.mode == "max" else 1.0
         order = {"finished": 0, "pruned": 1, "failed": 2}
 
         def rank(result: Result) -> tuple[bool, int, float]:
@@ -163,6 +188,7 @@ class Board:
         record = {
             "identity": self.identity,
             "metric": self.metric,
+            "mode": self.mode if self.metric else self._mode,
             "results": [asdict(result) for result in self.results],
         }
         for name, text in (

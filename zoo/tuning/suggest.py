@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from zoo.errors import UsageError
-from zoo.spec.training import rises
 from zoo.tuning.board import Board, Result
 from zoo.tuning.space import Range, Space
 from zoo.tuning.work import Settings, Work
@@ -37,8 +36,7 @@ def suggested(work: Work, space: Space, board: Board, count: int, seed: int) -> 
     tries = 0
     while len(board.results) < count and tries < TRIES:
         if study is None:  # what is compared is known with the first result
-            metric = board.metric
-            study = _study(optuna, metric, seed)
+            study = _study(optuna, board, seed)
             for result in board.results:
                 _tell_kept(study, result, space, spaces, board)
         trial = study.ask(spaces)
@@ -65,9 +63,9 @@ def suggested(work: Work, space: Space, board: Board, count: int, seed: int) -> 
                 _tell(study, trial, result, board)
 
 
-def _study(optuna: Any, metric: str | None, seed: int) -> Any:
+def _study(optuna: Any, board: Board, seed: int) -> Any:
     return optuna.create_study(
-        direction="maximize" if metric and rises(metric) else "minimize",
+        direction="maximize" if board.mode == "max" else "minimize",
         sampler=optuna.samplers.TPESampler(seed=seed),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=5),
     )

@@ -15,6 +15,7 @@ from zoo.errors import TrainingError, UsageError
 from zoo.model import Model
 from zoo.plots.tuning import draw_later
 from zoo.runtime.backend import chosen_backend, keras
+from zoo.spec.metrics import Mode, mode_of
 from zoo.spec.model import ModelSpec
 from zoo.spec.override import override
 from zoo.spec.toml import spec_to
@@ -66,6 +67,7 @@ def tune_spec(
     draws: int | None = None,
     suggestions: int | None = None,
     metric: str | None = None,
+    mode: Mode | None = None,
     seed: int | None = None,
     seeds: int = 1,
     settings: Sequence[str] = (),
@@ -130,8 +132,10 @@ def tune_spec(
     }
     work = Work(spec, rows, folds, chosen, base)
     work.cuts(spec)  # too few rows are said before any work
-    board = Board(path, json.loads(json.dumps(identity)), metric)
+    board = Board(path, json.loads(json.dumps(identity)), metric, mode)
     board.read()
+    if board.metric is not None:
+        mode_of(board.metric, spec.training.metrics, mode)
     with opened(engine) as solve:
         keras()
         if suggestions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -32,6 +32,8 @@ def command() -> None:
 @click.option("--where", metavar="FIGURE", multiple=True,
               help="Only those that reach it: accuracy>=0.9; may be repeated.")  # fmt: skip
 @click.option("--sort", metavar="METRIC", help="The best first: accuracy, or train.accuracy.")
+@click.option("--mode", type=click.Choice(["min", "max"]),
+              help="Which of it is best, where Keras does not say.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @common_options
 def list_runs(
@@ -40,6 +42,7 @@ def list_runs(
     since: str | None,
     where: tuple[str, ...],
     sort: str | None,
+    mode: Literal["min", "max"] | None,
     as_json: bool,
 ) -> None:
     """List the runs below FOLDER, runs/ if not given; the latest comes last."""
@@ -50,7 +53,7 @@ def list_runs(
     place = folder or Path("runs")
     everything = find_runs(place) if folder or place.is_dir() else []
     of_model = find_runs(place, model) if everything and model else everything
-    found = chosen(of_model, since=since, where=where, sort=sort)
+    found = chosen(of_model, since=since, where=where, sort=sort, mode=mode)
     if as_json:
         print_json([run.data() for run in found])
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -31,6 +31,8 @@ SHOWN = 10
 @click.option("--seeds", metavar="N", type=click.IntRange(1), default=1, show_default=True,
               help="Train each combination with N seeds.")  # fmt: skip
 @click.option("--metric", metavar="NAME", help="What is compared; the recipe's first metric.")
+@click.option("--mode", type=click.Choice(["min", "max"]),
+              help="Which of it is best, where Keras does not say.")  # fmt: skip
 @click.option("--data", metavar="FILE|FOLDER",
               help="CSV or parquet file, or one subfolder per class.")  # fmt: skip
 @click.option("--target", metavar="COLUMN", help="Column to learn.")
@@ -50,6 +52,7 @@ def command(
     folds: int,
     seeds: int,
     metric: str | None,
+    mode: Literal["min", "max"] | None,
     data: str | None,
     target: str | None,
     settings: tuple[str, ...],
@@ -77,6 +80,7 @@ def command(
         draws=draws,
         suggestions=suggestions,
         metric=metric,
+        mode=mode,
         seed=seed,
         seeds=seeds,
         settings=settings,
