@@ -140,9 +140,6 @@ def clear_compiled() -> Iterator[None]:
     """What a module compiled is forgotten: no process grows with the number of tests."""
     yield
     if "keras" in sys.modules:
-        from zoo.training import compiled
-
-        compiled._kept.clear()
         sys.modules["keras"].utils.clear_session(free_memory=False)
     if "jax" in sys.modules:
         sys.modules["jax"].clear_caches()

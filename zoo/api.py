@@ -116,6 +116,7 @@ def train(
     settings: Sequence[str] = (),
     folds: int | None = None,
     resume: bool = False,
+    exact: bool = False,
     output: str | PathLike[str] | None = None,
 ) -> Run:
     """Train a model and write its run folder.
@@ -146,7 +147,10 @@ def train(
         Cross-validate with so many folds before the whole is trained.
     resume
         Go on with the training that `output` holds a checkpoint of (without `output`, the last
-        one that was not finished); a finished one is returned as it is.
+        one that was not finished); a finished one is returned as it is. Other data, another spec,
+        seed or backend are refused; other versions are a note.
+    exact
+        Whether to refuse other versions as well.
     output
         The run folder; ``runs/MODEL/TIME`` under the current folder if not given.
 
@@ -176,6 +180,7 @@ def train(
         settings=assignments,
         fold_count=folds,
         resume=resume,
+        exact=exact,
         output=None if output is None else Path(output),
         base=base,
     )
@@ -282,6 +287,7 @@ def retrain(
     settings: Sequence[str] = (),
     member_weights: Sequence[float] | None = None,
     resume: bool = False,
+    exact: bool = False,
     output: str | PathLike[str] | None = None,
 ) -> Run:
     """Go on with a trained model when there are new rows: update it, or add a second model.
@@ -318,6 +324,8 @@ def retrain(
         How much the old and the new model count in an ensemble.
     resume
         Go on with what `output` holds a checkpoint of.
+    exact
+        Whether to refuse to go on with other versions.
     output
         The run folder; ``runs/MODEL/TIME`` under the current folder if not given.
 
@@ -352,6 +360,7 @@ def retrain(
         settings=assignments,
         member_weights=member_weights,
         resume=resume,
+        exact=exact,
         output=None if output is None else Path(output),
     )
 

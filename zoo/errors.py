@@ -25,6 +25,10 @@ class SpecError(UsageError):
     """A model spec that cannot be read; the message names file, path and value."""
 
 
+class OtherTraining(UsageError):
+    """What is to go on was begun with another spec, seed or backend, or with other data."""
+
+
 class UnknownName(UsageError):
     """A name that nothing has, or that more than one plugin owns."""
 

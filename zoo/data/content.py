@@ -1,9 +1,10 @@
-"""What a dataset is, whatever file it came in: a hash over its arrays or its cells."""
+"""What data are, whatever file they came in: a hash over their arrays or cells."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,6 +25,35 @@ def hash_arrays(arrays: Mapping[str, NDArray[Any]]) -> str:
         digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
         digest.update(array.data if array.size else b"")
     return digest.hexdigest()
+
+
+def add(digest: Any, rows: Any) -> None:
+    """Add raw rows of whatever kind to a digest: cells, texts, arrays, and what files hold."""
+    import numpy as np
+
+    if isinstance(rows, Path):
+        try:
+            digest.update(rows.read_bytes())
+        except OSError as error:  # whoever reads it next will say so
+            digest.update(str(error).encode())
+    elif isinstance(rows, np.ndarray) and rows.dtype != object:
+        digest.update(f"{rows.dtype.str} {rows.shape}\n".encode())
+        digest.update(np.ascontiguousarray(rows).data if rows.size else b"")
+    elif hasattr(rows, "columns"):
+        add(digest, rows.columns)
+    elif isinstance(rows, Mapping):
+        for name, cells in rows.items():
+            digest.update(f"{name}\n".encode())
+            add(digest, cells)
+    elif isinstance(rows, list | tuple | np.ndarray):
+        digest.update(f"{len(rows)} rows\n".encode())
+        if all(isinstance(row, str | int | float | np.generic) for row in rows):
+            digest.update("\x1f".join(map(str, rows)).encode(errors="surrogatepass"))
+        else:
+            for row in rows:
+                add(digest, row)
+    else:
+        digest.update(rows.tobytes() if hasattr(rows, "tobytes") else str(rows).encode())
 
 
 def _narrow(array: NDArray[Any]) -> NDArray[Any]:

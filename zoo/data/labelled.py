@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.data.content import add
 from zoo.data.table import Table, joined, take
 
 if TYPE_CHECKING:
@@ -51,6 +53,13 @@ class Labelled:
             self.target,
             take(numbers, rows),
         )
+
+    def content(self) -> dict[str, Any]:
+        """Return what a run keeps of its data: their source, number of rows, and SHA-256."""
+        digest = hashlib.sha256()
+        add(digest, self.inputs)
+        add(digest, self.labels)
+        return {"source": self.source, "rows": len(self), "sha256": digest.hexdigest()}
 
     def name_of(self, row: int) -> str:
         """Return what people call a row: its file, or its number in the source."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.data.content import add
 from zoo.data.files import stream_table
 from zoo.data.labelled import Labelled
 from zoo.data.table import Table
@@ -106,13 +108,13 @@ class Stream:
         """Return the part's first rows; where the stream ends before, it starts anew."""
         return Stream(lambda: iter(next(in_epochs(self, rows))), self.source)
 
-    def look(self, seed: int) -> tuple[int, Labelled, set[Any]]:
+    def look(self, seed: int) -> tuple[dict[str, Any], Labelled, set[Any]]:
         """Read everything once.
 
         Returns
         -------
-        rows : int
-            How many there are.
+        content : dict
+            As `Labelled.content`.
         sample : Labelled
             A random sample of them.
         labels : set
@@ -132,8 +134,11 @@ class Stream:
         kept: list[Labelled] = []
         numbers = np.empty(0)
         below = 1.0
+        digest = hashlib.sha256()
         for piece in self:
             rows += len(piece)
+            add(digest, piece.inputs)
+            add(digest, piece.labels)
             if len(labels) <= CLASSES:
                 labels.update(piece.labels)
             drawn = draw.random(len(piece))
@@ -147,7 +152,8 @@ class Stream:
             msg = f"{self.source}: has no rows"
             raise InputError(msg, kind="no-rows")
         (sample,), _ = _smallest(kept, numbers)
-        return rows, sample, labels if len(labels) <= CLASSES else set()
+        content = {"source": self.source, "rows": rows, "sha256": digest.hexdigest()}
+        return content, sample, labels if len(labels) <= CLASSES else set()
 
 
 def in_epochs(

@@ -13,7 +13,6 @@ from zoo.errors import TrainingError
 from zoo.registry.registry import registry
 from zoo.runtime.backend import keras
 from zoo.runtime.seeding import seed_epoch
-from zoo.spec.metrics import mode_of
 from zoo.spec.training import EarlyStopping, Training
 from zoo.training.checkpoint import Checkpoint, Progress
 from zoo.training.run import Run
@@ -60,17 +59,11 @@ class Stopping:
         Keeps the best weights.
     progress
         Keeps the state.
-
-    Raises
-    ------
-    UsageError
-        If nobody says whether more of the watched figure is better.
     """
 
     def __init__(self, training: Training, checkpoint: Checkpoint, progress: Progress) -> None:
         self.rule = cast("EarlyStopping", training.early_stopping)
         self.metrics = training.metrics
-        mode_of(self.rule.monitor, self.metrics, self.rule.mode)  # said before an hour of training
         self.checkpoint = checkpoint
         self.state = progress.stopping
         if not self.state:
@@ -83,6 +76,8 @@ class Stopping:
         ------
         TrainingError
             If the figure to watch is not measured.
+        UsageError
+            If nobody says whether more of it is better.
         """
         value = logs.get(self.rule.monitor)
         if value is None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import UsageError
 from zoo.runtime.backend import keras
+from zoo.training.identity import check_same
 from zoo.training.run import CHECKPOINT
 
 if TYPE_CHECKING:
@@ -53,7 +53,12 @@ class Checkpoint:
     network
         The compiled network.
     identity
-        What has to be the same when training goes on: spec, seed, backend, rows.
+        What has to be the same when training goes on, see `zoo.training.identity`.
+
+    Attributes
+    ----------
+    warnings
+        What differs from what a restored training was begun with, and may.
     """
 
     def __init__(self, folder: Path | None, network: Any, identity: dict[str, Any]) -> None:
@@ -61,6 +66,7 @@ class Checkpoint:
         self.network = network
         self.identity = identity
         self.best: list[Any] = []
+        self.warnings: list[str] = []
         self._last = time.monotonic()
         self._cost = 0.0
 
@@ -82,7 +88,7 @@ class Checkpoint:
         self._last = time.monotonic()
         self._cost = self._last - begin
 
-    def restore(self) -> Progress:
+    def restore(self, *, exact: bool = False) -> Progress:
         """Read the checkpoint into the network; nothing happens where there is none.
 
         Raises
@@ -95,14 +101,8 @@ class Checkpoint:
         if self.path is None or not self.path.is_file():
             return Progress()
         headers = read_headers(self.path)
-        identity = json.loads(headers["identity"])
-        for name, value in self.identity.items():
-            if identity.get(name) != value:
-                msg = (
-                    f"{self.path}: was begun with another {name}: {identity.get(name)!r}, "
-                    f"now {value!r}; resume with the same one, or train into another folder"
-                )
-                raise UsageError(msg)
+        before = json.loads(headers["identity"])
+        self.warnings = check_same(self.path, before, self.identity, exact=exact)
         progress = Progress(**json.loads(headers["progress"]))
         if headers["best"] == "true":
             self.best = [variable.value for variable in self.network.weights]
@@ -152,9 +152,8 @@ class Checkpoint:
             yield slot("best", index, variable), value
 
 
-def identity_of(path: Path) -> dict[str, Any]:
-    """Return what a checkpoint's training was begun with."""
+def seed_in(path: Path) -> int:
+    """Return the seed of a checkpoint's training."""
     from zoo_weights import read_headers
 
-    identity: dict[str, Any] = json.loads(read_headers(path)["identity"])
-    return identity
+    return int(json.loads(read_headers(path)["identity"])["seed"])

@@ -159,30 +159,45 @@ def _retargeted(rows: Labelled, target: str) -> Labelled:
 
 
 def tensors(
-    data: Labelled, preprocessor: Preprocessor, decoder: Decoder, *, skip: bool = False
+    data: Labelled,
+    preprocessor: Preprocessor,
+    decoder: Decoder,
+    *,
+    skip: bool = False,
+    notes: list[str] | None = None,
 ) -> tuple[Tensors, NDArray[Any]]:
-    """Return inputs and targets of labelled data; bad rows are an error, or left out with `skip`.
+    """Return inputs and targets of labelled data.
+
+    Parameters
+    ----------
+    data, preprocessor, decoder
+        The rows, and what makes inputs and targets of them.
+    skip
+        Whether rows that cannot be used are left out. Photos always are: one that is damaged says
+        nothing about the others.
+    notes
+        Where to say how many were left out.
 
     Raises
     ------
     TrainingError
-        If any row cannot be used: what a model learns is not decided by leaving rows out quietly.
+        If any row cannot be used and is not left out: what a model learns is not decided quietly.
     """
     inputs, input_errors = preprocessor.many(data.inputs)
     targets, target_errors = decoder.encode(data.labels)
     if not any(input_errors) and not any(target_errors):
         return inputs, targets
-    bad = [
-        (row, error)
-        for row, errors in enumerate(zip(input_errors, target_errors, strict=True))
+    bad = {
+        row: error
+        for row, errors in enumerate(zip(target_errors, input_errors, strict=True))
         for error in errors
         if error is not None
-    ]
-    if skip:
-        rows = {row for row, _ in bad}
-        return without(inputs, input_errors, rows), without(targets, target_errors, rows)
-    row, error = bad[0]
-    count = len({row for row, _ in bad})
-    more = f" ({count} of {len(data)} rows are bad)" if count > 1 else ""
-    msg = f"{data.source}: {data.name_of(row)}: {error.message}{more}"
-    raise TrainingError(msg)
+    }
+    row, error = next(iter(bad.items()))
+    told = f"{data.source}: {data.name_of(row)}: {error.message}"
+    if not skip and (preprocessor.kind != "image" or len(bad) == len(data)):
+        more = f" ({len(bad)} of {len(data)} rows are bad)" if len(bad) > 1 else ""
+        raise TrainingError(told + more)
+    if notes is not None:
+        notes.append(f"{told}; left out {len(bad)} of {len(data)} rows")
+    return without(inputs, input_errors, bad), without(targets, target_errors, bad)

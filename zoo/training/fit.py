@@ -14,17 +14,16 @@ from zoo.components import Classifier
 from zoo.data.labelled import Labelled
 from zoo.errors import TrainingError
 from zoo.registry.registry import registry
-from zoo.runtime.backend import chosen_backend
 from zoo.runtime.carry import states_of
 from zoo.runtime.network import build, copy_weights, freeze
 from zoo.runtime.seeding import seeded
-from zoo.spec.toml import spec_to
 from zoo.spec.training import Training
 from zoo.tensors import each
 from zoo.training.callbacks import Bar, Interruption, Stopping, epoch_callback
 from zoo.training.checkpoint import Checkpoint
 from zoo.training.data import tensors
 from zoo.training.feed import Feed
+from zoo.training.identity import check_same, identity_of
 from zoo.training.recipe import (
     check_carry,
     compile_network,
@@ -34,7 +33,7 @@ from zoo.training.recipe import (
     targets_for,
     trainee,
 )
-from zoo.training.run import Run
+from zoo.training.run import Run, whole
 from zoo.training.streamed import Streamed
 
 if TYPE_CHECKING:
@@ -84,11 +83,14 @@ class InMemory:
             model.preprocessor.fit(parts["train"].inputs)
         if "output" not in fitted:
             model.decoder.fit(parts["train"].labels)
+        self.parts = parts
+        self.notes: list[str] = []
         self.arrays = {}
         for part, rows in parts.items():
             inputs, targets = tensors(
-                rows, model.preprocessor, model.decoder, skip=self.training.skip_bad_rows
-            )
+                rows, model.preprocessor, model.decoder,
+                skip=self.training.skip_bad_rows, notes=self.notes,
+            )  # fmt: skip
             check_carry(self.training, len(targets))
             self.arrays[part] = inputs, targets_for(self.training, targets, model.decoder.units)
         inputs, targets = self.arrays["train"]
@@ -96,6 +98,11 @@ class InMemory:
         batch = (inputs, targets) if weights is None else (inputs, targets, weights)
         self.feed = Feed(batch, self.training.batch_size, seed, self.training.shuffle)
         self.rows = len(targets)
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What the rows of each part are."""
+        return {part: rows.content() for part, rows in self.parts.items()}
 
     def with_recipe(self, training: Training, seed: int) -> InMemory:
         """Return the same rows for a recipe that sees them alike: other epochs, batches, order."""
@@ -145,14 +152,35 @@ def _product(
     return product
 
 
-def fit(run: Run, model: Model, data: InMemory | Streamed, *, keep: bool = True) -> None:
-    """Train a model whose preprocessing is fitted, and write its run folder.
+def fit(
+    run: Run,
+    model: Model,
+    data: InMemory | Streamed,
+    *,
+    keep: bool = True,
+    exact: bool = False,
+) -> Run:
+    """Train a model whose preprocessing is fitted, write its run folder, and return the run.
 
-    Where the folder holds a checkpoint of the same training, it goes on from there. Without `keep`
-    nothing is written: neither checkpoints nor the run.
+    Where the folder holds a checkpoint of the same training, it goes on from there; where it holds
+    the finished run, that is returned. Without `keep` nothing is written: neither checkpoints nor
+    the run. With `exact` nothing goes on with other versions than it was begun with.
+
+    Raises
+    ------
+    UsageError
+        If the folder holds another training.
     """
     training = data.training
     _declare_state(run, model)  # it builds a network, which must not move the seed's draws
+    identity: dict[str, Any] = {}
+    if keep:
+        run.environment["data"] = data.content
+        identity = {**identity_of(run), "rows": data.rows}
+        if whole(run.path):
+            done = Run.read(run.path)
+            done.notes += check_same(run.path, identity_of(done), identity, exact=exact)
+            return done
     with seeded(run.seed):
         network = trainee(model, training)
         freeze(network, training.freeze)
@@ -161,14 +189,11 @@ def fit(run: Run, model: Model, data: InMemory | Streamed, *, keep: bool = True)
             raise TrainingError(msg)
         compile_network(network, training)
         network.optimizer.build(network.trainable_variables)
-        identity = {
-            "spec": spec_to(run.spec),
-            "seed": run.seed,
-            "backend": chosen_backend(),
-            "rows": data.rows,
-        }
         checkpoint = Checkpoint(run.path if keep else None, network, identity)
-        progress = checkpoint.restore()
+        progress = checkpoint.restore(exact=exact)
+        if checkpoint.warnings:
+            run.environment["resumed"] = checkpoint.warnings
+            run.notes += checkpoint.warnings
         run.history = progress.history
         stopping = Stopping(training, checkpoint, progress) if training.early_stopping else None
         registry().notify("training_started", run=run)
@@ -202,12 +227,13 @@ def fit(run: Run, model: Model, data: InMemory | Streamed, *, keep: bool = True)
         run.metrics.update(data.measure(network))
         if training.carry_state:
             copy_weights(network, model.keras)
-    run.notes += _worries(run, model, *data.sample()[:2])
+    run.notes += [*data.notes, *_worries(run, model, *data.sample()[:2])]
     if keep:
         run.save(model.keras, fitted_state(model))
     if not interruption.asked:
         checkpoint.remove()
     registry().notify("training_finished", run=run)
+    return run
 
 
 def fitted_state(model: Model) -> dict[str, Any]:

@@ -87,6 +87,7 @@ def retrain_model(
     member_weights: Sequence[float] | None = None,
     output: Path | None = None,
     resume: bool = False,
+    exact: bool = False,
 ) -> Run:
     """Train a model further, or beside a new one, and write the run folder; see `zoo.retrain`."""
     if strategy not in ("new", "both"):
@@ -111,18 +112,16 @@ def retrain_model(
     if target is not None:
         spec = replace(spec, training=replace(_training(spec), target=target))
     path = run_folder(spec.name, output, resume=resume)
-    if resume and whole(path):
-        return Run.read(path)
     plan = _plan(parent, spec, data, old, test, strategy)
     if ensemble:
-        return _beside(plan, path, seed, member_weights)
-    return _further(plan, path, seed)
+        return _beside(plan, path, seed, member_weights, exact=exact)
+    return _further(plan, path, seed, exact=exact)
 
 
 # The two ways
 
 
-def _further(plan: Plan, path: Path, seed: int | None) -> Run:
+def _further(plan: Plan, path: Path, seed: int | None, *, exact: bool) -> Run:
     """Go on from the weights of the parent."""
     from zoo.model import Model
 
@@ -136,12 +135,16 @@ def _further(plan: Plan, path: Path, seed: int | None) -> Run:
         **with_recipe(recipe_of(parent)), **plan.about, "parent": ancestor(parent),
     }  # fmt: skip
     content = {"train": plan.train, **plan.held}
-    _fit(run, model, content, seed, fitted=("input", "output"))
-    return run
+    return _fit(run, model, content, fitted=("input", "output"), exact=exact)
 
 
 def _beside(
-    plan: Plan, path: Path, seed: int | None, member_weights: Sequence[float] | None
+    plan: Plan,
+    path: Path,
+    seed: int | None,
+    member_weights: Sequence[float] | None,
+    *,
+    exact: bool,
 ) -> Run:
     """Train a new model and let it and the parent answer together."""
     from zoo.model import Model
@@ -149,20 +152,18 @@ def _beside(
     parent, place = plan.parent, path / MEMBER
     spec, start = starting(plan.spec, "default")
     before = _figures(parent, plan.held, "before")
-    if whole(place) and not (member := Run.read(place)).environment.get("interrupted"):
-        if member.spec != spec:
-            msg = f"{place}: was trained with another spec; give the same settings, or another -o"
-            raise UsageError(msg)
-    else:
-        used = [origin["seed"] for origin in _origins(parent) if "seed" in origin]
-        seed = seed_of(_training(spec), place, used) if seed is None else seed
-        model = Model(spec, weights=start, base=_base(spec), state=_state(parent, "output"))
-        member = Run(place, spec, seed)
-        member.environment = environment(chosen_backend(), devices(), seed)
-        _fit(member, model, {"train": plan.train, **plan.held}, seed, fitted=("output",))
-        if member.environment.get("interrupted"):
-            msg = f"{path}: interrupted while its new member was trained; go on with --resume"
-            raise TrainingError(msg)
+    used = [origin["seed"] for origin in _origins(parent) if "seed" in origin]
+    seed = seed_of(_training(spec), place, used) if seed is None else seed
+    model = Model(spec, weights=start, base=_base(spec), state=_state(parent, "output"))
+    member = Run(place, spec, seed)
+    member.environment = environment(chosen_backend(), devices(), seed)
+    content = {"train": plan.train, **plan.held}
+    member = _fit(member, model, content, fitted=("output",), exact=exact)
+    if member.environment.get("interrupted"):
+        msg = f"{path}: interrupted while its new member was trained; go on with --resume"
+        raise TrainingError(msg)
+    if whole(path):
+        return Run.read(path)
     whole_model, members = ensemble_of([parent, member.model], member_weights)
     metrics = {
         **before,
@@ -176,15 +177,20 @@ def _beside(
 
 
 def _fit(
-    run: Run, model: Model, content: dict[str, Labelled], seed: int, *, fitted: Collection[str]
-) -> None:
+    run: Run,
+    model: Model,
+    content: dict[str, Labelled],
+    *,
+    fitted: Collection[str],
+    exact: bool,
+) -> Run:
     """Train on rows in memory; of the rows to train on, some may be held out for validation."""
     training = _training(model.spec)
     if training.validation is not None:
         rows = content["train"]
-        kept, held = divide(len(rows), training.validation, seed=seed, labels=rows.labels)
+        kept, held = divide(len(rows), training.validation, seed=run.seed, labels=rows.labels)
         content = {**content, "train": rows.take(kept), "validation": rows.take(held)}
-    fit(run, model, InMemory(model, content, seed, fitted=fitted))
+    return fit(run, model, InMemory(model, content, run.seed, fitted=fitted), exact=exact)
 
 
 def _figures(model: Model, held: dict[str, Labelled], name: str) -> dict[str, dict[str, float]]:

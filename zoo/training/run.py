@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UsageError
 from zoo.plots.curves import draw_later
+from zoo.registry.registry import registry
 from zoo.spec.model import ModelSpec
 from zoo.spec.toml import spec_from, spec_to, write_spec
 
@@ -177,6 +178,8 @@ def environment(backend: str, device: list[str], seed: int) -> dict[str, Any]:
     """
     names = ("keras-zoo", "keras", "jax", "jaxlib", "tensorflow", "torch", "numpy", "h5py")
     versions = {name: found for name in names if (found := _version(name))}
+    plugins = [plugin for plugin in registry().plugins if plugin.distribution]
+    versions |= {plugin.distribution: plugin.version for plugin in plugins}
     if backend in sys.modules:  # its own word: TensorFlow's package has several names
         versions[backend] = sys.modules[backend].__version__
     return {

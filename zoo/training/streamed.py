@@ -42,6 +42,7 @@ class Streamed:
     """
 
     failure: Exception | None = None
+    notes: tuple[str, ...] = ()
 
     def __init__(self, model: Model, parts: dict[str, Stream], seed: int) -> None:
         self.model = model
@@ -55,7 +56,8 @@ class Streamed:
             parts = {part: stream.first(stream.share_of(rows)) for part, stream in parts.items()}
         self.parts = parts
         looks = {part: stream.look(seed) for part, stream in parts.items()}
-        self.counts = {part: rows for part, (rows, _, _) in looks.items()}
+        self.content = {part: content for part, (content, _, _) in looks.items()}
+        self.counts = {part: content["rows"] for part, content in self.content.items()}
         _, self._sample, labels = looks["train"]
         model.preprocessor.fit(self._sample.inputs)
         model.decoder.fit([*labels, *self._sample.labels])
@@ -63,7 +65,7 @@ class Streamed:
             for part, pieces in parts.items():
                 self.counts[part] = sum(len(self._checked(rows)[1]) for rows in pieces)
         # So many steps are so many rows of a stream without an end, the bad ones among them.
-        self.rows = looks["train"][0] if steps else self.counts["train"]
+        self.rows = self.content["train"]["rows"] if steps else self.counts["train"]
         self._reading = self._batches((), 1, 0, shuffle=False)
         if not len(self.sample()[1]):  # no epoch would ever be over
             msg = f"{self.stream.source}: has no row that can be used"

@@ -19,7 +19,7 @@ from zoo.runtime.backend import chosen_backend, devices, keras, require_training
 from zoo.spec.model import ModelSpec
 from zoo.spec.override import override
 from zoo.spec.training import Training
-from zoo.training.checkpoint import identity_of
+from zoo.training.checkpoint import seed_in
 from zoo.training.data import parts
 from zoo.training.fit import InMemory, fit
 from zoo.training.recipe import options_at
@@ -41,6 +41,7 @@ def train_spec(
     fold_count: int | None = None,
     output: Path | None = None,
     resume: bool = False,
+    exact: bool = False,
     base: Path | None = None,
 ) -> Run:
     """Train a spec and write its run folder; the arguments are those of `zoo.train`.
@@ -66,13 +67,11 @@ def train_spec(
     spec, start = starting(spec, weights)
     training = cast("Training", spec.training)
     path = run_folder(spec.name, output, resume=resume)
-    if resume and whole(path):
-        return Run.read(path)
     keras()
     if seed is None:
         seed = seed_of(training, path)
 
-    trainer = _Trainer(spec, start, base, seed)
+    trainer = _Trainer(spec, start, base, seed, exact=exact)
     model = trainer.model()
     content = parts(model.preprocessor, training, data, target)
     run = Run(path, spec, seed, environment=environment(chosen_backend(), devices(), seed))
@@ -86,8 +85,8 @@ def train_spec(
         if count:
             msg = f"{content['train'].source} is streamed, which cannot be cut into folds"
             raise UsageError(msg)
-        fit(run, model, Streamed(model, _divided(content, training, seed), seed))
-        return run
+        data = Streamed(model, _divided(content, training, seed), seed)
+        return fit(run, model, data, exact=exact)
     if training.steps_per_epoch is not None:
         msg = (
             f"training.steps_per_epoch={training.steps_per_epoch} is for rows that are streamed; "
@@ -100,8 +99,7 @@ def train_spec(
         rows = content["train"]
         kept, held = divide(len(rows), training.validation, seed=seed, labels=rows.labels)
         content["train"], content["validation"] = rows.take(kept), rows.take(held)
-    fit(run, model, InMemory(model, content, seed))
-    return run
+    return fit(run, model, InMemory(model, content, seed), exact=exact)
 
 
 def _divided(content: dict[str, Any], training: Training, seed: int) -> dict[str, Stream]:
@@ -116,12 +114,19 @@ class _Trainer:
     """Makes fresh models of one spec, and trains those of the folds."""
 
     def __init__(
-        self, spec: ModelSpec, start: str | PathLike[str] | None, base: Path | None, seed: int
+        self,
+        spec: ModelSpec,
+        start: str | PathLike[str] | None,
+        base: Path | None,
+        seed: int,
+        *,
+        exact: bool,
     ) -> None:
         self.spec = spec
         self.start = start
         self.base = base
         self.seed = seed
+        self.exact = exact
 
     def model(self) -> Model:
         """Return a model that nothing was fitted to yet."""
@@ -140,14 +145,11 @@ class _Trainer:
             model = self.model()
             content = {"train": rows.take(kept), "validation": rows.take(held)}
             run = Run(path / f"fold-{number}", self.spec, self.seed)
-            if whole(run.path):
-                run = Run.read(run.path)  # done before an interruption
-            else:
-                run.environment = environment(chosen_backend(), devices(), self.seed)
-                fit(run, model, InMemory(model, content, self.seed))
-                if run.environment.get("interrupted"):
-                    msg = f"interrupted in fold {number} of {count}; go on with --resume"
-                    raise TrainingError(msg)
+            run.environment = environment(chosen_backend(), devices(), self.seed)
+            run = fit(run, model, InMemory(model, content, self.seed), exact=self.exact)
+            if run.environment.get("interrupted"):
+                msg = f"interrupted in fold {number} of {count}; go on with --resume"
+                raise TrainingError(msg)
             for name, value in run.metrics["validation"].items():
                 each.setdefault(name, []).append(value)
         figures: dict[str, Any] = {name: statistics.fmean(values) for name, values in each.items()}
@@ -175,6 +177,8 @@ def seed_of(training: Training, path: Path | None = None, used: Collection[int] 
     It is none of those that were used already.
     """
     if path is not None and (path / CHECKPOINT).is_file():
-        return int(identity_of(path / CHECKPOINT)["seed"])
+        return seed_in(path / CHECKPOINT)
+    if path is not None and whole(path):
+        return Run.read(path).seed
     seeds = [seed for seed in training.seeds.get(chosen_backend(), ()) if seed not in used]
     return seeds[0] if seeds else secrets.randbelow(2**31)

@@ -14,6 +14,7 @@ from typing import Any
 from zoo.errors import UsageError
 from zoo.spec.component import component_from
 from zoo.spec.metrics import Mode, mode_of
+from zoo.training.identity import check_same
 from zoo.tuning.space import written
 from zoo_weights import atomic_write
 
@@ -100,20 +101,14 @@ class Board:
 
         Raises
         ------
-        UsageError
+        OtherTraining
             If they belong to another tuning.
         """
         path = self.folder / RESULTS
         if not path.is_file():
             return
         kept = json.loads(path.read_text(encoding="utf-8"))
-        for name, value in self.identity.items():
-            if kept["identity"].get(name) != value:
-                msg = (
-                    f"{path}: was begun with another {name}: {kept['identity'].get(name)!r}, "
-                    f"now {value!r}; resume with the same one, or tune into another folder"
-                )
-                raise UsageError(msg)
+        check_same(path, kept["identity"], self.identity)
         self.metric = self.metric or kept["metric"]
         if self.metric == kept["metric"]:
             self._mode = self._mode or kept.get("mode")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data.stream import Stream
-from zoo.errors import TrainingError, UsageError
+from zoo.errors import OtherTraining, TrainingError, UsageError
 from zoo.model import Model
 from zoo.plots.tuning import draw_later
 from zoo.runtime.backend import chosen_backend, keras
@@ -129,6 +130,7 @@ def tune_spec(
         "seeds": list(chosen),
         "backend": chosen_backend(),
         "rows": len(rows),
+        "data": rows.content()["sha256"],
     }
     work = Work(spec, rows, folds, chosen, base)
     work.cuts(spec)  # too few rows are said before any work
@@ -152,9 +154,13 @@ def tune_spec(
         msg = f"no configuration could be trained: {why}"
         raise TrainingError(msg)
     best = with_settings(spec, ranked[0].settings)
-    run = train_spec(
-        best, data, target=target, seed=first, output=path / "best", resume=resume, base=base
-    )
+    place = path / "best"
+    options: dict[str, Any] = {"target": target, "seed": first, "output": place, "base": base}
+    try:
+        run = train_spec(best, data, resume=resume, **options)
+    except OtherTraining:  # what was the best of fewer results
+        shutil.rmtree(place)
+        run = train_spec(best, data, **options)
     draw_later(path)
     return Tuning(path, board.metric, tuple(ranked), run)
 

@@ -31,6 +31,7 @@ from zoo_cli.output import columns, print_json
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the data.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Makes the run repeatable.")
 @click.option("--resume", is_flag=True, help="Go on where a training was ended.")
+@click.option("--exact", is_flag=True, help="Refuse to go on with other versions.")
 @click.option("-o", "--output", metavar="DIR", help="The run folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @common_options

@@ -20,6 +20,7 @@ from zoo_cli.options import common_options, complete_model, note
 @click.option("--weights", metavar="TAG|FILE|none", help="Where training starts.")
 @click.option("--folds", type=click.IntRange(2), help="Cross-validate with so many folds.")
 @click.option("--resume", is_flag=True, help="Go on where a training was ended.")
+@click.option("--exact", is_flag=True, help="Refuse to go on with other versions.")
 @click.option("-o", "--output", metavar="DIR", help="The run folder.")
 @common_options
 def command(
@@ -32,6 +33,7 @@ def command(
     weights: str | None,
     folds: int | None,
     resume: bool,
+    exact: bool,
     output: str | None,
 ) -> int:
     """Train MODEL, or the model that SPEC.toml declares, and write a run folder."""
@@ -45,6 +47,7 @@ def command(
         settings=settings,
         folds=folds,
         resume=resume,
+        exact=exact,
         output=output,
     )
     for text in run.notes:

@@ -130,7 +130,7 @@ def test_held_out_rows_are_never_trained_on(
     class Seen(Exception):
         pass
 
-    def look(run: Any, model: Any, data: Any) -> None:
+    def look(run: Any, model: Any, data: Any, **_: Any) -> None:
         seen.update(data.arrays)
         raise Seen
 

@@ -126,9 +126,9 @@ def test_a_member_that_was_done_is_not_trained_again(
             retrain()
     with pytest.raises(UsageError, match="exists and is not an empty folder"):
         retrain()
-    with pytest.raises(UsageError, match="was trained with another spec"):
+    with pytest.raises(UsageError, match="was begun with another spec"):
         retrain(resume=True, settings=["batch_size=7"])
-    monkeypatch.setattr("zoo.training.retrain._fit", die)
+    monkeypatch.setattr("zoo.training.fit.seeded", die)
     assert retrain(resume=True).model.spec.name == "mlp-synthetic-ensemble"
 
 

@@ -273,8 +273,8 @@ def test_the_sample_is_drawn_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
     def label(table: zoo.Table, target: str, source: str) -> Labelled:
         return Labelled(zoo.Table({"x": table.column("x")}), table.column(target), source)
 
-    count, sample, labels = stream.generated(rows, "y", label).look(seed=5)
-    assert (count, len(sample), labels) == (50_000, 1000, set())
+    content, sample, labels = stream.generated(rows, "y", label).look(seed=5)
+    assert (content["rows"], len(sample), labels) == (50_000, 1000, set())
     drawn = sample.inputs.column("x")
     assert list(sample.labels) == list(drawn)
     assert len(set(drawn)) == 1000

@@ -54,7 +54,7 @@ def test_ranks(tmp_path: Path) -> None:
 
 def test_another_tuning_is_not_gone_on_with(tmp_path: Path) -> None:
     Board(tmp_path, {"folds": 2}).add(result("sgd", 0.5, 0.7))
-    with pytest.raises(UsageError, match="was begun with another folds: 2, now 3"):
+    with pytest.raises(UsageError, match="was begun with another folds: folds was 2, now 3"):
         Board(tmp_path, {"folds": 3}).read()
 
 

@@ -1,0 +1,83 @@
+"""What a training is of: what has to be the same when it goes on, and what should be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import OtherTraining, UsageError
+from zoo.spec.toml import spec_to
+from zoo.training.run import Run
+
+SHOWN = 5
+"""How many differences are named, at most."""
+
+
+def identity_of(run: Run) -> dict[str, Any]:
+    """Return what has to be the same when a training goes on, and its versions."""
+    told = run.environment
+    identity: dict[str, Any] = {
+        name: told[name] for name in ("backend", "versions") if name in told
+    }
+    if "data" in told:
+        identity["data"] = {part: content["sha256"] for part, content in told["data"].items()}
+    return {"spec": spec_to(run.spec), "seed": run.seed, **identity}
+
+
+def check_same(
+    path: Path, before: dict[str, Any], now: dict[str, Any], *, exact: bool = False
+) -> list[str]:
+    """Compare a training that goes on with what it was begun with.
+
+    Parameters
+    ----------
+    path
+        What people know it by.
+    before, now
+        As `identity_of` returns it; what an earlier zoo did not write down
+        is not compared.
+    exact
+        Whether other versions are an error as well.
+
+    Returns
+    -------
+    list of str
+        A sentence for whoever reads the figures, where versions differ.
+
+    Raises
+    ------
+    OtherTraining
+        If anything but versions differs.
+    UsageError
+        If versions differ and have to be the same.
+    """
+    now = json.loads(json.dumps(now))
+    for name, value in now.items():
+        if name not in before or name == "versions":
+            continue
+        if found := list(_differences(name, before[name], value)):
+            msg = (
+                f"{path}: was begun with another {name}: {'; '.join(found[:SHOWN])}; resume with "
+                "the same one, or use another folder"
+            )
+            raise OtherTraining(msg)
+    if "versions" not in before or "versions" not in now:
+        return []
+    other = list(_differences("", before["versions"], now["versions"]))
+    if not other:
+        return []
+    if exact:
+        msg = f"{path}: was begun with other versions: {'; '.join(other)}; --exact forbids that"
+        raise UsageError(msg)
+    return [f"resumed with other versions than it was begun with: {'; '.join(other)}"]
+
+
+def _differences(name: str, before: Any, now: Any) -> Iterator[str]:
+    """Yield what differs between two values of plain data, by dotted path."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in dict.fromkeys([*before, *now]):
+            yield from _differences(f"{name}.{key}".strip("."), before.get(key), now.get(key))
+    elif before != now:
+        yield f"{name} was {json.dumps(before)}, now {json.dumps(now)}"
