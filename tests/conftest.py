@@ -23,6 +23,8 @@ from tiers import slow
 # Tests that do not care use JAX; the backend-marked ones are repeated under each.
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
+Killer = Callable[[int, Callable[[], Any]], None]
+
 OWN_HOME = "ZOO_HOME" not in os.environ
 
 TIERS = {
@@ -265,3 +267,27 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
                     draw.rectangle((left, 0, left + 2, 40), fill=colour)
             picture.save(folder / label / f"{number}.png")
     return folder
+
+
+@pytest.fixture
+def killed(monkeypatch: pytest.MonkeyPatch) -> Killer:
+    """End a training when an epoch of that number is over; every epoch leaves a checkpoint."""
+    from zoo.registry.registry import registry
+
+    class Killed(BaseException):
+        pass
+
+    monkeypatch.setattr("zoo.training.checkpoint.LEAST", 0.0)
+    monkeypatch.setattr("zoo.training.checkpoint.SHARE", 1e9)
+
+    def end(epoch: int, train: Callable[[], Any]) -> None:
+        def notify(event: str, **values: Any) -> None:
+            if values.get("epoch") == epoch:
+                raise Killed
+
+        with monkeypatch.context() as patch:
+            patch.setattr(registry(), "notify", notify)
+            with pytest.raises(Killed):
+                train()
+
+    return end

@@ -206,7 +206,7 @@ def tune(
 ) -> Tuning:
     """Train a model with many settings, and once more with those that do best on held-out rows.
 
-    On JAX, configurations whose networks have the same shape are trained together in one compiled
+    On JAX, configurations whose networks take the same step are trained together in one compiled
     program, with all their folds and seeds; those that differ in their epochs alone are one
     training, read off on the way.
 

@@ -14,7 +14,6 @@ from zoo.data.content import add
 from zoo.errors import OtherTraining, UsageError
 from zoo.training.identity import check_same
 
-
 COLUMNS = zoo.get_spec("mlp-pima").input.config["columns"]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.errors import SpecError, TrainingError
+from zoo.errors import SpecError, TrainingError, UsageError
 
 
 def spec(output: str = "tabular/value", loss: str = "mse", **changes: Any) -> zoo.ModelSpec:
@@ -37,6 +37,37 @@ def classes() -> zoo.Table:
     x = np.random.default_rng(0).normal(size=200)
     rare = x + np.random.default_rng(1).normal(size=200) > 1.5
     return zoo.Table({"x": x.tolist(), "y": ["rare" if r else "common" for r in rare]})
+
+
+def test_early_stopping_that_watches_the_recall(classes: zoo.Table, tmp_path: Path) -> None:
+    """More of it is better: the returned weights are those of the epoch that found the most."""
+    recipe = spec(
+        "tabular/binary", "binary_crossentropy", epochs=12, validation=0.4,
+        metrics=(zoo.Component("Recall"), zoo.Component("Recall", thresholds=0.2)),
+        optimizer=zoo.Component("sgd", learning_rate=1.0),
+        early_stopping=zoo.EarlyStopping(patience=12, monitor="val_recall"),
+    )  # fmt: skip
+    for folder in ("first", "second"):  # the names of a process's second training are the same
+        run = zoo.train(recipe, classes, seed=1, output=tmp_path / folder)
+        recalls = run.history["val_recall"]
+        assert max(recalls) > min(recalls)
+        assert run.metrics["validation"]["recall"] == pytest.approx(max(recalls))
+        assert "val_recall_1" in run.history
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_what_keras_does_not_say_of_a_metric_the_recipe_says(
+    classes: zoo.Table, mode: Any, tmp_path: Path
+) -> None:
+    def recipe(mode: Any) -> zoo.ModelSpec:
+        return spec(
+            "tabular/binary", "binary_crossentropy", metrics=(zoo.Component("TrueNegatives"),),
+            early_stopping=zoo.EarlyStopping(patience=1, monitor="true_negatives", mode=mode),
+        )  # fmt: skip
+
+    with pytest.raises(UsageError, match="is more of 'true_negatives' better, or less"):
+        zoo.train(recipe(None), classes, seed=1, output=tmp_path / "unsaid")
+    zoo.train(recipe(mode), classes, seed=1, output=tmp_path / "said")
 
 
 @pytest.mark.backends

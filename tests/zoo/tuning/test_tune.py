@@ -173,6 +173,45 @@ def test_optuna_draws_from_ranges_and_learns_from_what_is_there(tmp_path: Path) 
     assert means == sorted(means, reverse=True)
 
 
+def test_the_best_of_more_results_is_trained_anew(tmp_path: Path) -> None:
+    pytest.importorskip("optuna", reason="needs the extra tune")
+    arguments: dict[str, Any] = {
+        "folds": 2, "seed": 3, "output": tmp_path / "t", "mode": "min",
+        "settings": ["scale=standard", "batch_size=256"],
+    }  # fmt: skip
+    grid = {"hidden": [[1], [2], [3], [4]], "epochs": [1]}
+    runs = []
+    for count in (1, 4):
+        tuning = zoo.tune("mlp-pima", grid, optuna=count, resume=count > 1, **arguments)
+        assert tuning.run.spec.architecture.config["hidden"] == tuning.best.settings["hidden"]
+        runs.append(tuning.run.spec.architecture.config["hidden"])
+    means = [result.mean("accuracy") for result in tuning.results]
+    assert means == sorted(means)
+
+
+def test_more_recall_is_better(tmp_path: Path) -> None:
+    tuning = zoo.tune(
+        "mlp-pima", {"learning_rate": [0.1, 0.0001]}, folds=2, seed=1, output=tmp_path / "t",
+        metric="recall", settings=["metrics=['Recall', 'AUC']", "epochs=3", "batch_size=256"],
+    )  # fmt: skip
+    means = [result.mean("recall") for result in tuning.results]
+    assert means == sorted(means, reverse=True)
+    assert means[0] > means[1]
+
+
+def test_which_way_a_metric_is_better_has_to_be_known(tmp_path: Path) -> None:
+    arguments: dict[str, Any] = {
+        "folds": 2, "seed": 1, "output": tmp_path / "t", "metric": "true_positives",
+        "settings": ["metrics=['TruePositives']", "epochs=1", "batch_size=256"],
+    }  # fmt: skip
+    with pytest.raises(UsageError, match="is more of 'true_positives' better"):
+        zoo.tune("mlp-pima", {"hidden": [[2]]}, **arguments)
+    assert not (tmp_path / "t").exists()
+    zoo.tune("mlp-pima", {"hidden": [[2]]}, mode="max", **arguments)
+    kept = json.loads((tmp_path / "t" / "tune.json").read_text())
+    assert (kept["metric"], kept["mode"]) == ("true_positives", "max")
+
+
 def test_numbers_are_judged_on_folds_of_consecutive_rows(tmp_path: Path) -> None:
     tuning = zoo.tune(
         "mlp-boston", {"epochs": [1, 2]}, folds=2, seed=1, output=tmp_path / "t",

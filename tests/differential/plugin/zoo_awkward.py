@@ -1,0 +1,8 @@
+"""Networks that a plugin author may well write, and that a fast path may get wrong."""
+
+import zoo
+
+
+@zoo.hookimpl
+def register_architectures(register):
+    register("network", "zoo_awkward_networks:network")

@@ -1,0 +1,196 @@
+"""Every fast path of training gives what plain Keras gives, or is not taken.
+
+The reference is the same training with ``ZOO_PLAIN=1`` in a process of its own. On JAX the same
+operations on the same shapes are equal bit for bit; elsewhere a training may be as far away as ten
+times what one unit in the last place of its start makes, or 1e-5.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import training
+from tiers import slow
+
+import zoo
+from zoo.registry.registry import registry
+from zoo.runtime.backend import chosen_backend
+from zoo.training import feed, streamed, traced
+from zoo.tuning.work import Work
+
+pytestmark = pytest.mark.backends
+on_jax = pytest.mark.skipif(chosen_backend() != "jax", reason="bit for bit, and together, on JAX")
+
+CASES = training.CASES
+QUICK = ("max-norm", "counter", "own-step", "ema", "python-counter")
+"""A case each for: a number that no graph shows, a state, a step, an end, a step by itself."""
+
+EVERY = [name if name in QUICK else slow(name) for name in CASES]
+"""All cases, those of `QUICK` in the quick tier."""
+
+
+@pytest.fixture(autouse=True)
+def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.syspath_prepend(training.PLUGIN)
+    monkeypatch.setattr(traced, "WORTH_TRACING", 0)
+    registry.cache_clear()
+    yield
+    registry.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What a case ends with in plain Keras, in a process of its own."""
+    folder = tmp_path_factory.mktemp("plain")
+    done: dict[tuple[str, str], Any] = {}
+
+    def of(name: str, path: str) -> Any:
+        if (name, path) not in done:
+            paths = [path] if chosen_backend() == "jax" else [path, "nudged"]
+            file = folder / f"{name}-{path}"
+            subprocess.run(
+                [sys.executable, training.__file__, name, ",".join(paths), str(file)],
+                env={**os.environ, "ZOO_PLAIN": "1", "KERAS_BACKEND": chosen_backend()},
+                check=True, capture_output=True, text=True,
+            )  # fmt: skip
+            found = pickle.loads(file.read_bytes())
+            done[name, path] = found[path], found.get("nudged")
+        return done[name, path]
+
+    return of
+
+
+def numbers(outcome: Any) -> Iterator[Any]:
+    """Yield all numbers of an outcome, in order."""
+    if isinstance(outcome, dict):
+        for name in sorted(outcome):
+            yield from numbers(outcome[name])
+    elif isinstance(outcome, list | tuple):
+        for part in outcome:
+            yield from numbers(part)
+    else:
+        yield outcome
+
+
+def distance(one: Any, other: Any) -> float:
+    """Return how far two outcomes are apart at most."""
+    far = 0.0
+    for value, expected in zip(numbers(one), numbers(other), strict=True):
+        if isinstance(value, str):
+            assert value == expected
+        else:
+            gap = np.abs(np.asarray(value, "float64") - np.asarray(expected, "float64"))
+            far = max(far, float(np.nan_to_num(gap, nan=np.inf).max(initial=0.0)))
+    return far
+
+
+def compare(found: Any, reference: Any, name: str, path: str) -> None:
+    expected, beside = reference(name, path)
+    if chosen_backend() == "jax":
+        assert distance(found, expected) == 0.0
+        return
+    whole = expected if path == "whole" else reference(name, "whole")[0]
+    allowed = max(1e-5, 10 * distance(beside, whole))
+    assert distance(found, expected) <= allowed
+
+
+@pytest.fixture
+def handed(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
+    """How many rows each training handed over at once; None where Keras took its own steps."""
+    found: list[int | None] = []
+    for module in (feed, streamed):
+        before = module.compile_steps
+
+        def noted(*arguments: Any, before: Any = before, **options: Any) -> Any:
+            found.append(before(*arguments, **options))
+            return found[-1]
+
+        monkeypatch.setattr(module, "compile_steps", noted)
+    return found
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_an_epoch_in_one_program(
+    name: str, reference: Any, handed: list[int | None], tmp_path: Path
+) -> None:
+    """Behind a training that no name, shape or forward graph tells from this one."""
+    case = CASES[name]
+    zoo.train(case.spec(strength=1.5), training.table(), seed=1, output=tmp_path / "before")
+    compare(training.whole(case, tmp_path), reference, name, "whole")
+    taken = [rows is not None for rows in handed]
+    assert taken == [chosen_backend() not in case.declined] * 2
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_stream(name: str, reference: Any, handed: list[int | None], tmp_path: Path) -> None:
+    compare(training.streamed(CASES[name], tmp_path), reference, name, "streamed")
+    assert (handed[0] is not None) == (chosen_backend() not in CASES[name].declined)
+
+
+@on_jax
+@pytest.mark.parametrize("name", EVERY)
+def test_folds(name: str, reference: Any, tmp_path: Path) -> None:
+    compare(training.folds(CASES[name], tmp_path), reference, name, "folds")
+
+
+@on_jax
+@pytest.mark.parametrize("name", EVERY)
+def test_tuned_side_by_side(
+    name: str, reference: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Seeds, rates and what nothing tells apart: what shares a program is what shares its text."""
+    groups: list[Any] = []
+    before = Work.groups
+
+    def noted(self: Work, configurations: Any) -> Any:
+        groups.extend(before(self, configurations))
+        return groups
+
+    monkeypatch.setattr(Work, "groups", noted)
+    found = training.tuned(CASES[name], tmp_path)
+    assert any(group.together for group in groups) != CASES[name].apart
+    expected, _ = reference(name, "tuned")
+    assert distance(found, expected) <= 1e-5
+
+
+@on_jax
+@pytest.mark.parametrize("name", EVERY)
+def test_resumed(name: str, reference: Any, killed: Any, tmp_path: Path) -> None:
+    case = CASES[name]
+    folder = tmp_path / "run"
+
+    def train(**options: Any) -> zoo.Run:
+        return zoo.train(case.spec(), training.table(), seed=1, output=folder, **options)
+
+    killed(1, train)
+    compare(training.ended(train(resume=True)), reference, name, "whole")
+
+
+@pytest.mark.parametrize("name", ["dropout", slow("counter"), slow("own-loss"), slow("drawn")])
+def test_in_threads(name: str, reference: Any, tmp_path: Path) -> None:
+    """Four at once, of which one is the one that is compared."""
+    with ThreadPoolExecutor(4) as pool:
+        started = [
+            pool.submit(training.whole, CASES[name], tmp_path / f"{seed}", seed)
+            for seed in (2, 1, 3, 4)
+        ]
+    compare(started[1].result(), reference, name, "whole")
+
+
+@pytest.mark.skipif(chosen_backend() != "torch", reason="traces are torch's")
+@pytest.mark.parametrize("name", CASES)
+def test_what_torch_traces(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    traces = []
+    before = traced._trace
+    monkeypatch.setattr(traced, "_trace", lambda *given: traces.append(1) or before(*given))
+    training.whole(CASES[name], tmp_path)
+    assert bool(traces) == CASES[name].traced

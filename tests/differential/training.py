@@ -1,0 +1,224 @@
+"""Trainings that a fast path may get wrong, and what each ends with.
+
+Run as a program it writes what they end with in plain Keras:
+``ZOO_PLAIN=1 python training.py CASE FILE``.
+"""
+
+from __future__ import annotations
+
+import pickle
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+PLUGIN = Path(__file__).parent / "plugin"
+
+ROWS, SIZE, EPOCHS = 44, 8, 3
+"""Five batches and a half."""
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(PLUGIN))
+
+import zoo  # noqa: E402  # the plugin has to be found
+
+Outcome = dict[str, Any]
+"""History, figures and weights of a training; of a tuning its figures."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network and a recipe.
+
+    Attributes
+    ----------
+    kind
+        Of the network, see ``zoo_awkward_networks``.
+    recipe
+        Fields of the recipe that are not the usual ones.
+    declined
+        Backends on which its steps are taken by Keras one by one.
+    traced
+        Whether torch replays a trace of its step.
+    apart
+        Whether a tuning trains each configuration by itself.
+    """
+
+    kind: str = "plain"
+    recipe: dict[str, Any] = field(default_factory=dict)
+    declined: tuple[str, ...] = ()
+    traced: bool = False
+    apart: bool = False
+
+    def spec(self, strength: float = 1.0) -> zoo.ModelSpec:
+        recipe = {
+            "loss": "binary_crossentropy", "target": "y", "metrics": ("accuracy",),
+            "optimizer": zoo.Component("adam", learning_rate=0.02),
+            "epochs": EPOCHS, "batch_size": SIZE, **self.recipe,
+        }  # fmt: skip
+        return zoo.ModelSpec(
+            name="awkward",
+            task="tabular-classification",
+            architecture=zoo.Component("awkward/network", kind=self.kind, strength=strength),
+            input=zoo.Component("tabular/columns"),
+            output=zoo.Component("tabular/binary", labels=["no", "yes"], values=[0, 1]),
+            training=zoo.Training(**recipe),
+        )
+
+
+def of(optimizer: str, **options: Any) -> dict[str, Any]:
+    return {"optimizer": zoo.Component(optimizer, **{"learning_rate": 0.02, **options})}
+
+
+EVERYWHERE = ("jax", "tensorflow", "torch")
+
+CASES = {
+    "plain": Case(traced=True),
+    **{
+        kind: Case(kind, traced=True)
+        for kind in (
+            "max-norm", "unit-norm", "non-negative", "regularized", "dropout", "batch-normalised",
+            "frozen", "masking", "lstm-dropout", "simple-rnn", "stacked",
+        )
+    },
+    **{
+        kind: Case(kind)
+        for kind in (
+            "own-constraint", "own-activation", "orthogonal", "activity", "reversal",
+            "at-inference", "counter", "of-the-batch", "penalty", "normalization",
+            "seeded-dropout", "noise", "alpha-dropout", "layer-normalised", "spectral", "prelu",
+            "residual", "twice", "twice-normalised", "lambda", "mask", "bidirectional",
+            "time-distributed", "attention", "bfloat16", "float16", "own-loss", "own-step",
+            "own-log", "scheduled", "derived",
+        )
+    },
+    "drawn": Case("drawn", apart=True),
+    "python-counter": Case("python-counter", declined=("jax",), apart=True),
+    "convolution": Case("convolution", declined=EVERYWHERE, apart=True),
+    "own-fit": Case("own-fit", declined=EVERYWHERE, apart=True),
+    "eager": Case("eager", declined=EVERYWHERE, apart=True),
+    "accumulation": Case(recipe=of("adam", gradient_accumulation_steps=4)),
+    "ema": Case(recipe=of("adam", use_ema=True, ema_momentum=0.8), apart=True),
+    "ema-overwrites": Case(
+        recipe=of("sgd", use_ema=True, ema_momentum=0.8, ema_overwrite_frequency=4), apart=True
+    ),
+    "loss-scale": Case(recipe=of("adam", loss_scale_factor=128.0)),
+    "clipnorm": Case(recipe=of("adam", clipnorm=0.01), traced=True),
+    "clipvalue": Case(recipe=of("rmsprop", clipvalue=0.01), traced=True),
+    "global-clipnorm": Case(recipe=of("adam", global_clipnorm=0.01), traced=True),
+    "decay": Case(recipe=of("adamw", weight_decay=0.1), traced=True),
+    "momentum": Case(recipe=of("sgd", momentum=0.9, nesterov=True)),
+    **{
+        name: Case(recipe=of(name))
+        for name in ("adagrad", "adadelta", "adamax", "nadam", "ftrl", "lion", "adafactor", "lamb")
+    },
+    "weights": Case(recipe={"class_weights": {"yes": 3.0}}, traced=True),
+    "freeze": Case("residual", recipe={"freeze": 2}),
+    "whole": Case(recipe={"batch_size": 11}, traced=True),
+    "one": Case(recipe={"batch_size": 100}, traced=True),
+    "in-order": Case("dropout", recipe={"shuffle": False}, traced=True),
+    "validated": Case("batch-normalised", recipe={"validation": 0.3}, traced=True),
+    "early": Case(
+        recipe={
+            "validation": 0.3, "metrics": (zoo.Component("Recall"), zoo.Component("AUC")),
+            "early_stopping": zoo.EarlyStopping(patience=1, monitor="val_recall"),
+        },
+        apart=True,
+    ),
+}  # fmt: skip
+
+
+def table(rows: int = ROWS) -> zoo.Table:
+    draw = np.random.default_rng(0)
+    values = draw.normal(size=(rows, 6))
+    columns = {f"x{place}": column.tolist() for place, column in enumerate(values.T)}
+    noise = draw.normal(size=rows)
+    return zoo.Table({**columns, "y": (values[:, 0] + noise > 0).astype(int).tolist()})
+
+
+def pieces() -> Iterator[zoo.Table]:
+    """Yield the rows as a stream whose pieces are no whole batches."""
+    rows = table()
+    for start in range(0, ROWS, 15):
+        yield rows[start : start + 15]
+
+
+def ended(run: zoo.Run) -> Outcome:
+    return {
+        "history": run.history,
+        "metrics": run.metrics,
+        "weights": [np.asarray(value) for value in run.model.keras.get_weights()],
+    }
+
+
+def whole(case: Case, folder: Path, seed: int = 1) -> Outcome:
+    return ended(zoo.train(case.spec(), table(), seed=seed, output=folder / "run"))
+
+
+def streamed(case: Case, folder: Path) -> Outcome:
+    return ended(zoo.train(case.spec(), pieces, seed=1, output=folder / "run"))
+
+
+def folds(case: Case, folder: Path) -> Outcome:
+    run = zoo.train(case.spec(), table(), seed=1, folds=2, output=folder / "run")
+    return {"metrics": run.metrics}
+
+
+def tuned(case: Case, folder: Path) -> Outcome:
+    """Tune over what no name or shape tells apart, the rate, and the seed."""
+    grid = {"strength": [1.0, 1.5], "learning_rate": [0.02, 0.1]}
+    if case.kind in ("scheduled", "own-fit"):  # bring their own rate
+        del grid["learning_rate"]
+    tuning = zoo.tune(case.spec(), grid, table(), folds=2, seed=1, seeds=2, output=folder / "t")
+    return {
+        "metrics": {
+            result.text(): result.figures if result.problem is None else result.problem
+            for result in tuning.results
+        }
+    }
+
+
+PATHS: dict[str, Callable[[Case, Path], Outcome]] = {
+    "whole": whole, "streamed": streamed, "folds": folds, "tuned": tuned,
+}  # fmt: skip
+
+
+def nudged(case: Case, folder: Path) -> Outcome:
+    """Return what a training ends with whose start is one unit in the last place beside it."""
+    from zoo.training import fit
+
+    before = fit.trainee
+
+    def beside(*arguments: Any) -> Any:
+        network = before(*arguments)
+        for variable in network.trainable_variables:
+            value = np.asarray(variable.numpy() if hasattr(variable, "numpy") else variable)
+            variable.assign(np.nextafter(value, np.float32(np.inf), dtype=value.dtype))
+        return network
+
+    fit.trainee = beside
+    try:
+        return whole(case, folder)
+    finally:
+        fit.trainee = before
+
+
+def main(name: str, paths: list[str], file: Path) -> None:
+    from zoo.training import run
+    from zoo.tuning import tune
+
+    run.draw_later = tune.draw_later = lambda folder: None
+    known = {**PATHS, "nudged": nudged}
+    found = {}
+    for path in paths:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            found[path] = known[path](CASES[name], Path(folder))
+    file.write_bytes(pickle.dumps(found))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2].split(","), Path(sys.argv[3]))
