@@ -169,7 +169,7 @@ def measured(
     models: Sequence[Model], whole: Model, data: Any, target: str | None
 ) -> list[dict[str, float]]:
     """Return the figures of each model and of their ensemble over the same labelled data."""
-    from zoo.training.recipe import evaluate
+    from zoo.training.evaluate import evaluate
 
     return [evaluate(_rescaled(model, models[0]), data, target) for model in (*models, whole)]
 

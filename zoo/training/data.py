@@ -86,6 +86,16 @@ def parts(
     return {"train": _table(kind, data, target or (entry.value.target if entry else None))}
 
 
+def source_of(training: Training, data: Any) -> str | None:
+    """Return what `parts` finds the same data by again: the name of a dataset, or a path.
+
+    None where the rows were handed over in memory.
+    """
+    if data is None or (isinstance(data, str) and data in registry().datasets.names()):
+        return data or training.dataset
+    return str(Path(data).absolute()) if isinstance(data, str | PathLike) else None
+
+
 def _table(kind: str, data: Any, target: str | None) -> Labelled | Stream:
     """Return the rows of a CSV file, a frame, or a function that generates them."""
     if target is None:

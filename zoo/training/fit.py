@@ -13,6 +13,7 @@ import msgspec
 from zoo.components import Classifier
 from zoo.data.labelled import Labelled
 from zoo.errors import TrainingError
+from zoo.plots.curves import best_epoch
 from zoo.registry.registry import registry
 from zoo.runtime.backend import chosen_backend
 from zoo.runtime.carry import states_of
@@ -155,6 +156,7 @@ def fit(run: Run, model: Model, data: InMemory | Streamed, *, keep: bool = True)
     nothing is written: neither checkpoints nor the run.
     """
     training = data.training
+    run.environment.setdefault("trained_on", {})
     _declare_state(run, model)  # it builds a network, which must not move the seed's draws
     with seeded(run.seed):
         network = trainee(model, training)
@@ -205,9 +207,13 @@ def fit(run: Run, model: Model, data: InMemory | Streamed, *, keep: bool = True)
                 "what was trained so far is saved, go on with --resume"
             )
         run.metrics.update(data.measure(network))
+        if best := best_epoch(run.history, rule):
+            run.metrics["best_epoch"] = {"epoch": best} | {
+                name: values[best - 1] for name, values in run.history.items()
+            }
         if training.carry_state:
             copy_weights(network, model.keras)
-    run.notes += _worries(run, model, *data.sample()[:2])
+    run.worry(_worries(run, model, *data.sample()[:2]))
     if keep:
         run.save(model.keras, fitted_state(model))
     if not interruption.asked:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from msgspec.structs import replace
 
 from zoo.data.labelled import Labelled
-from zoo.data.split import divide
 from zoo.errors import TrainingError, UnknownName, UsageError
 from zoo.runtime.backend import chosen_backend, devices
 from zoo.spec.component import Component, component_from
@@ -32,7 +31,7 @@ from zoo.training.fit import InMemory, fit
 from zoo.training.lineage import ancestor, environment_of, lineage_in, recipe_of, with_recipe
 from zoo.training.recipe import evaluate_on, keras_class, options_at
 from zoo.training.run import MEMBER, Run, environment, run_folder, whole
-from zoo.training.sides import rows_for, split_for
+from zoo.training.sides import hold_out, rows_for, split_for
 from zoo.training.train import seed_of, starting
 
 if TYPE_CHECKING:
@@ -181,9 +180,8 @@ def _fit(
     """Train on rows in memory; of the rows to train on, some may be held out for validation."""
     training = _training(model.spec)
     if training.validation is not None:
-        rows = content["train"]
-        kept, held = divide(len(rows), training.validation, seed=seed, labels=rows.labels)
-        content = {**content, "train": rows.take(kept), "validation": rows.take(held)}
+        train, held = content["train"].divide(training.validation, seed)
+        content = {**content, "train": train, "validation": held}
     fit(run, model, InMemory(model, content, seed, fitted=fitted))
 
 
@@ -318,23 +316,13 @@ def _plan(
     notes = []
     for rows in sides.values():
         notes += [f"{rows.source}: {text}" for text in parent.preprocessor.outside(rows.inputs)]
-    if test is not None:
-        held = {"test": rows_for(parent, training, test, part="test")}
-    elif training.carry_state:
-        msg = "the rows follow each other, so none can be held out; give others with --test"
-        raise UsageError(msg)
-    else:
-        split = split_for(parent)
-        apart = {side: divide(len(rows), split, seed=1, labels=rows.labels)
-                 for side, rows in sides.items()}  # fmt: skip
-        out = {f"test_{side}": sides[side].take(rows) for side, (_, rows) in apart.items()}
-        sides = {side: sides[side].take(rows) for side, (rows, _) in apart.items()}
-        held = {"test": Labelled.join(list(out.values())), **(out if len(out) > 1 else {})}
-        if "old" in sides and _training(recipe_of(parent)).validation != split:
-            notes.append(
-                f"the old model may know the rows that are held out of {sides['old'].source}: its "
-                "figures on them flatter it"
-            )
+    sides, held = hold_out(parent, training, sides, test)
+    known = test is None and _training(recipe_of(parent)).validation != split_for(parent)
+    if known and "old" in sides:
+        notes.append(
+            f"the old model may know the rows that are held out of {sides['old'].source}: its "
+            "figures on them flatter it"
+        )
     chosen = list(sides.values()) if strategy == "both" else [sides["new"]]
     train = Labelled.join(chosen) if len(chosen) > 1 else chosen[0]
     about: dict[str, Any] = {"strategy": strategy, "data": _named(data)}

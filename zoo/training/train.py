@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from msgspec.structs import replace
 
 from zoo.data.labelled import Labelled
-from zoo.data.split import divide, folds
+from zoo.data.split import folds
 from zoo.data.stream import Stream
 from zoo.errors import TrainingError, UsageError
 from zoo.runtime.backend import chosen_backend, devices, keras, require_training
@@ -20,7 +20,7 @@ from zoo.spec.model import ModelSpec
 from zoo.spec.override import override
 from zoo.spec.training import Training
 from zoo.training.checkpoint import identity_of
-from zoo.training.data import parts
+from zoo.training.data import parts, source_of
 from zoo.training.fit import InMemory, fit
 from zoo.training.recipe import options_at
 from zoo.training.run import CHECKPOINT, Run, environment, run_folder, whole
@@ -76,6 +76,7 @@ def train_spec(
     model = trainer.model()
     content = parts(model.preprocessor, training, data, target)
     run = Run(path, spec, seed, environment=environment(chosen_backend(), devices(), seed))
+    told = run.environment["trained_on"] = {"data": source_of(training, data)}
     count = fold_count or training.folds
     if isinstance(content["train"], Stream):
         if training.carry_state:
@@ -86,7 +87,7 @@ def train_spec(
         if count:
             msg = f"{content['train'].source} is streamed, which cannot be cut into folds"
             raise UsageError(msg)
-        fit(run, model, Streamed(model, _divided(content, training, seed), seed))
+        fit(run, model, Streamed(model, divided(content, training, seed), seed))
         return run
     if training.steps_per_epoch is not None:
         msg = (
@@ -94,18 +95,17 @@ def train_spec(
             f"{content['train'].source} is read whole, and an epoch is all of it"
         )
         raise TrainingError(msg)
+    if not count:
+        content = divided(content, training, seed)
+    told["rows"] = {part: len(rows) for part, rows in content.items()}
     if count:
-        run.metrics["folds"] = trainer.cross_validate(content["train"], count, path)
-    if training.validation is not None and not count:
-        rows = content["train"]
-        kept, held = divide(len(rows), training.validation, seed=seed, labels=rows.labels)
-        content["train"], content["validation"] = rows.take(kept), rows.take(held)
+        run.metrics["folds"] = trainer.cross_validate(run, content["train"], count)
     fit(run, model, InMemory(model, content, seed))
     return run
 
 
-def _divided(content: dict[str, Any], training: Training, seed: int) -> dict[str, Stream]:
-    """Hold out the validation rows of a stream."""
+def divided(content: dict[str, Any], training: Training, seed: int) -> dict[str, Any]:
+    """Return labelled data, by part, with the validation rows of a recipe held out."""
     if training.validation is None:
         return content
     train, held = content["train"].divide(training.validation, seed)
@@ -129,26 +129,29 @@ class _Trainer:
 
         return Model(self.spec, weights=self.start, base=self.base)
 
-    def cross_validate(self, rows: Labelled, count: int, path: Path) -> dict[str, Any]:
+    def cross_validate(self, run: Run, rows: Labelled, count: int) -> dict[str, Any]:
         """Train once without each fold, and return its figures: each, mean and deviation.
 
         Preprocessing is fitted to the rows that are trained on, anew for each fold. The runs lie
-        in the folder of the whole, as ``fold-1`` and so on.
+        in the folder of the whole, as ``fold-1`` and so on; what is wrong with one is told there.
         """
         each: dict[str, list[float]] = {}
         for number, (kept, held) in enumerate(folds(len(rows), count), 1):
             model = self.model()
             content = {"train": rows.take(kept), "validation": rows.take(held)}
-            run = Run(path / f"fold-{number}", self.spec, self.seed)
-            if whole(run.path):
-                run = Run.read(run.path)  # done before an interruption
+            fold = Run(run.path / f"fold-{number}", self.spec, self.seed)
+            if whole(fold.path):
+                fold = Run.read(fold.path)  # done before an interruption
             else:
-                run.environment = environment(chosen_backend(), devices(), self.seed)
-                fit(run, model, InMemory(model, content, self.seed))
-                if run.environment.get("interrupted"):
+                fold.environment = environment(chosen_backend(), devices(), self.seed)
+                told = {**run.environment["trained_on"], "fold": [number, count]}
+                fold.environment["trained_on"] = told
+                fit(fold, model, InMemory(model, content, self.seed))
+                if fold.environment.get("interrupted"):
                     msg = f"interrupted in fold {number} of {count}; go on with --resume"
                     raise TrainingError(msg)
-            for name, value in run.metrics["validation"].items():
+            run.worry(f"fold {number}: {text}" for text in fold.worries)
+            for name, value in fold.metrics["validation"].items():
                 each.setdefault(name, []).append(value)
         figures: dict[str, Any] = {name: statistics.fmean(values) for name, values in each.items()}
         for name, values in each.items():
