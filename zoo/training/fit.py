@@ -156,7 +156,7 @@ def fit(run: Run, model: Model, data: InMemory | Streamed, *, keep: bool = True)
     nothing is written: neither checkpoints nor the run.
     """
     training = data.training
-    run.environment.setdefault("trained_on", {})
+    run.environment.setdefault("trained_on", {"data": []})
     _declare_state(run, model)  # it builds a network, which must not move the seed's draws
     with seeded(run.seed):
         network = trainee(model, training)
@@ -213,7 +213,9 @@ def fit(run: Run, model: Model, data: InMemory | Streamed, *, keep: bool = True)
             }
         if training.carry_state:
             copy_weights(network, model.keras)
-    run.worry(_worries(run, model, *data.sample()[:2]))
+    worries = run.environment["worries"] = run.environment.get("worries", [])
+    worries += _worries(run, model, *data.sample()[:2])
+    run.notes += worries
     if keep:
         run.save(model.keras, fitted_state(model))
     if not interruption.asked:

@@ -6,34 +6,29 @@ which stays when a folder is moved or copied; the path is only where one lay.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.spec.model import ModelSpec
 from zoo.spec.toml import spec_from, spec_to
-from zoo.training.run import Run
 
 if TYPE_CHECKING:
     from zoo.model import Model
     from zoo.training.runs import RunRecord
 
 
-def run_of(model: Model) -> Run | None:
-    """Return the run whose bundle holds the weights of a model; None for other weights."""
-    from zoo_weights import detect_format
-
-    name = model.weights_name
-    if not name or model.spec.record(name) is not None:
-        return None
-    file = Path(name) / "model.zoo" if Path(name).is_dir() else Path(name)
-    return Run.read(file) if file.is_file() and detect_format(file) == "bundle" else None
-
-
 def environment_of(model: Model) -> dict[str, Any]:
     """Return what the bundle of a model tells of its training; nothing for other weights."""
-    run = run_of(model)
-    return run.environment if run else {}
+    from zoo_weights import detect_format, read_headers
+
+    file = Path(model.weights_name or "")
+    file = file / "model.zoo" if model.weights_name and file.is_dir() else file
+    if not file.is_file() or detect_format(file) != "bundle":
+        return {}
+    environment = json.loads(read_headers(file).get("environment", "{}"))
+    return environment if isinstance(environment, dict) else {}
 
 
 def lineage_in(environment: Mapping[str, Any]) -> dict[str, Any]:

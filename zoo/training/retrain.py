@@ -31,7 +31,7 @@ from zoo.training.fit import InMemory, fit
 from zoo.training.lineage import ancestor, environment_of, lineage_in, recipe_of, with_recipe
 from zoo.training.recipe import evaluate_on, keras_class, options_at
 from zoo.training.run import MEMBER, Run, environment, run_folder, whole
-from zoo.training.sides import hold_out, rows_for, split_for
+from zoo.training.sides import rows_for, split_for
 from zoo.training.train import seed_of, starting
 
 if TYPE_CHECKING:
@@ -316,13 +316,22 @@ def _plan(
     notes = []
     for rows in sides.values():
         notes += [f"{rows.source}: {text}" for text in parent.preprocessor.outside(rows.inputs)]
-    sides, held = hold_out(parent, training, sides, test)
-    known = test is None and _training(recipe_of(parent)).validation != split_for(parent)
-    if known and "old" in sides:
-        notes.append(
-            f"the old model may know the rows that are held out of {sides['old'].source}: its "
-            "figures on them flatter it"
-        )
+    if test is not None:
+        held = {"test": rows_for(parent, training, test, part="test")}
+    elif training.carry_state:
+        msg = "the rows follow each other, so none can be held out; give others with --test"
+        raise UsageError(msg)
+    else:
+        split = split_for(parent)
+        apart = {side: rows.divide(split, 1) for side, rows in sides.items()}
+        out = {f"test_{side}": rows for side, (_, rows) in apart.items()}
+        sides = {side: rows for side, (rows, _) in apart.items()}
+        held = {"test": Labelled.join(list(out.values())), **(out if len(out) > 1 else {})}
+        if "old" in sides and _training(recipe_of(parent)).validation != split:
+            notes.append(
+                f"the old model may know the rows that are held out of {sides['old'].source}: its "
+                "figures on them flatter it"
+            )
     chosen = list(sides.values()) if strategy == "both" else [sides["new"]]
     train = Labelled.join(chosen) if len(chosen) > 1 else chosen[0]
     about: dict[str, Any] = {"strategy": strategy, "data": _named(data)}

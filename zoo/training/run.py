@@ -11,7 +11,6 @@ import platform
 import secrets
 import sys
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -68,17 +67,9 @@ class Run:
     notes: list[str] = field(default_factory=list)
 
     @property
-    def worries(self) -> list[str]:
-        """What says that the training saw no learning: a dead start; empty for most."""
-        texts = self.environment.get("worries")
-        return list(map(str, texts)) if isinstance(texts, list) else []
-
-    def worry(self, texts: Iterable[str]) -> None:
-        """Take down what looks wrong with the training; it is told and kept."""
-        texts = list(texts)
-        self.notes += texts
-        if texts:
-            self.environment["worries"] = [*self.worries, *texts]
+    def dead(self) -> bool:
+        """Whether the training saw no learning, or one of its folds; the notes say what is wrong."""
+        return bool(self.environment.get("worries"))
 
     @functools.cached_property
     def model(self) -> Model:
@@ -89,17 +80,16 @@ class Run:
 
     @classmethod
     def read(cls, path: Path) -> Run:
-        """Read the run of a folder that is complete, or of a bundle."""
+        """Read the run of a folder that is complete."""
         from zoo_weights import read_headers
 
-        headers = read_headers(path / "model.zoo" if path.is_dir() else path)
+        headers = read_headers(path / "model.zoo")
         history, metrics, environment = (
-            _table(headers.get(name, "{}")) for name in ("history", "metrics", "environment")
+            json.loads(headers[name]) for name in ("history", "metrics", "environment")
         )
         spec = spec_from(json.loads(headers["spec"]), where=str(path))
-        run = cls(path, spec, environment.get("seed", 0), history, metrics, environment)
-        run.notes += run.worries
-        return run
+        notes = environment.get("worries", [])
+        return cls(path, spec, environment["seed"], history, metrics, environment, [*notes])
 
     def save(self, network: Any, state: dict[str, Any]) -> None:
         """Write the run folder: bundle, spec, history, metrics, environment, and curves.
@@ -206,11 +196,6 @@ def environment(backend: str, device: list[str], seed: int) -> dict[str, Any]:
         "versions": versions,
         "arguments": sys.argv,
     }
-
-
-def _table(text: str) -> dict[str, Any]:
-    value = json.loads(text)  # of a file that others may have written
-    return value if isinstance(value, dict) else {}
 
 
 def _version(package: str) -> str | None:

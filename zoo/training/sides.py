@@ -27,37 +27,6 @@ def split_for(parent: Model) -> Split:
     return HELD if isinstance(parent.decoder, Classifier) else replace(HELD, order="random")
 
 
-def hold_out(
-    parent: Model, training: Training, sides: dict[str, Labelled], test: Any = None
-) -> tuple[dict[str, Labelled], dict[str, Labelled]]:
-    """Return the rows of each side that are left to train on, and those held out of them.
-
-    Parameters
-    ----------
-    parent, training
-        As for `rows_for`.
-    sides
-        The rows of each side.
-    test
-        Rows to measure on; then none are held out.
-
-    Raises
-    ------
-    UsageError
-        If the order of the rows means something, so that none can be taken out.
-    """
-    if test is not None:
-        return sides, {"test": rows_for(parent, training, test, part="test")}
-    if training.carry_state:
-        msg = "the rows follow each other, so none can be held out; give others with --test"
-        raise UsageError(msg)
-    apart = {side: rows.divide(split_for(parent), 1) for side, rows in sides.items()}
-    held = {f"test_{side}": out for side, (_, out) in apart.items()}
-    whole = Labelled.join(list(held.values()))
-    kept = {side: rows for side, (rows, _) in apart.items()}
-    return kept, {"test": whole, **(held if len(held) > 1 else {})}
-
-
 def rows_for(parent: Model, training: Training, data: Any, *, part: str = "train") -> Labelled:
     """Return the rows of one side, once they are known to fit the model.
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
 import statistics
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
 from msgspec.structs import replace
 
 from zoo.data.labelled import Labelled
-from zoo.data.split import folds
+from zoo.data.split import drawn, folds
 from zoo.data.stream import Stream
 from zoo.errors import TrainingError, UsageError
 from zoo.runtime.backend import chosen_backend, devices, keras, require_training
@@ -72,11 +74,14 @@ def train_spec(
     if seed is None:
         seed = seed_of(training, path)
 
-    trainer = _Trainer(spec, start, base, seed)
-    model = trainer.model()
+    from zoo.model import Model
+
+    make = functools.partial(Model, spec, weights=start, base=base)
+    model = make()
     content = parts(model.preprocessor, training, data, target)
     run = Run(path, spec, seed, environment=environment(chosen_backend(), devices(), seed))
-    told = run.environment["trained_on"] = {"data": source_of(training, data)}
+    source = source_of(training, data)
+    told = run.environment["trained_on"] = {"data": [source] if source else []}
     count = fold_count or training.folds
     if isinstance(content["train"], Stream):
         if training.carry_state:
@@ -87,7 +92,7 @@ def train_spec(
         if count:
             msg = f"{content['train'].source} is streamed, which cannot be cut into folds"
             raise UsageError(msg)
-        fit(run, model, Streamed(model, divided(content, training, seed), seed))
+        fit(run, model, Streamed(model, _divided(content, run), seed))
         return run
     if training.steps_per_epoch is not None:
         msg = (
@@ -95,69 +100,58 @@ def train_spec(
             f"{content['train'].source} is read whole, and an epoch is all of it"
         )
         raise TrainingError(msg)
-    if not count:
-        content = divided(content, training, seed)
-    told["rows"] = {part: len(rows) for part, rows in content.items()}
+    told["rows"] = len(content["train"])
     if count:
-        run.metrics["folds"] = trainer.cross_validate(run, content["train"], count)
+        run.metrics["folds"] = _cross_validate(make, run, content["train"], count)
+    else:
+        content = _divided(content, run)
     fit(run, model, InMemory(model, content, seed))
     return run
 
 
-def divided(content: dict[str, Any], training: Training, seed: int) -> dict[str, Any]:
-    """Return labelled data, by part, with the validation rows of a recipe held out."""
-    if training.validation is None:
+def _divided(content: dict[str, Any], run: Run) -> dict[str, Any]:
+    """Hold the validation rows of the recipe out, and note in the run which they are."""
+    split = cast("Training", run.spec.training).validation
+    if split is None:
         return content
-    train, held = content["train"].divide(training.validation, seed)
+    split = drawn(split, run.seed)
+    run.environment["trained_on"]["held"] = msgspec.to_builtins(split)
+    train, held = content["train"].divide(split, run.seed)
     return {**content, "train": train, "validation": held}
 
 
-class _Trainer:
-    """Makes fresh models of one spec, and trains those of the folds."""
+def _cross_validate(
+    make: Callable[[], Model], run: Run, rows: Labelled, count: int
+) -> dict[str, Any]:
+    """Train once without each fold, and return the figures: each, mean and deviation.
 
-    def __init__(
-        self, spec: ModelSpec, start: str | PathLike[str] | None, base: Path | None, seed: int
-    ) -> None:
-        self.spec = spec
-        self.start = start
-        self.base = base
-        self.seed = seed
-
-    def model(self) -> Model:
-        """Return a model that nothing was fitted to yet."""
-        from zoo.model import Model
-
-        return Model(self.spec, weights=self.start, base=self.base)
-
-    def cross_validate(self, run: Run, rows: Labelled, count: int) -> dict[str, Any]:
-        """Train once without each fold, and return its figures: each, mean and deviation.
-
-        Preprocessing is fitted to the rows that are trained on, anew for each fold. The runs lie
-        in the folder of the whole, as ``fold-1`` and so on; what is wrong with one is told there.
-        """
-        each: dict[str, list[float]] = {}
-        for number, (kept, held) in enumerate(folds(len(rows), count), 1):
-            model = self.model()
-            content = {"train": rows.take(kept), "validation": rows.take(held)}
-            fold = Run(run.path / f"fold-{number}", self.spec, self.seed)
-            if whole(fold.path):
-                fold = Run.read(fold.path)  # done before an interruption
-            else:
-                fold.environment = environment(chosen_backend(), devices(), self.seed)
-                told = {**run.environment["trained_on"], "fold": [number, count]}
-                fold.environment["trained_on"] = told
-                fit(fold, model, InMemory(model, content, self.seed))
-                if fold.environment.get("interrupted"):
-                    msg = f"interrupted in fold {number} of {count}; go on with --resume"
-                    raise TrainingError(msg)
-            run.worry(f"fold {number}: {text}" for text in fold.worries)
-            for name, value in fold.metrics["validation"].items():
-                each.setdefault(name, []).append(value)
-        figures: dict[str, Any] = {name: statistics.fmean(values) for name, values in each.items()}
-        for name, values in each.items():
-            figures[f"{name}_deviation"] = statistics.stdev(values)
-            figures[f"{name}_each"] = values
-        return figures
+    Preprocessing is fitted to the rows that are trained on, anew for each fold. The runs lie in
+    the folder of the whole, as ``fold-1`` and so on; what looks wrong with them is noted there.
+    """
+    each: dict[str, list[float]] = {}
+    worries = run.environment["worries"] = []
+    for number, (kept, held) in enumerate(folds(len(rows), count), 1):
+        model = make()
+        content = {"train": rows.take(kept), "validation": rows.take(held)}
+        fold = Run(run.path / f"fold-{number}", run.spec, run.seed)
+        if whole(fold.path):
+            fold = Run.read(fold.path)  # done before an interruption
+        else:
+            fold.environment = environment(chosen_backend(), devices(), run.seed)
+            told = {**run.environment["trained_on"], "held": [number, count]}
+            fold.environment["trained_on"] = told
+            fit(fold, model, InMemory(model, content, run.seed))
+            if fold.environment.get("interrupted"):
+                msg = f"interrupted in fold {number} of {count}; go on with --resume"
+                raise TrainingError(msg)
+        worries += [f"fold {number}: {text}" for text in fold.environment.get("worries", [])]
+        for name, value in fold.metrics["validation"].items():
+            each.setdefault(name, []).append(value)
+    figures: dict[str, Any] = {name: statistics.fmean(values) for name, values in each.items()}
+    for name, values in each.items():
+        figures[f"{name}_deviation"] = statistics.stdev(values)
+        figures[f"{name}_each"] = values
+    return figures
 
 
 def starting(
