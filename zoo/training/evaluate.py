@@ -95,8 +95,8 @@ def _rows(model: Model, data: Any, target: str | None) -> tuple[Labelled | Strea
     if told is None or data is not None:
         return rows, "mixed" if told is None or told.held or told.rows != count else "trained on"
     if told.rows not in (None, count):
-        msg = f"{rows.source}: has {count} rows and had {told.rows} when {name} was trained, so those "
-        msg += "held out cannot be told from the others; give labelled data"
+        msg = f"{rows.source}: has {count} rows and had {told.rows} when {name} was trained, so "
+        msg += "those held out cannot be told from the others; give labelled data"
         raise InputError(msg, kind="changed-data")
     if told.held is None:
         return rows, "trained on"

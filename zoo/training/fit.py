@@ -207,7 +207,8 @@ def fit(run: Run, model: Model, data: InMemory | Streamed, *, keep: bool = True)
                 "what was trained so far is saved, go on with --resume"
             )
         run.metrics.update(data.measure(network))
-        if best := best_epoch(run.history, rule):
+        best = best_epoch(run.history, rule)
+        if best and (rule or "val_loss" in run.history):
             run.metrics["best_epoch"] = {"epoch": best} | {
                 name: values[best - 1] for name, values in run.history.items()
             }

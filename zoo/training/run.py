@@ -68,7 +68,7 @@ class Run:
 
     @property
     def dead(self) -> bool:
-        """Whether the training saw no learning, or one of its folds; the notes say what is wrong."""
+        """Whether the training, or one of its folds, saw no learning; the notes say why."""
         return bool(self.environment.get("worries"))
 
     @functools.cached_property

@@ -167,11 +167,14 @@ def starting(
 
 
 def seed_of(training: Training, path: Path | None = None, used: Collection[int] = ()) -> int:
-    """Return the seed of the training that is resumed, the recipe's first one, or a random one.
+    """Return the seed of the training that is resumed, the one that was picked, or a random one.
 
     It is none of those that were used already.
     """
     if path is not None and (path / CHECKPOINT).is_file():
         return int(identity_of(path / CHECKPOINT)["seed"])
-    seeds = [seed for seed in training.seeds.get(chosen_backend(), ()) if seed not in used]
-    return seeds[0] if seeds else secrets.randbelow(2**31)
+    backend = chosen_backend()
+    listed = training.seeds.get(backend, ())
+    if backend in training.picked_seed:
+        listed = (training.picked_seed[backend], *range(1, len(used) + 2))
+    return next((seed for seed in listed if seed not in used), secrets.randbelow(2**31))
