@@ -426,6 +426,6 @@ class Model:
         InputError
             If no data are given and those of the training are not here, or are others by now.
         """
-        from zoo.training.evaluate import evaluate
+        from zoo.training.evaluate import measured
 
-        return evaluate(self, data, target)
+        return measured(self, data, target)[0]

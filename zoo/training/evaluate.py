@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from zoo.data.labelled import Labelled
 from zoo.data.stream import Stream
 from zoo.errors import InputError
+from zoo.registry.registry import registry
 from zoo.tensors import each
 from zoo.training.data import TrainedOn, parts, source_of, tensors
 from zoo.training.lineage import environment_of, lineage_in
@@ -51,13 +53,11 @@ class Figures(dict[str, float]):
         self.words = f"{count:,} {WORDS[rows].format(source)}"
 
 
-def evaluate(model: Model, data: Any = None, target: str | None = None) -> Figures:
-    """Return loss and metrics of a model over labelled data; see `zoo.Model.evaluate`."""
-    return measured(model, data, target)[0]
-
-
 def measured(model: Model, data: Any, target: str | None) -> tuple[Figures, Tensors, NDArray[Any]]:
-    """Return loss and metrics of a model over labelled data, and their inputs and targets."""
+    """Return loss and metrics of a model over labelled data, and its inputs and targets.
+
+    See `zoo.Model.evaluate`.
+    """
     import numpy as np
 
     rows, kind = _rows(model, data, target)
@@ -80,9 +80,10 @@ def _rows(model: Model, data: Any, target: str | None) -> tuple[Labelled | Strea
     told, sources, name = _trained_on(model), [data], model.spec.name
     if data is None and told:
         sources = [told.test] if told.test else told.data
-    if not sources:
-        msg = f"the rows that {name} was trained on were handed over in Python; give labelled data"
-        raise InputError(msg, kind="not-here")
+        if not sources or not all(map(_is_here, sources)):
+            what = ", ".join(sources) or "handed over in Python"
+            msg = f"the rows that {name} was trained on ({what}) are not here; give labelled data"
+            raise InputError(msg, kind="not-here")
     training = training_of(model)
     found = [parts(model.preprocessor, training, source, target) for source in sources]
     pieces = [content.get("test", content["train"]) for content in found]
@@ -101,6 +102,12 @@ def _rows(model: Model, data: Any, target: str | None) -> tuple[Labelled | Strea
     if told.held is None:
         return rows, "trained on"
     return _joined([told.held_out(piece) for piece in pieces]), "held out"
+
+
+def _is_here(source: str) -> bool:
+    # Nothing but a file or folder: the path is what a bundle says.
+    known = source in registry().datasets.names()
+    return known or Path(source).is_file() or Path(source).is_dir()
 
 
 def _joined(pieces: list[Any]) -> Labelled | Stream:

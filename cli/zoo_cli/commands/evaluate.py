@@ -51,7 +51,8 @@ def command(
         note(f"drawn: {found.draw(plot, f'{subject.spec.name}, {values.words}')}")
     scale = getattr(subject.decoder, "scale", "none")
     if as_json:
-        told = {**values, "rows": values.rows, "count": values.count, "scale": scale}
+        told = {**values, "rows": values.rows, "count": values.count}
+        told |= {"scale": scale} if scale != "none" else {}
         print_json({**told, "report": found.data()} if report and found else told)
         return
     for name, value in values.items():
