@@ -136,8 +136,8 @@ def train(
     steps_per_epoch
         Steps of an epoch, where `data` generates rows without an end.
     seed
-        Seed of initial weights, shuffling and splits; the spec's first one for the backend, or a
-        random one, if not given. The run records it.
+        Seed of initial weights, shuffling and splits; the spec's `picked_seed` for the
+        backend, or a random one, if not given. The run records it.
     weights
         Where training starts: a tag, a weights file, None for random weights; the recipe's if not
         given.
@@ -231,8 +231,8 @@ def tune(
         Whether the most (``"max"``) or the least (``"min"``) of it is the best, where Keras does
         not say so itself.
     seed
-        Seed of all trainings and draws; the spec's first one for the backend, or a random one, if
-        not given.
+        Seed of all trainings and draws; the spec's `picked_seed` for the backend, or a random one,
+        if not given.
     seeds
         With how many seeds each configuration is trained.
     settings

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from zoo.session import Session
     from zoo.spec.model import State
     from zoo.tensors import Tensors
+    from zoo.training.evaluate import Figures
     from zoo_weights import WeightsRecord
 
 BATCH = 8
@@ -404,16 +405,27 @@ class Model:
                 "probabilities": {p.label: p.score for p in by_index},
             }
 
-    def evaluate(self, data: Any = None, *, target: str | None = None) -> dict[str, float]:
+    def evaluate(self, data: Any = None, *, target: str | None = None) -> Figures:
         """Return the loss and metrics of the recipe over labelled data.
 
         Parameters
         ----------
         data
-            CSV file or folder as for training; the spec's dataset if not given.
+            CSV file or folder as for training. If not given, what was held out of the training: the
+            test part of the dataset, else the rows held out of it; where none were, all rows.
         target
             Column that holds the truth, for tables.
-        """
-        from zoo.training.recipe import evaluate
 
-        return evaluate(self, data, target)
+        Returns
+        -------
+        Figures
+            A dict, which also says which rows they are of: ``.rows``, ``.count``, ``.words``.
+
+        Raises
+        ------
+        InputError
+            If no data are given and those of the training are not here, or are others by now.
+        """
+        from zoo.training.evaluate import measured
+
+        return measured(self, data, target)[0]

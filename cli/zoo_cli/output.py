@@ -15,6 +15,14 @@ import click
 Lines = Callable[[dict[str, Any]], Iterable[str]]
 Rows = Callable[[dict[str, Any]], Iterable[dict[str, Any]]]
 
+ROWS = {
+    "train": "rows it was trained on",
+    "validation": "rows held out of its training",
+    "test": "rows held out of its training",
+    "folds": "mean over folds of rows held out of their training",
+}
+"""Which rows the figures of each part are of."""
+
 _json = json.JSONEncoder(ensure_ascii=False).encode
 
 

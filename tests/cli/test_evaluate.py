@@ -43,6 +43,7 @@ def test_the_report_agrees_with_keras(cli, run):
     values = json.loads(done.out)
     report = values.pop("report")
     assert values == json.loads(cli("evaluate", run, "--json").out)
+    assert values["rows"] == "trained on"
     assert report["accuracy"] == pytest.approx(values["accuracy"], abs=1e-6)
     assert report["rows"] == 768
     classes = report["classes"]
@@ -56,10 +57,11 @@ def test_the_report_agrees_with_keras(cli, run):
 def test_the_report_as_text(cli, run):
     lines = cli("evaluate", run, "--report").out.splitlines()
     assert lines[0].startswith("accuracy 0.")
-    assert lines[3].split() == ["precision", "recall", "F1", "support"]
-    assert lines[4].startswith("no diabetes  ")
-    assert lines[4].endswith("    500")
-    assert [line.split("  ")[0] for line in lines[6:]] == [
+    assert lines[2] == "of 768 rows it was trained on"
+    assert lines[4].split() == ["precision", "recall", "F1", "support"]
+    assert lines[5].startswith("no diabetes  ")
+    assert lines[5].endswith("    500")
+    assert [line.split("  ")[0] for line in lines[7:]] == [
         "mean of classes", "mean of rows", "accuracy",
     ]  # fmt: skip
 
@@ -114,7 +116,53 @@ def test_a_regressor_has_errors(cli, tmp_path):
     assert "true value" in text
     assert "RMSE" in text
     lines = cli("evaluate", path, "--data", "data.csv", "--report").out.splitlines()
-    assert [line.split(" ")[0] for line in lines] == ["loss", "", "rows", "MAE", "RMSE", "R²"]
+    heads = [line.split(" ")[0] for line in lines]
+    assert heads == ["loss", "of", "", "rows", "MAE", "RMSE", "R²"]
+
+
+def test_which_rows_a_figure_is_of(cli, tmp_path):
+    """Held out and trained on, in text, JSON and picture."""
+    pytest.importorskip("matplotlib")
+    arguments = ("--epochs", "1", "--set", "validation=0.25", "--seed", "1", "-o", "held")
+    trained = cli("train", "mlp-pima", *arguments).out.splitlines()
+    assert trained[0].endswith(" (rows it was trained on)")
+    assert trained[1].endswith(" (rows held out of its training)")
+    done = cli("evaluate", "held", "--plot", "x.svg")
+    assert done.out.splitlines()[:2] == [
+        part.replace(",", "") for part in trained[1].split(" (")[0].split(": ")[1].split(", ")
+    ]
+    assert done.out.splitlines()[2] == "of 192 rows held out of its training"
+    assert "192 rows held out of its training" in (tmp_path / "x.svg").read_text()
+    told = json.loads(cli("evaluate", "held", "--json").out)
+    assert (told["rows"], told["count"]) == ("held out", 192)
+    done = cli("evaluate", "held", "--data", "pima")
+    assert done.out.endswith("of 768 rows of pima; rows it was trained on may be among them\n")
+
+
+def test_figures_in_another_scale_than_the_unit_say_so(cli, tmp_path):
+    run = own(tmp_path, "value", [number / 10 for number in range(60)], loss=zoo.Component("mse"))
+    assert "scale" not in json.loads(cli("evaluate", run, "--json").out)
+    settings = ("--set", "output={uses='tabular/value', unit='points', scale='standard'}")
+    cli("train", "run/spec.toml", "--data", "data.csv", *settings, "-o", "scaled")
+    lines = cli("evaluate", "scaled", "--report").out.splitlines()
+    assert "points" not in lines[0]
+    assert lines[2].startswith("in the scale of the network, standard; ")
+    assert lines[5].endswith(" points")
+    assert json.loads(cli("evaluate", "scaled", "--json").out)["scale"] == "standard"
+
+
+def test_folds_and_early_stopping_say_which_rows(cli):
+    done = cli("train", "mlp-pima", "--epochs", "1", "--folds", "2", "-o", "folds")
+    assert "(mean over folds of rows held out of their training)" in done.out.splitlines()[0]
+    rule = ("--set", "early_stopping={patience=1}", "--set", "validation=0.2")
+    done = cli("train", "mlp-pima", "--epochs", "9", *rule, "-o", "early")
+    (line,) = [line for line in done.out.splitlines() if line.startswith("best epoch: ")]
+    assert line.endswith(" (rows held out of its training)")
+    assert " val_loss " in line
+    shown = cli("runs", "show", "early").out
+    assert "best_epoch: epoch " in shown
+    number = line.split()[2]
+    assert f"best_epoch: epoch {number}, accuracy 0." in shown
 
 
 def test_pictures_that_cannot_be_drawn_cost_no_evaluation(cli, run, monkeypatch):

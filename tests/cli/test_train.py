@@ -49,7 +49,7 @@ def test_the_run_folder_tells_everything(run):
     assert [int(row["epoch"]) for row in rows] == list(range(1, 21))
     assert {"loss", "accuracy", "val_loss", "val_accuracy"} <= set(rows[0])
     metrics = json.loads((run / "metrics.json").read_text())
-    assert set(metrics) == {"train", "validation"}
+    assert set(metrics) == {"train", "validation", "best_epoch"}
     assert set(metrics["train"]) == {"loss", "accuracy"}
     environment = json.loads((run / "environment.json").read_text())
     assert environment["backend"] == "jax"

@@ -99,6 +99,7 @@ CASES = {
     "drawn": Case("drawn", apart=True),
     "python-counter": Case("python-counter", declined=("jax",), apart=True),
     "convolution": Case("convolution", declined=EVERYWHERE, apart=True),
+    "loss-alone": Case("loss-alone", declined=EVERYWHERE),
     "own-fit": Case("own-fit", declined=EVERYWHERE, apart=True),
     "eager": Case("eager", declined=EVERYWHERE, apart=True),
     "accumulation": Case(recipe=of("adam", gradient_accumulation_steps=4)),

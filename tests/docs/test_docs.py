@@ -2,11 +2,15 @@
 
 Which fenced blocks run, and how, is told by their first line:
 
-- ``console``: each line after ``$ `` is run; what follows must be what it prints. Numbers are not
-  compared, a line of ``...`` stands for any lines, ``...`` in a line for anything.
+- ``console``: each line after ``$ `` is run; what follows must be what it prints. A line of ``...``
+  stands for any lines, ``...`` in a line for anything, a date for any date.
 - ``python``: runs; the ``text`` block right behind it, if there is one, is what it prints.
 - a language with a file name, such as ``toml my-model.toml``: saved under that name.
 - anything else is only shown.
+
+Numbers must be those that are printed. Where they depend on the processor or the backend, the line
+before the block says by how much its decimal numbers may differ, percentages as parts of one:
+``<!-- ±0.02 -->``. Readers do not see it. Numbers without a decimal point never differ.
 
 All blocks of a page run in one folder, in order, beside a copy of ``examples/mug.png``.
 """
@@ -45,6 +49,12 @@ RUN = (
     "docs/after-training.md", "docs/sklearn.md", "docs/tune.md",
 )  # fmt: skip
 
+FENCED = re.compile(
+    r"^(?:<!-- ±(\S+) -->\n)?```(\w*)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL
+)
+NUMBER = re.compile(r"(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?%?(?!\w)")
+DATE = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d")
+
 NOISE = re.compile(r"(WARNING: All log|[IWE]\d{4} |To enable the following)")
 """What TensorFlow says on stderr where it is installed beside the backend in use."""
 
@@ -56,14 +66,19 @@ class Block(NamedTuple):
     file: str
     text: str
     line: int
+    tolerance: float
 
 
 def blocks(page: Path) -> list[Block]:
     """Return the fenced blocks of a page, in order."""
-    text = page.read_text(encoding="utf-8")
+    return blocks_of(page.read_text(encoding="utf-8"))
+
+
+def blocks_of(text: str) -> list[Block]:
     return [
-        Block(found[1], found[2] or "", found[3], text.count("\n", 0, found.start()) + 1)
-        for found in re.finditer(r"^```(\w*)(?: (\S+))?\n(.*?)^```$", text, re.M | re.S)
+        Block(language, file, body, text.count("\n", 0, found.start()) + 1, float(tolerance or 0))
+        for found in FENCED.finditer(text)
+        for tolerance, language, file, body in [found.groups("")]
     ]
 
 
@@ -155,19 +170,29 @@ REPRODUCED = json.loads((DOCS / "reproduced.json").read_text(encoding="utf-8"))
 
 @pytest.mark.parametrize("record", [r for r in REPRODUCED if not r["settings"]], ids=named_record)
 def test_reproduced_figures_are_those_of_the_spec(record: dict[str, Any]) -> None:
-    """Where a recipe's figures or seeds change, docs/reproduce.py must measure it again."""
+    """Where a recipe's figures change, docs/reproduce.py must measure it again."""
     spec = zoo.get_spec(record["model"])
-    assert spec.training is not None
-    seeds = spec.training.seeds[record["backend"]]
-    assert tuple(record["seeds"]) == seeds[: len(record["seeds"])]
     for figure, measured in zip(spec.figures, record["figures"], strict=True):
         assert {name: measured[name] for name in figure.__struct_fields__} == asdict(figure)
         assert len(measured["values"]) == len(record["seeds"])
 
 
-def test_reproduced_figures_are_within_their_bounds() -> None:
-    """The page would go on saying that a figure is reached which is not."""
-    assert [named_record(record) for record in REPRODUCED if not record["passed"]] == []
+@pytest.mark.parametrize("record", [r for r in REPRODUCED if "dead" in r], ids=named_record)
+def test_seeds_are_not_chosen_after_measuring(record: dict[str, Any]) -> None:
+    """Records that say nothing of dead starts are older, and the table does not judge them."""
+    training = zoo.get_spec(record["model"]).training
+    assert training is not None
+    assert record["seeds"] == list(range(1, training.starts + 1))
+    assert set(record["dead"]) <= set(record["seeds"])
+
+
+def test_a_bound_that_is_missed_is_explained() -> None:
+    """The table says OUT; why, the text has to say."""
+    text = (DOCS / "reproduced.md").read_text(encoding="utf-8")
+    section = text.partition("\n## Bounds that are missed\n")[2].partition("\n## ")[0]
+    explained = set(re.findall(r"^- `([^`]+)` on (\w+):", section, re.M))
+    missed = {(r["model"], r["backend"]) for r in REPRODUCED if "dead" in r and not r["passed"]}
+    assert explained == missed
 
 
 def test_records_tell_nothing_of_the_folders_they_were_measured_in() -> None:
@@ -278,12 +303,12 @@ def test_examples_run(page: Path, tmp_path: Path) -> None:
         elif block.language == "console":
             for command, expected in dialogue(block.text):
                 got, _ = shell.run(["sh", "-c", command])
-                assert matches(expected, got), f"{where}: {command}\n{got}"
+                assert matches(expected, got, block.tolerance), f"{where}: {command}\n{got}"
         elif block.language == "python":
             got, status = shell.run([sys.executable, "-c", block.text])
             assert status == 0, f"{where}\n{got}"
             if after and after.language == "text":
-                assert matches(after.text, got), f"{where}\n{got}"
+                assert matches(after.text, got, after.tolerance), f"{where}\n{got}"
 
 
 class Shell:
@@ -317,26 +342,81 @@ def dialogue(text: str) -> Iterator[tuple[str, str]]:
     yield from zip(pieces[1::2], pieces[2::2], strict=True)
 
 
-def matches(expected: str, got: str) -> bool:
-    """Whether a command printed what the page says, numbers aside."""
-    pattern = "".join(
-        r"(?:.*\n)*?" if line.strip() == "..." else re.escape(line).replace(r"\.\.\.", ".*") + r"\n"
-        for line in without_numbers(expected)
-    )
-    return re.fullmatch(pattern, "\n".join([*without_numbers(got), ""])) is not None
+def matches(expected: str, got: str, tolerance: float = 0.0) -> bool:
+    """Whether a command printed what the page says, decimal numbers give or take `tolerance`."""
+    wanted, printed = squeezed(expected), squeezed(got)
+
+    def from_here(i: int, j: int) -> bool:
+        if i == len(wanted):
+            return j == len(printed)
+        if wanted[i] == "...":
+            return any(from_here(i + 1, k) for k in range(j, len(printed) + 1))
+        same = j < len(printed) and same_line(wanted[i], printed[j], tolerance)
+        return same and from_here(i + 1, j + 1)
+
+    return from_here(0, 0)
 
 
-def without_numbers(text: str) -> list[str]:
-    lines = [re.sub(r"\d+(?:[.,:-]\d+)*(?:e[-+]?\d+)?", "0", line) for line in text.splitlines()]
-    lines = [re.sub(r"\s+", " ", line).rstrip() for line in lines]
+def squeezed(text: str) -> list[str]:
+    """Return the lines that hold something, with a space for any blanks and a word for any date."""
+    lines = [re.sub(r"\s+", " ", DATE.sub("DATE", line)).strip() for line in text.splitlines()]
     return [line for line in lines if line]
 
 
-def test_a_wrong_example_is_noticed() -> None:
-    """The comparison must not be so loose that it lets another label through."""
-    assert matches("coffee_mug (76.3%)\n...\n", "coffee_mug (75.9%)\ncup (20.0%)\n")
-    assert not matches("coffee_mug (76.3%)\n", "cup (76.3%)\n")
-    assert not matches("coffee_mug (76.3%)\n", "coffee_mug (76.3%)\ncup (20.0%)\n")
+def same_line(wanted: str, printed: str, tolerance: float) -> bool:
+    texts = [re.escape(text).replace(r"\.\.\.", ".*?") for text in NUMBER.split(wanted)]
+    found = re.fullmatch(f"({NUMBER.pattern})".join(texts), printed)
+    return found is not None and all(
+        number == other or ("." in number and abs(value(number) - value(other)) <= tolerance)
+        for number, other in zip(NUMBER.findall(wanted), found.groups(), strict=True)
+    )
+
+
+def value(number: str) -> float:
+    plain = float(number.replace(",", "").removesuffix("%"))
+    return plain / 100 if number.endswith("%") else plain
+
+
+@pytest.mark.parametrize(
+    ("printed", "tolerance", "same"),
+    [
+        ("coffee_mug (76.3%)\n768 rows", 0.0, True),
+        ("coffee_mug (75.9%)\n768 rows", 0.0, False),
+        ("coffee_mug (75.9%)\n768 rows", 0.005, True),
+        ("coffee_mug (75.7%)\n768 rows", 0.005, False),
+        ("cup (76.3%)\n768 rows", 0.005, False),  # another label
+        ("coffee_mug (76.3%)\n767 rows", 5.0, False),  # a count is a count
+        ("coffee_mug (76.3%)\ncup (20.0%)\n768 rows", 0.0, False),
+    ],
+)
+def test_a_wrong_example_is_noticed(printed: str, tolerance: float, same: bool) -> None:
+    """The comparison must not be so loose that it lets another label or number through."""
+    assert matches("coffee_mug (76.3%)\n\n768   rows\n", printed, tolerance) is same
+
+
+def test_what_a_page_leaves_open() -> None:
+    page = "run 2026-11-21 17:43:08 took ...\n...\nloss 0.5, accuracy 0.75\n"
+    rest = "x\nloss 0.5, accuracy 0.70\nloss 0.5, accuracy 0.75"
+    assert matches(page, f"run 2027-01-02 03:04:05 took 3 s\n{rest}")
+    assert not matches(page, f"run today took 3 s\n{rest}")
+    assert not matches(page, f"run 2027-01-02 03:04:05 took 3 s\n{rest} or so")
+    (block,) = blocks_of("text\n<!-- ±0.02 -->\n```console\n$ zoo x\n0.5\n```\n")
+    assert (block.language, block.tolerance, block.line) == ("console", 0.02, 2)
+
+
+def test_a_part_of_the_tutorial(cli, tmp_path: Path) -> None:
+    """A cut of what the whole pages are compared with in the slow tier."""
+    page = (DOCS / "tutorial.md").read_text(encoding="utf-8")
+    section = page.partition("\n## Train\n")[2].partition("\n## ")[0]
+    compared = 0
+    for block in blocks_of(section):
+        if block.file:
+            (tmp_path / block.file).write_text(block.text, encoding="utf-8")
+        for command, expected in dialogue(block.text) if block.language == "console" else ():
+            done = cli(*shlex.split(command)[1:])
+            assert matches(expected, done.err + done.out, block.tolerance), (command, done)
+            compared += len(NUMBER.findall(expected))
+    assert compared > 20
 
 
 # The picture

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.data.content import add
+from zoo.data.split import divide
 from zoo.data.table import Table, joined, take
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from zoo.data.table import Rows
+    from zoo.spec.training import Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,11 @@ class Labelled:
         add(digest, self.inputs)
         add(digest, self.labels)
         return {"source": self.source, "rows": len(self), "sha256": digest.hexdigest()}
+
+    def divide(self, split: Split | float, seed: int) -> tuple[Labelled, Labelled]:
+        """Return the rows to train on and those held out; see `zoo.data.split.divide`."""
+        kept, held = divide(len(self), split, seed=seed, labels=self.labels)
+        return self.take(kept), self.take(held)
 
     def name_of(self, row: int) -> str:
         """Return what people call a row: its file, or its number in the source."""

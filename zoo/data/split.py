@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+from msgspec.structs import replace
 
 from zoo.errors import TrainingError
 from zoo.spec.training import Split
@@ -26,6 +28,12 @@ def permutation(rows: int, seed: int) -> Rows:
 
     order: Rows = np.random.RandomState(seed).permutation(rows)
     return order
+
+
+def drawn(split: Split | float, seed: int) -> Split:
+    """Return a split with the seed that it is drawn with: its own, or that of the run."""
+    split = split if isinstance(split, Split) else Split(held=split)
+    return replace(split, seed=seed if split.seed is None else split.seed)
 
 
 def divide(
@@ -51,13 +59,13 @@ def divide(
     """
     import numpy as np
 
-    split = split if isinstance(split, Split) else Split(held=split)
+    split = drawn(split, seed)
     held = split.held if isinstance(split.held, int) else round(rows * split.held)
     if held <= 0 or held >= rows:
         msg = f"holding out {split.held} leaves one part of {rows} rows empty"
         raise TrainingError(msg)
     if split.order in ("random", "stratified"):
-        order = permutation(rows, seed if split.seed is None else split.seed)
+        order = permutation(rows, cast("int", split.seed))
         if split.order == "stratified":
             order = _stratified(order, held, labels)
     else:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.data.content import add
 from zoo.data.files import stream_table
 from zoo.data.labelled import Labelled
+from zoo.data.split import drawn
 from zoo.data.table import Table
 from zoo.errors import InputError, TrainingError
 from zoo.spec.training import Split
@@ -84,16 +85,15 @@ class Stream:
         TrainingError
             If the split is no share in random order: that would need all rows at once.
         """
-        split = split if isinstance(split, Split) else Split(held=split)
+        split = drawn(split, seed)
         if isinstance(split.held, int) or split.order != "random":
             msg = (
                 f"{self.source} is streamed: a share of its rows can be held out in random order, "
                 f"received {split}"
             )
             raise TrainingError(msg)
-        chosen = seed if split.seed is None else split.seed
         train, held = (
-            Stream(self.pieces, self.source, held=split.held, seed=chosen, part=part)
+            Stream(self.pieces, self.source, held=split.held, seed=split.seed or 0, part=part)
             for part in ("train", "validation")
         )
         return train, held

@@ -74,7 +74,8 @@ def _resolve(key: str, spec: ModelSpec, options_of: OptionsOf, option: str) -> s
                 f"{path}.{name}" for name in (*component.config, *options_of(path, component))
             ]
     paths = list(dict.fromkeys(paths))
-    if key in paths or key.startswith(("training.seeds.", "training.class_weights.")):
+    tables = ("training.picked_seed.", "training.seeds.", "training.class_weights.")
+    if key in paths or key.startswith(tables):
         return key
     matches = [path for path in paths if path.endswith(f".{key}")]
     if len(matches) == 1:

@@ -113,8 +113,15 @@ class Training(Record, frozen=True, kw_only=True):
         Tag of the weights that training starts from; ``"none"`` starts from random ones.
     freeze
         Layers that are not trained: names (with ``*``), or the number of first layers.
+    picked_seed
+        Seed of a training that is given none, for each backend. It was picked, maybe of several
+        that were tried, so what it reaches is no evidence: `zoo reproduce` judges seeds that are
+        fixed in advance.
+    starts
+        How many starts `zoo reproduce` judges, with seeds 1, 2 and so on: 5, or 3 where one
+        training takes over ten minutes.
     seeds
-        Seeds known to be alive, for each backend; the first is the default one.
+        What specs of earlier versions have for `picked_seed`: lists, of which the first counts.
     """
 
     loss: Component
@@ -134,6 +141,8 @@ class Training(Record, frozen=True, kw_only=True):
     skip_bad_rows: bool = False
     weights: str = "none"
     freeze: tuple[str, ...] | Annotated[int, Meta(ge=0)] = ()
+    picked_seed: dict[str, Seed] = {}  # noqa: RUF012
+    starts: Literal[3, 5] = 5
     seeds: dict[str, tuple[Seed, ...]] = {}  # noqa: RUF012
 
     def __post_init__(self) -> None:

@@ -169,9 +169,8 @@ def measured(
     models: Sequence[Model], whole: Model, data: Any, target: str | None
 ) -> list[dict[str, float]]:
     """Return the figures of each model and of their ensemble over the same labelled data."""
-    from zoo.training.recipe import evaluate
-
-    return [evaluate(_rescaled(model, models[0]), data, target) for model in (*models, whole)]
+    scaled = (_rescaled(model, models[0]) for model in (*models, whole))
+    return [model.evaluate(data, target=target) for model in scaled]
 
 
 def _rescaled(model: Model, first: Model) -> Model:

@@ -64,6 +64,9 @@ def compile_steps(
         rows = min(rows, 64 * size)
     # Keras builds loss and metrics from real rows here: `fit` would look at its own input.
     network._symbolic_build(data_batch=cut(arrays, slice(size)))
+    parts = network._compile_loss, network._compile_metrics
+    if not all(part is None or part.built for part in parts):
+        return None  # its own step does without them, and `fit` would look again
     function = {"jax": _jax, "tensorflow": _tensorflow}.get(backend, _torch)
     try:
         network.train_function = function(network, size, arrays, rows, steps, held=held)

@@ -7,17 +7,20 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from zoo.components import Decoder, Preprocessor, Sequencer
 from zoo.data import datasets, stream
 from zoo.data.files import stream_table
 from zoo.data.folder import read_folder
 from zoo.data.labelled import Labelled
+from zoo.data.split import folds
 from zoo.data.stream import Stream, file_stream, generated
 from zoo.data.table import Table, joined
 from zoo.data.tokens import read_lines
 from zoo.errors import InputError, TrainingError, UsageError
 from zoo.registry.registry import registry
-from zoo.spec.training import Training
+from zoo.spec.training import Split, Training
 from zoo.tensors import without
 
 if TYPE_CHECKING:
@@ -84,6 +87,46 @@ def parts(
         name = str(data) if isinstance(data, str | PathLike) else "the sequences"
         return {"train": _samples(preprocessor, Labelled(sequences, sequences, name))}
     return {"train": _table(kind, data, target or (entry.value.target if entry else None))}
+
+
+class TrainedOn(msgspec.Struct, omit_defaults=True):
+    """What a run tells of its rows, so that those held out of it are found again.
+
+    Attributes
+    ----------
+    data
+        Names of datasets, or paths; none where the rows were handed over in memory.
+    rows
+        How many there were, those held out included; None where they were streamed.
+    held
+        What was held out of each of `data`: a split with its seed, or the number of a fold and of
+        how many.
+    test
+        Rows to measure on that were named beside them.
+    """
+
+    data: list[str]
+    rows: int | None = None
+    held: Split | tuple[int, int] | None = None
+    test: str | None = None
+
+    def held_out(self, rows: Any) -> Any:
+        """Return those of `data` that were held out."""
+        if isinstance(self.held, Split):
+            return rows.divide(self.held, 0)[1]
+        assert self.held is not None
+        number, count = self.held
+        return rows.take(folds(len(rows), count)[number - 1][1])
+
+
+def source_of(training: Training, data: Any) -> str | None:
+    """Return what `parts` finds the same data by again: the name of a dataset, or a path.
+
+    None where the rows were handed over in memory.
+    """
+    if data is None or (isinstance(data, str) and data in registry().datasets.names()):
+        return data or training.dataset
+    return str(Path(data).absolute()) if isinstance(data, str | PathLike) else None
 
 
 def _table(kind: str, data: Any, target: str | None) -> Labelled | Stream:

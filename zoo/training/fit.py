@@ -13,6 +13,7 @@ import msgspec
 from zoo.components import Classifier
 from zoo.data.labelled import Labelled
 from zoo.errors import TrainingError
+from zoo.plots.curves import best_epoch
 from zoo.registry.registry import registry
 from zoo.runtime.carry import states_of
 from zoo.runtime.network import build, copy_weights, freeze
@@ -172,6 +173,7 @@ def fit(
         If the folder holds another training.
     """
     training = data.training
+    run.environment.setdefault("trained_on", {"data": []})
     _declare_state(run, model)  # it builds a network, which must not move the seed's draws
     identity: dict[str, Any] = {}
     if keep:
@@ -225,9 +227,16 @@ def fit(
                 "what was trained so far is saved, go on with --resume"
             )
         run.metrics.update(data.measure(network))
+        best = best_epoch(run.history, training)
+        if best and (training.early_stopping or "val_loss" in run.history):
+            run.metrics["best_epoch"] = {"epoch": best} | {
+                name: values[best - 1] for name, values in run.history.items()
+            }
         if training.carry_state:
             copy_weights(network, model.keras)
-    run.notes += [*data.notes, *_worries(run, model, *data.sample()[:2])]
+    worries = run.environment["worries"] = run.environment.get("worries", [])
+    worries += _worries(run, model, *data.sample()[:2])
+    run.notes += [*data.notes, *worries]
     if keep:
         run.save(model.keras, fitted_state(model))
     if not interruption.asked:

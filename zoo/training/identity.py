@@ -11,6 +11,9 @@ from zoo.errors import OtherTraining, UsageError
 from zoo.spec.toml import spec_to
 from zoo.training.run import Run
 
+APART = ("picked_seed", "seeds", "starts")
+"""Fields of a recipe that change nothing in a training whose seed is known."""
+
 SHOWN = 5
 """How many differences are named, at most."""
 
@@ -53,7 +56,7 @@ def check_same(
     UsageError
         If versions differ and have to be the same.
     """
-    now = json.loads(json.dumps(now))
+    before, now = map(_alike, (before, now))
     for name, value in now.items():
         if name not in before or name == "versions":
             continue
@@ -72,6 +75,14 @@ def check_same(
         msg = f"{path}: was begun with other versions: {'; '.join(other)}; --exact forbids that"
         raise UsageError(msg)
     return [f"resumed with other versions than it was begun with: {'; '.join(other)}"]
+
+
+def _alike(identity: dict[str, Any]) -> dict[str, Any]:
+    """Return an identity as JSON gives it back, less what does not matter."""
+    plain: dict[str, Any] = json.loads(json.dumps(identity))
+    for name in APART:
+        plain.get("spec", {}).get("training", {}).pop(name, None)
+    return plain
 
 
 def _differences(name: str, before: Any, now: Any) -> Iterator[str]:

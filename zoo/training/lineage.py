@@ -24,6 +24,7 @@ def environment_of(model: Model) -> dict[str, Any]:
     from zoo_weights import detect_format, read_headers
 
     file = Path(model.weights_name or "")
+    file = file / "model.zoo" if model.weights_name and file.is_dir() else file
     if not file.is_file() or detect_format(file) != "bundle":
         return {}
     environment = json.loads(read_headers(file).get("environment", "{}"))

@@ -8,16 +8,14 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from zoo.construct import construct, options_of
-from zoo.data.stream import Stream
-from zoo.errors import InputError, SpecError, TrainingError, UsageError, did_you_mean
+from zoo.errors import SpecError, TrainingError, UsageError, did_you_mean
 from zoo.runtime.backend import keras
 from zoo.runtime.carry import carrying, with_states
 from zoo.spec.component import Component, plain_name
 from zoo.spec.model import ModelSpec
 from zoo.spec.override import assign
 from zoo.spec.training import Training
-from zoo.tensors import count, each
-from zoo.training.data import parts, tensors
+from zoo.tensors import count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -192,41 +190,17 @@ def measure(network: Any, inputs: Tensors, targets: NDArray[Any]) -> dict[str, f
     return {name: float(value) for name, value in result.items()}
 
 
-def evaluate(model: Model, data: Any, target: str | None) -> dict[str, float]:
-    """Return loss and metrics of a model over labelled data; see `zoo.Model.evaluate`."""
-    return evaluate_on(model, *labelled(model, data, target))
-
-
-def labelled(model: Model, data: Any, target: str | None) -> tuple[Tensors, NDArray[Any]]:
-    """Return the inputs and targets to evaluate a model on: those kept for testing, or all."""
-    import numpy as np
-
-    training = _training(model)
-    content = parts(model.preprocessor, training, data, target)
-    rows = content.get("test", content["train"])
-    pieces = [
-        tensors(piece, model.preprocessor, model.decoder, skip=training.skip_bad_rows)
-        for piece in (rows if isinstance(rows, Stream) else [rows])
-    ]
-    if not any(len(targets) for _, targets in pieces):
-        msg = f"{rows.source}: has no rows that can be measured"
-        raise InputError(msg, kind="no-rows")
-    inputs, targets = zip(*pieces, strict=True)
-    if len(pieces) == 1:
-        return inputs[0], targets[0]
-    return each(lambda *arrays: np.concatenate(arrays), *inputs), np.concatenate(targets)
-
-
 def evaluate_on(model: Model, inputs: Tensors, targets: NDArray[Any]) -> dict[str, float]:
-    """Return loss and metrics of a model over the inputs and targets of `labelled`."""
-    training = _training(model)
+    """Return loss and metrics of a model over inputs and targets."""
+    training = training_of(model)
     check_carry(training, len(targets))
     network = trainee(model, training)
     compile_network(network, training)
     return measure(network, inputs, targets_for(training, targets, model.decoder.units))
 
 
-def _training(model: Model) -> Training:
+def training_of(model: Model) -> Training:
+    """Return the recipe of a model that has one."""
     if model.spec.training is None:
         msg = f"{model.spec.name} has no recipe, so no loss or metrics to evaluate"
         raise UsageError(msg)

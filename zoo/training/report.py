@@ -11,7 +11,8 @@ import msgspec
 
 from zoo.components import Classifier, Regressor
 from zoo.errors import UsageError
-from zoo.training.recipe import evaluate_on, labelled, outputs_of
+from zoo.training.evaluate import Figures, measured
+from zoo.training.recipe import outputs_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -163,7 +164,7 @@ class ValueReport:
 
 def examine(
     model: Model, data: Any = None, target: str | None = None
-) -> tuple[dict[str, float], ClassReport | ValueReport]:
+) -> tuple[Figures, ClassReport | ValueReport]:
     """Return the loss and metrics of a model over labelled data, and what it gets right.
 
     Parameters
@@ -176,20 +177,21 @@ def examine(
     UsageError
         If the model gives neither classes nor numbers.
     """
+    import numpy as np
+
     decoder = model.decoder
     if not isinstance(decoder, Classifier | Regressor):
         msg = f"{model.spec.name} gives neither classes nor numbers (its task is {model.spec.task})"
         raise UsageError(msg)
-    inputs, targets = labelled(model, data, target)
-    values = evaluate_on(model, inputs, targets)
+    values, inputs, targets = measured(model, data, target)
     outputs = outputs_of(model, inputs)
     if isinstance(decoder, Classifier):
         return values, class_report(decoder, targets, outputs)
-    true, predicted = (array.reshape(len(targets), -1) for array in (targets, outputs))
-    if true.shape[1] == 1:
-        true, predicted = true[:, 0], predicted[:, 0]
-    unit = str(getattr(decoder, "unit", ""))
-    return values, ValueReport(true.astype(float), predicted.astype(float), unit)
+    # The network may see the target in another scale than people do.
+    true, predicted = (
+        np.array(decoder.decode(array.astype(float))) for array in (targets, outputs)
+    )
+    return values, ValueReport(true, predicted, str(getattr(decoder, "unit", "")))
 
 
 def class_report(decoder: Classifier, targets: NDArray[Any], outputs: NDArray[Any]) -> ClassReport:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf, isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+from msgspec.structs import asdict
 
 from zoo.api import spec_and_base
 from zoo.errors import UsageError
 from zoo.runtime.backend import chosen_backend
 from zoo.spec.model import Figure, ModelSpec
 from zoo.training.run import Run
+from zoo.training.runs import finite
 from zoo.training.train import train_spec
 
 
@@ -33,8 +37,9 @@ class Measured:
 
     @property
     def median(self) -> float:
-        """The value that is judged."""
-        return statistics.median(self.values)
+        """The value that is judged; what is no number is worse than any."""
+        worst = -inf if self.figure.at_most is None else inf
+        return statistics.median(value if isfinite(value) else worst for value in self.values)
 
     @property
     def passed(self) -> bool:
@@ -54,7 +59,9 @@ class Reproduction:
     settings
         What was changed of the spec, as ``--set`` takes it.
     seeds
-        Seeds of the runs; fixed in advance by the spec.
+        Seeds of the runs, fixed in advance: 1, 2 and so on.
+    dead
+        Those of them with which the training saw no learning; they count like the others.
     runs
         Folders of the runs that were judged.
     figures
@@ -67,6 +74,7 @@ class Reproduction:
     backend: str
     settings: tuple[str, ...]
     seeds: tuple[int, ...]
+    dead: tuple[int, ...]
     runs: tuple[Path, ...]
     figures: tuple[Measured, ...]
     environment: dict[str, Any]
@@ -79,7 +87,7 @@ class Reproduction:
     def to_dict(self) -> dict[str, Any]:
         """Return the record that ``zoo reproduce --format json`` prints."""
         told = self.environment
-        return {
+        record = {
             "model": self.model,
             "settings": list(self.settings),
             "backend": self.backend,
@@ -87,17 +95,12 @@ class Reproduction:
             "python": told["python"],
             "machine": told["machine"],
             "seeds": list(self.seeds),
+            "dead": list(self.dead),
             "runs": [str(path) for path in self.runs],
             "passed": self.passed,
             "figures": [
                 {
-                    "metric": measured.figure.metric,
-                    "on": measured.figure.on,
-                    "best": measured.figure.best,
-                    "published": measured.figure.published,
-                    "at_least": measured.figure.at_least,
-                    "at_most": measured.figure.at_most,
-                    "source": measured.figure.source,
+                    **asdict(measured.figure),
                     "values": list(measured.values),
                     "median": measured.median,
                     "passed": measured.passed,
@@ -105,6 +108,7 @@ class Reproduction:
                 for measured in self.figures
             ],
         }
+        return cast("dict[str, Any]", finite(record))
 
 
 def reproducible() -> list[str]:
@@ -134,8 +138,7 @@ def reproduce(
     name
         Name of a model, or path of a ``SPEC.toml``.
     seeds
-        How many seeds: the first of the spec's list, and further ones counted on from 1 where the
-        list is shorter; the whole list if not given.
+        How many starts, with seeds 1, 2 and so on; as many as the spec says if not given.
     settings
         ``KEY=VALUE`` strings, as ``--set`` takes them.
     figures
@@ -154,11 +157,13 @@ def reproduce(
         msg = f"{name} has no {'recipe' if spec.training is None else 'figures'} to reproduce"
         raise UsageError(msg)
     backend = chosen_backend()
-    chosen = _seeds(spec.training.seeds.get(backend, ()), seeds)
+    chosen = range(1, (seeds or spec.training.starts) + 1)
     runs = []
     for seed in chosen:
         runs.append(train_spec(spec, seed=seed, settings=settings, base=base))
         finished(runs[-1])
+        if runs[-1].environment.get("interrupted"):
+            raise KeyboardInterrupt
     measured = tuple(
         Measured(figure, tuple(value_of(figure, run) for run in runs)) for figure in figures
     )
@@ -166,18 +171,12 @@ def reproduce(
         spec.name,
         backend,
         tuple(settings),
-        chosen,
+        tuple(chosen),
+        tuple(run.seed for run in runs if run.dead),
         tuple(run.path for run in runs),
         measured,
         runs[0].environment,
     )
-
-
-def _seeds(listed: Sequence[int], count: int | None) -> tuple[int, ...]:
-    if count is None:
-        return tuple(listed) or (1, 2, 3)
-    further = (seed for seed in range(1, 2**32) if seed not in listed)
-    return tuple([*listed, *(next(further) for _ in range(count - len(listed)))][:count])
 
 
 def value_of(figure: Figure, run: Run) -> float:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from msgspec.structs import replace
 
 from zoo.data.labelled import Labelled
-from zoo.data.split import divide
 from zoo.errors import TrainingError, UnknownName, UsageError
 from zoo.runtime.backend import chosen_backend, devices
 from zoo.spec.component import Component, component_from
@@ -187,9 +186,8 @@ def _fit(
     """Train on rows in memory; of the rows to train on, some may be held out for validation."""
     training = _training(model.spec)
     if training.validation is not None:
-        rows = content["train"]
-        kept, held = divide(len(rows), training.validation, seed=run.seed, labels=rows.labels)
-        content = {**content, "train": rows.take(kept), "validation": rows.take(held)}
+        train, held = content["train"].divide(training.validation, run.seed)
+        content = {**content, "train": train, "validation": held}
     return fit(run, model, InMemory(model, content, run.seed, fitted=fitted), exact=exact)
 
 
@@ -331,10 +329,9 @@ def _plan(
         raise UsageError(msg)
     else:
         split = split_for(parent)
-        apart = {side: divide(len(rows), split, seed=1, labels=rows.labels)
-                 for side, rows in sides.items()}  # fmt: skip
-        out = {f"test_{side}": sides[side].take(rows) for side, (_, rows) in apart.items()}
-        sides = {side: sides[side].take(rows) for side, (rows, _) in apart.items()}
+        apart = {side: rows.divide(split, 1) for side, rows in sides.items()}
+        out = {f"test_{side}": rows for side, (_, rows) in apart.items()}
+        sides = {side: rows for side, (rows, _) in apart.items()}
         held = {"test": Labelled.join(list(out.values())), **(out if len(out) > 1 else {})}
         if "old" in sides and _training(recipe_of(parent)).validation != split:
             notes.append(

@@ -67,6 +67,11 @@ class Run:
     environment: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def dead(self) -> bool:
+        """Whether the training, or one of its folds, saw no learning; the notes say why."""
+        return bool(self.environment.get("worries"))
+
     @functools.cached_property
     def model(self) -> Model:
         """The trained model, read back from the run's bundle."""
@@ -84,7 +89,8 @@ class Run:
             json.loads(headers[name]) for name in ("history", "metrics", "environment")
         )
         spec = spec_from(json.loads(headers["spec"]), where=str(path))
-        return cls(path, spec, environment["seed"], history, metrics, environment)
+        notes = environment.get("worries", [])
+        return cls(path, spec, environment["seed"], history, metrics, environment, [*notes])
 
     def save(self, network: Any, state: dict[str, Any]) -> None:
         """Write the run folder: bundle, spec, history, metrics, environment, and curves.

@@ -30,8 +30,8 @@ PARTS = ("test", "validation", "folds", "train")
 _ABOUT = {"name", "summary", "licence", "sources", "tags", "aliases", "figures", "parameters"}
 """Fields of a spec that tell about the model and change nothing in a training."""
 
-_APART = {"weights", "training.seeds"}
-"""What a run tells by itself: the weights it started from, and its one seed of those listed."""
+_APART = {"weights", "training.picked_seed", "training.seeds", "training.starts"}
+"""What a run tells by itself: the weights it started from, and its own seed."""
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ def _holds(condition: str, run: RunRecord, runs: Sequence[RunRecord]) -> bool:
 
 def _check_figure(name: str, runs: Sequence[RunRecord]) -> None:
     """Raise `UsageError` where a figure is in none of the runs, though they have others."""
-    known = {metric for run in runs for values in run.metrics.values() for metric in values}
+    known = {metric for run in runs for part in PARTS for metric in run.metrics.get(part, ())}
     known |= {f"{part}.{m}" for run in runs for part, values in run.metrics.items() for m in values}
     if known and name not in known:
         plain = ", ".join(sorted(metric for metric in known if "." not in metric))
@@ -167,4 +167,4 @@ def figures_of(runs: Sequence[RunRecord]) -> list[tuple[str, str]]:
 
 
 def _number(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, int | float) else "-"
+    return "-" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
 import statistics
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
 from msgspec.structs import replace
 
 from zoo.data.labelled import Labelled
-from zoo.data.split import divide, folds
+from zoo.data.split import drawn, folds
 from zoo.data.stream import Stream
 from zoo.errors import TrainingError, UsageError
 from zoo.runtime.backend import chosen_backend, devices, keras, require_training
@@ -20,7 +22,7 @@ from zoo.spec.model import ModelSpec
 from zoo.spec.override import override
 from zoo.spec.training import Training
 from zoo.training.checkpoint import seed_in
-from zoo.training.data import parts
+from zoo.training.data import parts, source_of
 from zoo.training.fit import InMemory, fit
 from zoo.training.recipe import options_at
 from zoo.training.run import CHECKPOINT, Run, environment, run_folder, whole
@@ -71,10 +73,14 @@ def train_spec(
     if seed is None:
         seed = seed_of(training, path)
 
-    trainer = _Trainer(spec, start, base, seed, exact=exact)
-    model = trainer.model()
+    from zoo.model import Model
+
+    make = functools.partial(Model, spec, weights=start, base=base)
+    model = make()
     content = parts(model.preprocessor, training, data, target)
     run = Run(path, spec, seed, environment=environment(chosen_backend(), devices(), seed))
+    source = source_of(training, data)
+    told = run.environment["trained_on"] = {"data": [source] if source else []}
     count = fold_count or training.folds
     if isinstance(content["train"], Stream):
         if training.carry_state:
@@ -85,78 +91,61 @@ def train_spec(
         if count:
             msg = f"{content['train'].source} is streamed, which cannot be cut into folds"
             raise UsageError(msg)
-        data = Streamed(model, _divided(content, training, seed), seed)
-        return fit(run, model, data, exact=exact)
+        streamed = Streamed(model, _divided(content, run), seed)
+        return fit(run, model, streamed, exact=exact)
     if training.steps_per_epoch is not None:
         msg = (
             f"training.steps_per_epoch={training.steps_per_epoch} is for rows that are streamed; "
             f"{content['train'].source} is read whole, and an epoch is all of it"
         )
         raise TrainingError(msg)
+    told["rows"] = len(content["train"])
     if count:
-        run.metrics["folds"] = trainer.cross_validate(content["train"], count, path)
-    if training.validation is not None and not count:
-        rows = content["train"]
-        kept, held = divide(len(rows), training.validation, seed=seed, labels=rows.labels)
-        content["train"], content["validation"] = rows.take(kept), rows.take(held)
+        run.metrics["folds"] = _cross_validate(make, run, content["train"], count, exact=exact)
+    else:
+        content = _divided(content, run)
     return fit(run, model, InMemory(model, content, seed), exact=exact)
 
 
-def _divided(content: dict[str, Any], training: Training, seed: int) -> dict[str, Stream]:
-    """Hold out the validation rows of a stream."""
-    if training.validation is None:
+def _divided(content: dict[str, Any], run: Run) -> dict[str, Any]:
+    """Hold the validation rows of the recipe out, and note in the run which they are."""
+    split = cast("Training", run.spec.training).validation
+    if split is None:
         return content
-    train, held = content["train"].divide(training.validation, seed)
+    split = drawn(split, run.seed)
+    run.environment["trained_on"]["held"] = msgspec.to_builtins(split)
+    train, held = content["train"].divide(split, run.seed)
     return {**content, "train": train, "validation": held}
 
 
-class _Trainer:
-    """Makes fresh models of one spec, and trains those of the folds."""
+def _cross_validate(
+    make: Callable[[], Model], run: Run, rows: Labelled, count: int, *, exact: bool
+) -> dict[str, Any]:
+    """Train once without each fold, and return the figures: each, mean and deviation.
 
-    def __init__(
-        self,
-        spec: ModelSpec,
-        start: str | PathLike[str] | None,
-        base: Path | None,
-        seed: int,
-        *,
-        exact: bool,
-    ) -> None:
-        self.spec = spec
-        self.start = start
-        self.base = base
-        self.seed = seed
-        self.exact = exact
-
-    def model(self) -> Model:
-        """Return a model that nothing was fitted to yet."""
-        from zoo.model import Model
-
-        return Model(self.spec, weights=self.start, base=self.base)
-
-    def cross_validate(self, rows: Labelled, count: int, path: Path) -> dict[str, Any]:
-        """Train once without each fold, and return its figures: each, mean and deviation.
-
-        Preprocessing is fitted to the rows that are trained on, anew for each fold. The runs lie
-        in the folder of the whole, as ``fold-1`` and so on.
-        """
-        each: dict[str, list[float]] = {}
-        for number, (kept, held) in enumerate(folds(len(rows), count), 1):
-            model = self.model()
-            content = {"train": rows.take(kept), "validation": rows.take(held)}
-            run = Run(path / f"fold-{number}", self.spec, self.seed)
-            run.environment = environment(chosen_backend(), devices(), self.seed)
-            run = fit(run, model, InMemory(model, content, self.seed), exact=self.exact)
-            if run.environment.get("interrupted"):
-                msg = f"interrupted in fold {number} of {count}; go on with --resume"
-                raise TrainingError(msg)
-            for name, value in run.metrics["validation"].items():
-                each.setdefault(name, []).append(value)
-        figures: dict[str, Any] = {name: statistics.fmean(values) for name, values in each.items()}
-        for name, values in each.items():
-            figures[f"{name}_deviation"] = statistics.stdev(values)
-            figures[f"{name}_each"] = values
-        return figures
+    Preprocessing is fitted to the rows that are trained on, anew for each fold. The runs lie in
+    the folder of the whole, as ``fold-1`` and so on; what looks wrong with them is noted there.
+    """
+    each: dict[str, list[float]] = {}
+    worries = run.environment["worries"] = []
+    for number, (kept, held) in enumerate(folds(len(rows), count), 1):
+        model = make()
+        content = {"train": rows.take(kept), "validation": rows.take(held)}
+        fold = Run(run.path / f"fold-{number}", run.spec, run.seed)
+        fold.environment = environment(chosen_backend(), devices(), run.seed)
+        fold.environment["trained_on"] = {**run.environment["trained_on"], "held": [number, count]}
+        fold = fit(fold, model, InMemory(model, content, run.seed), exact=exact)
+        if fold.environment.get("interrupted"):
+            msg = f"interrupted in fold {number} of {count}; go on with --resume"
+            raise TrainingError(msg)
+        worries += [f"fold {number}: {text}" for text in fold.environment.get("worries", [])]
+        for name, value in fold.metrics["validation"].items():
+            each.setdefault(name, []).append(value)
+    figures: dict[str, Any] = {name: statistics.fmean(values) for name, values in each.items()}
+    for name, values in each.items():
+        figures[f"{name}_deviation"] = statistics.stdev(values)
+        figures[f"{name}_each"] = values
+    return figures
 
 
 def starting(
@@ -172,7 +161,7 @@ def starting(
 
 
 def seed_of(training: Training, path: Path | None = None, used: Collection[int] = ()) -> int:
-    """Return the seed of the training that is resumed, the recipe's first one, or a random one.
+    """Return the seed of the training that is resumed, the one that was picked, or a random one.
 
     It is none of those that were used already.
     """
@@ -180,5 +169,8 @@ def seed_of(training: Training, path: Path | None = None, used: Collection[int] 
         return seed_in(path / CHECKPOINT)
     if path is not None and whole(path):
         return Run.read(path).seed
-    seeds = [seed for seed in training.seeds.get(chosen_backend(), ()) if seed not in used]
-    return seeds[0] if seeds else secrets.randbelow(2**31)
+    backend = chosen_backend()
+    listed = training.seeds.get(backend, ())
+    if backend in training.picked_seed:
+        listed = (training.picked_seed[backend], *range(1, len(used) + 2))
+    return next((seed for seed in listed if seed not in used), secrets.randbelow(2**31))

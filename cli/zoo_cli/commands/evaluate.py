@@ -14,7 +14,7 @@ from zoo_cli.output import print_json
 @click.command()
 @click.argument("model", metavar="MODEL|BUNDLE", shell_complete=complete_model)
 @click.option("--data", metavar="DATASET|FILE|FOLDER",
-              help="Labelled data; the spec's dataset if not given.")  # fmt: skip
+              help="Labelled data; if not given, what was held out of its training.")  # fmt: skip
 @click.option("--target", metavar="COLUMN", help="Column that holds the truth.")
 @click.option("--weights", metavar="TAG|FILE", help="Weights to use.")
 @click.option("--report", is_flag=True, help="Also precision and recall by class, or errors.")
@@ -31,7 +31,11 @@ def command(
     plot: Path | None,
     as_json: bool,
 ) -> None:
-    """Measure MODEL, or a trained BUNDLE or run folder, on labelled data."""
+    """Measure MODEL, or a trained BUNDLE or run folder, on labelled data.
+
+    Without --data it is measured on the rows held out of its training: the test part of its
+    dataset, else the recipe's validation rows. Where there are none, it says so.
+    """
     if plot is not None:
         from zoo.plots.style import check_picture
 
@@ -44,12 +48,18 @@ def command(
     else:
         values = subject.evaluate(data, target=target)
     if plot is not None and found is not None:
-        note(f"drawn: {found.draw(plot, subject.spec.name)}")
+        note(f"drawn: {found.draw(plot, f'{subject.spec.name}, {values.words}')}")
+    scale = getattr(subject.decoder, "scale", "none")
     if as_json:
-        print_json({**values, "report": found.data()} if report and found else values)
+        told = {**values, "rows": values.rows, "count": values.count}
+        told |= {"scale": scale} if scale != "none" else {}
+        print_json({**told, "report": found.data()} if report and found else told)
         return
     for name, value in values.items():
         click.echo(f"{name} {value:.4f}")
+    click.echo(f"of {values.words}")
+    if scale != "none":  # there is no unit to say
+        click.echo(f"in the scale of the network, {scale}; --report prints errors in the real one")
     if report and found is not None:
         click.echo()
         for line in found.lines():

@@ -10,7 +10,7 @@ import click
 
 from zoo.errors import InputError, UsageError
 from zoo_cli.options import common_options, complete_model, note
-from zoo_cli.output import columns, print_json
+from zoo_cli.output import ROWS, columns, print_json
 
 if TYPE_CHECKING:
     from zoo.training.reproduce import Reproduction
@@ -24,7 +24,7 @@ HEAD = ("figure", "published", "bound", "median", "range", "")
 @click.argument("models", metavar="MODEL...", nargs=-1, shell_complete=complete_model)
 @click.option("--all", "every", is_flag=True, help="Every model with figures whose data are here.")
 @click.option(
-    "--seeds", type=click.IntRange(1), help="How many seeds; the spec's list if not given."
+    "--seeds", metavar="N", type=click.IntRange(1), help="Seeds 1 to N; to 5, or as the spec says."
 )
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True,
               help="Change any field of the spec; may be repeated.")  # fmt: skip
@@ -36,7 +36,7 @@ def command(
 ) -> int:
     """Train MODEL anew by its recipe and compare its figures with the published ones.
 
-    The median over the seeds is judged; exit 1 if one is out of its bounds.
+    The median over all starts is judged, dead ones too; exit 1 if one is out of its bounds.
     """
     from zoo.training.reproduce import reproduce, reproducible
 
@@ -65,7 +65,8 @@ def command(
 
 
 def _tell(run: Run) -> None:
-    note(f"{run.spec.name}, seed {run.seed}: {run.path}")
+    for text in (str(run.path), *run.notes):
+        note(f"{run.spec.name}, seed {run.seed}: {text}")
 
 
 def markdown(records: Iterable[dict[str, Any]]) -> str:
@@ -76,14 +77,15 @@ def markdown(records: Iterable[dict[str, Any]]) -> str:
     records
         What `zoo.training.reproduce.Reproduction.to_dict` returns.
     """
-    head = ("model", *HEAD, "seeds", "backend")
+    head = ("model", *HEAD, "seeds", "dead", "backend")
     rows = [head, ["---"] * len(head)]
     for record in records:
         model = record["model"]
         if record["settings"]:
             model += f" `{' '.join(f'--set {shlex.quote(text)}' for text in record['settings'])}`"
-        seeds = ", ".join(str(seed) for seed in record["seeds"])
-        rows += [(model, *cells, seeds, _versions(record)) for cells in _cells(record)]
+        seeds = ", ".join(map(str, record["seeds"]))
+        dead = ", ".join(map(str, record["dead"])) if "dead" in record else "?"
+        rows += [(model, *cells, seeds, dead or "-", _versions(record)) for cells in _cells(record)]
     cells = ([cell.replace("|", "\\|") for cell in row] for row in rows)
     return "".join(f"| {' | '.join(row)} |\n" for row in cells)
 
@@ -91,14 +93,21 @@ def markdown(records: Iterable[dict[str, Any]]) -> str:
 def _cells(record: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     for figure in record["figures"]:
         values, bounds = figure["values"], _bounds(figure)
+        numbers = [value for value in values if value is not None]
+        judged = "ok" if figure["passed"] else "OUT"
         yield (
             f"{'best ' if figure['best'] else ''}{figure['on']} {figure['metric']}",
             "-" if figure["published"] is None else f"{figure['published']:g}",
             bounds or "-",
-            f"{figure['median']:.4f}",
-            f"{min(values):.4f} to {max(values):.4f}" if len(values) > 1 else "-",
-            "-" if not bounds else "ok" if figure["passed"] else "OUT",
+            _number(figure["median"]),
+            f"{min(numbers):.4f} to {max(numbers):.4f}" if len(numbers) > 1 else "-",
+            # Measured with seeds that were chosen otherwise: not by the rule that judges.
+            "-" if not bounds else judged if "dead" in record else "not by this rule",
         )
+
+
+def _number(value: float | None) -> str:
+    return "nan" if value is None else f"{value:.4f}"
 
 
 def _bounds(figure: dict[str, Any]) -> str:
@@ -114,14 +123,18 @@ def _versions(record: dict[str, Any]) -> str:
 
 
 def _text(record: dict[str, Any]) -> Iterator[str]:
-    seeds = ", ".join(str(seed) for seed in record["seeds"])
+    seeds, dead = (", ".join(map(str, record[name])) for name in ("seeds", "dead"))
     yield f"{record['model']} on {record['backend']}, seeds {seeds}"
     yield from columns([HEAD, *_cells(record)])
     for figure in record["figures"]:
-        values = ", ".join(f"{value:.4f}" for value in figure["values"])
-        yield f"  {figure['on']} {figure['metric']} by seed: {values}"
+        values = ", ".join(map(_number, figure["values"]))
+        rows = f" ({ROWS[figure['on']]})" if figure["on"] in ROWS else ""
+        yield f"  {figure['on']} {figure['metric']}{rows} by seed: {values}"
         if figure["source"]:
             yield f"  source: {figure['source']}"
+    yield f"  dead starts: {len(record['dead'])} of {len(record['seeds'])}" + (
+        f", seeds {dead}" if dead else ""
+    )
     yield f"  measured with: {_versions(record)}"
     for path in record["runs"]:
         yield f"  run: {path}"

@@ -195,7 +195,10 @@ def _figures(values: dict[str, Any]) -> str:
     from zoo_weights import printable
 
     numbers = {name: value for name, value in values.items() if isinstance(value, int | float)}
-    return ", ".join(f"{printable(name)} {value:.4f}" for name, value in numbers.items())
+    return ", ".join(
+        f"{printable(name)} {f'{value:.4f}' if isinstance(value, float) else value}"
+        for name, value in numbers.items()
+    )
 
 
 def _lines(run: RunRecord, changed: dict[str, str]) -> Iterator[str]:

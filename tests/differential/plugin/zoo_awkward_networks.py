@@ -150,6 +150,15 @@ class OwnLoss(keras.Model):
         return loss + self.strength * ops.mean(ops.square(y_pred))
 
 
+class LossAlone(keras.Model):
+    """Does without the loss that it is compiled with."""
+
+    strength = 1.0
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return ops.mean(ops.abs(y_pred - self.strength * y))
+
+
 class OwnStep(keras.Model):
     """On JAX a step takes the state too."""
 
@@ -297,6 +306,7 @@ KINDS = {
         dense(x, dtype="mixed_float16") * s
     ),
     "own-loss": own(OwnLoss),
+    "loss-alone": own(LossAlone),
     "own-step": own(OwnStep),
     "own-log": own(OwnLog),
     "own-fit": own(OwnFit),

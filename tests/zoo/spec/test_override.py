@@ -73,6 +73,7 @@ def at(spec: ModelSpec, path: str) -> object:
         ("freeze=3", "training.freeze", 3),
         ("freeze=conv1", "training.freeze", ("conv1",)),
         ("freeze=conv*,dense", "training.freeze", ("conv*", "dense")),
+        ("training.picked_seed.jax=4", "training.picked_seed.jax", 4),
         ("training.seeds.jax=4", "training.seeds.jax", (4,)),
         ("training.seeds.torch=4,5", "training.seeds.torch", (4, 5)),
         ("training.seeds={torch = [6]}", "training.seeds", {"torch": (6,)}),

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 import zoo
-from zoo.training.reproduce import Measured
+from zoo.spec.toml import write_spec
+from zoo.training.reproduce import Measured, reproduce
 
 
 @pytest.mark.parametrize(
@@ -42,3 +49,70 @@ def test_what_stays_the_same_is_no_improvement(monitor: str, value: float, bette
         zoo.EarlyStopping(patience=1, monitor=monitor, min_delta=0.25).improves(value, 0.5) is False
     )
     assert zoo.EarlyStopping(patience=1, monitor=monitor).improves(0.5, None) is True
+
+
+@pytest.mark.parametrize(
+    ("asked", "seeds"), [(None, (1, 2, 3, 4, 5)), (2, (1, 2)), (7, range(1, 8))]
+)
+def test_the_seeds_are_fixed_in_advance(
+    asked: int | None, seeds: Sequence[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list that a spec chose after measuring would hide the starts that it left out."""
+    monkeypatch.chdir(tmp_path)
+    Path("own.toml").write_text(write_spec(dying(seeds={"jax": (9, 8)}, picked_seed={"jax": 6})))
+    assert reproduce("own.toml", seeds=asked).seeds == tuple(seeds)
+
+
+def test_where_a_training_is_long_three_starts_are_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("own.toml").write_text(write_spec(dying(starts=3)))
+    assert reproduce("own.toml").seeds == (1, 2, 3)
+
+
+def test_dead_starts_count_and_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of starts that end in NaN none is better than another: they stand at the bad end."""
+    monkeypatch.chdir(tmp_path)
+    Path("own.toml").write_text(
+        write_spec(dying(optimizer=zoo.Component("sgd", learning_rate=1e9)))
+    )
+    result = reproduce("own.toml", seeds=2)
+    assert result.dead == (1, 2)
+    assert not result.passed
+    record = result.to_dict()
+    assert record["dead"] == [1, 2]
+    assert record["figures"][0]["values"] == [None, None]
+    assert record["figures"][0]["median"] is None
+    json.loads(json.dumps(record, allow_nan=False))
+
+
+@pytest.mark.parametrize(
+    ("bounds", "values", "median"),
+    [
+        ({"at_most": 1.0}, (0.5, math.nan, 0.6), 0.6),
+        ({"at_least": 0.5}, (0.7, math.nan, 0.6), 0.6),
+        ({"at_least": 0.5}, (math.nan, math.nan, 0.6), -math.inf),
+        ({"at_most": 0.5}, (math.nan, math.nan, 0.6), math.inf),
+    ],
+)
+def test_what_is_no_number_is_worse_than_any(
+    bounds: dict[str, float], values: tuple[float, ...], median: float
+) -> None:
+    measured = Measured(zoo.Figure(metric="loss", **bounds), values)  # type: ignore[arg-type]
+    assert measured.median == median
+
+
+def dying(**changes: Any) -> zoo.ModelSpec:
+    """Return a spec that is trained in no time."""
+    return zoo.ModelSpec(
+        name="own",
+        task="tabular-regression",
+        architecture=zoo.Component("tabular/mlp", hidden=[]),
+        input=zoo.Component("tabular/columns"),
+        output=zoo.Component("tabular/value"),
+        training=zoo.Training(
+            loss=zoo.Component("mse"), dataset="wine", epochs=2, batch_size=1599, **changes
+        ),
+        figures=(zoo.Figure(metric="loss", at_most=1.0),),
+    )

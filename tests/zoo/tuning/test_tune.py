@@ -141,7 +141,8 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
 def test_a_random_seed_is_kept_when_a_tuning_goes_on(tmp_path: Path) -> None:
     spec = get_spec("mlp-pima")
     assert spec.training is not None
-    spec = msgspec.structs.replace(spec, training=msgspec.structs.replace(spec.training, seeds={}))
+    training = msgspec.structs.replace(spec.training, picked_seed={})
+    spec = msgspec.structs.replace(spec, training=training)
     arguments: dict[str, Any] = {
         "folds": 2,
         "output": tmp_path / "t",
