@@ -11,7 +11,8 @@ import msgspec
 
 from zoo.components import Classifier, Regressor
 from zoo.errors import UsageError
-from zoo.training.recipe import evaluate_on, labelled, outputs_of
+from zoo.heads import first_error
+from zoo.training.recipe import evaluate_on, labelled, outputs_of, true_classes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -184,6 +185,8 @@ def examine(
     values = evaluate_on(model, inputs, targets)
     outputs = outputs_of(model, inputs)
     if isinstance(decoder, Classifier):
+        if problem := first_error(model.answers(outputs, 1)):
+            raise problem
         return values, class_report(decoder, targets, outputs)
     true, predicted = (array.reshape(len(targets), -1) for array in (targets, outputs))
     if true.shape[1] == 1:
@@ -206,8 +209,7 @@ def class_report(decoder: Classifier, targets: NDArray[Any], outputs: NDArray[An
     """
     import numpy as np
 
-    one_hot = targets.ndim == 2 and targets.shape[1] > 1
-    true = targets.argmax(axis=1) if one_hot else targets.reshape(len(targets)).astype(int)
+    true = true_classes(targets)
     predicted = np.array([best[0].index for best in decoder.decode(outputs, 1)])
     names = {prediction.index: prediction.label for prediction in decoder.decode(outputs[:1])[0]}
     present, places = np.unique(np.concatenate([true, predicted]), return_inverse=True)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from zoo.heads import check_head
 from zoo.runtime.network import freeze
 from zoo.runtime.runner import dtype_of, inputs_of
 from zoo.runtime.seeding import seeded
@@ -64,6 +65,7 @@ class Member:
         training = self.data.training
         with seeded(self.seed):
             network = trainee(self.model, training)
+            check_head(self.model, training, *self.data.sample()[:2])
             freeze(network, training.freeze)
             compile_network(network, training)
             network.optimizer.build(network.trainable_variables)
