@@ -34,7 +34,7 @@ def classifications(
     model: Model, inputs: Iterable[Any], *, top: int | None, batch_size: int
 ) -> Generator[Classification]:
     """Yield a result for each picture, in order; see `Model.stream`."""
-    decoder = model.classifier
+    _ = model.classifier
     names: dict[int, list[str]] = {}
 
     def batches() -> Generator[Sequence[Any]]:
@@ -44,16 +44,11 @@ def classifications(
 
     live = isinstance(inputs, Iterator)
     with closing(_computed(model, batches(), ahead=not live)) as computed:
-        for number, (outputs, errors) in enumerate(computed):
-            decoded = iter(decoder.decode(outputs, top))
-            for name, error in zip(names.pop(number), errors, strict=True):
-                yield Classification(
-                    input=name,
-                    model=model.spec.name,
-                    weights=model.weights_name,
-                    predictions=() if error else next(decoded),
-                    error=Failure(error.kind, error.message) if error else None,
-                )
+        for number, batch in enumerate(computed):
+            for name, answer in zip(names.pop(number), _answers(model, *batch, top), strict=True):
+                error = Failure.of(answer)
+                predictions = () if error else answer
+                yield Classification(name, model.spec.name, model.weights_name, predictions, error)
 
 
 def row_results(model: Model, inputs: Any, *, batch_size: int) -> Generator[RowResult]:
@@ -62,14 +57,18 @@ def row_results(model: Model, inputs: Any, *, batch_size: int) -> Generator[RowR
     live = isinstance(inputs, Iterator) or hasattr(inputs, "readline")
     chunks = _chunks(model, inputs, batch_size)
     with closing(_computed(model, chunks, ahead=not live)) as computed:
-        for outputs, errors in computed:
-            decoded = iter(model.decoded(outputs))
-            for error in errors:
-                if error:
-                    yield RowResult(row=row, error=Failure(error.kind, error.message))
-                else:
-                    yield RowResult(row=row, **next(decoded))
+        for batch in computed:
+            for answer in _answers(model, *batch):
+                yield RowResult.of(row, answer)
                 row += 1
+
+
+def _answers(
+    model: Model, outputs: Any, errors: Sequence[InputError | None], top: int | None = None
+) -> list[Any]:
+    """Return the answer or the error of each input; there are outputs of those without errors."""
+    found = iter(model.answers(outputs, top))
+    return [error or next(found) for error in errors]
 
 
 def _computed(
@@ -147,8 +146,10 @@ def _chunks(model: Model, inputs: Any, size: int) -> Generator[Sequence[Any]]:
             yield from stream_csv(inputs, size)
             return
         inputs = Table.of(inputs, getattr(model.preprocessor, "columns", None) or ())
-    elif isinstance(inputs, str | bytes | PathLike):
-        inputs = [inputs]
+    elif not hasattr(inputs, "dtype"):
+        items = [inputs] if isinstance(inputs, str | bytes | PathLike) else inputs
+        yield from ([_read(item) for item in batch] for batch in _batched(items, size))
+        return
     for start in range(0, len(inputs), size):
         yield inputs[start : start + size]
 

@@ -132,7 +132,18 @@ def _none(shape: Shape) -> NDArray[np.float32]:
 
 
 class Decoder(abc.ABC):
-    """Turns the network's output into labels and numbers, and labels into training targets."""
+    """Turns the network's output into labels and numbers, and labels into training targets.
+
+    Attributes
+    ----------
+    output_activation
+        Keras name of the activation behind the outputs that it decodes, for instance
+        ``"softmax"`` (one class of many), ``"sigmoid"`` (each label by itself) or ``"linear"``. An
+        architecture with a parameter of that name is handed it, and networks and losses that do
+        not fit are refused; None leaves it to the architecture.
+    """
+
+    output_activation: str | None = None
 
     @property
     @abc.abstractmethod

@@ -29,6 +29,8 @@ class Classes(Classifier):
         The label set's own identifiers, where it has them.
     """
 
+    output_activation = "softmax"
+
     def __init__(
         self,
         labels: list[str] | None = None,
@@ -97,6 +99,8 @@ class Classes(Classifier):
 class Binary(Classes):
     """Two classes behind one sigmoid unit: its output is the probability of the second."""
 
+    output_activation = "sigmoid"
+
     @property
     def units(self) -> int:
         """One output."""
@@ -137,6 +141,8 @@ class Value(Regressor):
         How the network sees them: ``"min-max"`` as 0 to 1 over the training rows, ``"standard"``
         with mean 0 and deviation 1. Losses and errors are in this scale, predictions are not.
     """
+
+    output_activation = "linear"
 
     def __init__(
         self,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from zoo.components import Classifier, Sequencer
 from zoo.errors import UsageError
+from zoo.heads import first_error
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,9 +42,7 @@ class Generated:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record that ``--format json`` prints."""
-        return {
-            "step": self.step, "input": self.input, "output": self.output, "score": self.score
-        }  # fmt: skip
+        return asdict(self)
 
 
 def generate(
@@ -85,7 +84,10 @@ def generate(
             if session is not None
             else model.outputs(cast("NDArray[np.float32]", part.one(text))[None], batch_size=1)
         )
-        chosen = _choose(model.decoder.decode(outputs)[0], temperature, draw)
+        answers = model.answers(outputs)
+        if problem := first_error(answers):
+            raise problem
+        chosen = _choose(answers[0], temperature, draw)
         yield Generated(number, fed, chosen.label, chosen.score)
         fed = chosen.label
         if session is not None:

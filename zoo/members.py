@@ -10,21 +10,16 @@ import functools
 import math
 import operator
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from zoo.components import Preprocessor
 from zoo.construct import construct
-from zoo.errors import InputError
-from zoo.multi_input import merged
+from zoo.multi_input import Parts
 from zoo.registry.registry import registry
 from zoo.runtime.backend import keras
 from zoo.runtime.network import build
 from zoo.runtime.runner import inputs_of
 from zoo.spec.component import component_from
 from zoo.tensors import each
-
-if TYPE_CHECKING:
-    from zoo.tensors import Shape, Tensors
 
 MAX_MEMBERS = 100
 """Bound of the networks in one ensemble: a small file must not ask for a day of building."""
@@ -155,7 +150,7 @@ def _input(tensor: Any, name: str) -> Any:
     return keras().Input(tuple(tensor.shape[1:]), dtype=tensor.dtype, name=name)
 
 
-class Members(Preprocessor):
+class Members(Parts):
     """The same raw input, prepared for each member of an ensemble by a preprocessor of its own.
 
     Parameters
@@ -167,7 +162,7 @@ class Members(Preprocessor):
 
     def __init__(self, members: list[dict[str, Any] | str]) -> None:
         _check_count(members)
-        self.parts: dict[str, Preprocessor] = {}
+        self.parts = {}
         for number, plain in enumerate(members, 1):
             component = component_from(plain)
             part = registry().resolve("preprocessors", component)
@@ -187,46 +182,3 @@ class Members(Preprocessor):
         """The columns of a table, in the order of rows without names; None if members differ."""
         found = [getattr(part, "columns", None) for part in self.parts.values()]
         return found[0] if all(columns == found[0] for columns in found) else None
-
-    @property
-    def shape(self) -> dict[str, Shape]:
-        """Shape of one sample of each input, by name."""
-        return _flat({name: part.shape for name, part in self.parts.items()})
-
-    def fit(self, raws: Sequence[Any]) -> None:
-        """Let each part learn from the training inputs."""
-        for part in self.parts.values():
-            part.fit(raws)
-
-    def one(self, raw: Any) -> Tensors:
-        """Return the tensors of one raw input, by name."""
-        return _flat({name: part.one(raw) for name, part in self.parts.items()})
-
-    def many(self, raws: Sequence[Any]) -> tuple[Tensors, list[InputError | None]]:
-        """Return what every part can use, and for the others the first part's error."""
-        tensors, errors = merged({name: part.many(raws) for name, part in self.parts.items()})
-        return _flat(tensors), errors
-
-    def outside(self, raws: Sequence[Any]) -> list[str]:
-        """Return what any part says."""
-        return list(dict.fromkeys(text for p in self.parts.values() for text in p.outside(raws)))
-
-    def state(self) -> dict[str, Any]:
-        """Return what each part learnt."""
-        return {name: part.state() for name, part in self.parts.items()}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Take back what each part learnt."""
-        for name, part in self.parts.items():
-            part.restore(state[name])
-
-
-def _flat(parts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return one dictionary where some members have several inputs."""
-    flat: dict[str, Any] = {}
-    for name, part in parts.items():
-        if isinstance(part, Mapping):
-            flat.update({f"{name}.{inner}": value for inner, value in part.items()})
-        else:
-            flat[name] = part
-    return flat

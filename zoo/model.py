@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from zoo.components import Classifier, Decoder, Preprocessor, Regressor
+from zoo.components import Classifier, Decoder, Preprocessor
 from zoo.construct import construct, options_of
 from zoo.errors import UsageError, WeightsMissing
 from zoo.registry.registry import registry
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 BATCH = 8
 """Pictures computed at once where the caller does not say; more take memory and no less time."""
+
+ROWS = 1024
+"""The same for rows of tables and texts."""
 
 
 class Model:
@@ -142,7 +145,21 @@ class Model:
 
     def _offered(self) -> dict[str, Any]:
         """Return what the architecture is handed beside its options."""
-        return {"input_shape": self.preprocessor.shape, "units": self.decoder.units}
+        from zoo.heads import asked_by
+
+        offered: dict[str, Any] = {"input_shape": self.preprocessor.shape}
+        offered["units"] = self.decoder.units
+        # What was trained keeps its head: that of its spec, or else of the architecture.
+        if not self._state and (head := asked_by(self.decoder)):
+            offered["output_activation"] = head
+        return offered
+
+    @property
+    def built_spec(self) -> ModelSpec:
+        """The spec that says the head of the network, also where the decoder decides it."""
+        from zoo.heads import with_head
+
+        return self.spec if self._state else with_head(self.spec)
 
     @functools.cached_property
     def keras(self) -> Any:
@@ -366,8 +383,8 @@ class Model:
 
         yield from classifications(self, inputs, top=top, batch_size=batch_size)
 
-    def predict(self, inputs: Any, *, batch_size: int = 1024) -> list[RowResult]:
-        """Predict rows of a table, or texts.
+    def predict(self, inputs: Any, *, batch_size: int | None = None) -> list[RowResult]:
+        """Predict rows of a table, texts, or pictures.
 
         Parameters
         ----------
@@ -375,7 +392,9 @@ class Model:
             For tables: path of a CSV or parquet file, an open CSV file, a pandas or polars frame,
             a list of dicts, or a list (or 2-D array) of rows in the order of the model's columns.
             For texts: a text, a list of them (or of lists of word numbers), or the `Path` of a
-            file with one text per line.
+            file with one text per line. For pictures: as `classify` takes them.
+        batch_size
+            Rows computed at once, at most; 1024, or 8 pictures, if not given.
 
         Returns
         -------
@@ -384,26 +403,37 @@ class Model:
         """
         return list(self.stream_rows(inputs, batch_size=batch_size))
 
-    def stream_rows(self, inputs: Any, *, batch_size: int = 1024) -> Generator[RowResult]:
+    def stream_rows(self, inputs: Any, *, batch_size: int | None = None) -> Generator[RowResult]:
         """Yield a result for each row, in order, holding only a few batches in memory."""
         from zoo.bulk import row_results
 
-        yield from row_results(self, inputs, batch_size=batch_size)
+        usual = BATCH if self.preprocessor.kind == "image" else ROWS
+        yield from row_results(self, inputs, batch_size=batch_size or usual)
 
-    def decoded(self, outputs: NDArray[Any]) -> Iterator[dict[str, Any]]:
-        """Yield the fields of a `RowResult` for each row of the network's outputs."""
-        if isinstance(self.decoder, Regressor):
-            for value in self.decoder.decode(outputs):
-                yield {"value": value}
-            return
-        for predictions in self.classifier.decode(outputs):
-            best = predictions[0]
-            by_index = sorted(predictions, key=lambda prediction: prediction.index)
-            yield {
-                "prediction": best.label,
-                "score": best.score,
-                "probabilities": {p.label: p.score for p in by_index},
-            }
+    def answers(self, outputs: NDArray[Any], top: int | None = None) -> list[Any]:
+        """Return what the decoder makes of each row of the network's outputs.
+
+        Parameters
+        ----------
+        outputs
+            Of shape (rows, ...), as `outputs` returns them.
+        top
+            How many classes to name, for classifiers; all, if not given.
+
+        Returns
+        -------
+        list
+            For each row predictions, the best first, or a number or list of numbers; an
+            `InputError` in place of what is not finite, or should be probabilities and is not.
+
+        Raises
+        ------
+        SpecError
+            If the network has other units than the decoder needs.
+        """
+        from zoo.heads import answers
+
+        return answers(self, outputs, top)
 
     def evaluate(self, data: Any = None, *, target: str | None = None) -> Figures:
         """Return the loss and metrics of the recipe over labelled data.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
+
+from zoo.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,11 @@ class Failure:
 
     kind: str
     message: str
+
+    @classmethod
+    def of(cls, answer: Any) -> Failure | None:
+        """Return why an answer is none; None where it is one."""
+        return cls(answer.kind, answer.message) if isinstance(answer, InputError) else None
 
     def to_dict(self) -> dict[str, str]:
         """Return the record that ``--format json`` prints."""
@@ -87,6 +95,19 @@ class RowResult:
     probabilities: dict[str, float] | None = None
     value: float | list[float] | None = None
     error: Failure | None = None
+
+    @classmethod
+    def of(cls, row: int, answer: Any) -> RowResult:
+        """Return the result of a row from its answer, as `zoo.Model.answers` has it."""
+        if error := Failure.of(answer):
+            return cls(row, error=error)
+        if not isinstance(answer, tuple):
+            return cls(row, value=answer)
+        best, scores = answer[0], sorted(answer, key=lambda prediction: prediction.index)
+        count = Counter(prediction.label for prediction in scores)
+        names = (p.label if count[p.label] == 1 else f"{p.label} ({p.index})" for p in scores)
+        probabilities = {name: p.score for name, p in zip(names, scores, strict=True)}
+        return cls(row, best.label, best.score, probabilities)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record that ``--format jsonl`` prints: only the fields that apply."""

@@ -243,7 +243,7 @@ def step(sessions: Sequence[Session], raws: Sequence[Any]) -> list[Any]:
         inputs.append(np.stack(steps))
     answers: list[Any] = []
     for many, output in zip(several, together(sessions, inputs), strict=True):
-        rows = [RowResult(row=row, **found) for row, found in enumerate(model.decoded(output))]
+        rows = [RowResult.of(row, answer) for row, answer in enumerate(model.answers(output))]
         answers.append(rows if many else rows[0])
     return answers
 

@@ -13,7 +13,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -38,13 +38,14 @@ from zoo.decoders import as_cell
 from zoo.errors import InputError, TrainingError, UsageError, ZooError
 from zoo.model import Model
 from zoo.registry.registry import registry
+from zoo.results import RowResult
 from zoo.runtime.backend import chosen_backend, devices, keras
 from zoo.runtime.network import values
 from zoo.spec.model import ModelSpec
 from zoo.spec.toml import spec_to
 from zoo.training.adapt import declared_columns, follow_classes, follow_columns
 from zoo.training.fit import InMemory, fit, fitted_state
-from zoo.training.recipe import with_settings
+from zoo.training.recipe import true_classes, with_settings
 from zoo.training.run import Run, environment
 from zoo.training.train import seed_of, starting
 from zoo_weights import write_bundle
@@ -148,7 +149,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         model = Model(spec, weights=start, base=base)
         content = {"train": rows}
         if training.validation is not None:
-            kept, held = divide(len(rows), training.validation, seed=seed)
+            kept, held = divide(len(rows), training.validation, seed=seed, labels=rows.labels)
             content = {"train": rows.take(kept), "validation": rows.take(held)}
             sample_weight = None if sample_weight is None else sample_weight[kept]
         keras()
@@ -209,19 +210,19 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             columns = [f"x{place}" for place in range(numbers.shape[1])]
         return Table({name: numbers[:, place] for place, name in enumerate(columns)})
 
-    def _outputs(self, X: Any) -> NDArray[Any]:
-        """Return the network's outputs for rows like those that it was fitted to."""
+    def _results(self, X: Any) -> list[RowResult]:
+        """Return the model's results for rows like those that it was fitted to."""
         check_is_fitted(self)
         preprocessor = self.model_.preprocessor
         columns = getattr(preprocessor, "columns", None)
         rows = self._rows(X, preprocessor.kind, columns, reset=False)
         with _value_errors():
-            inputs, errors = preprocessor.many(rows)
-        for row, error in enumerate(errors):
-            if error is not None:
-                msg = f"row {row}: {error.message}"
+            results = self.model_.predict(rows, batch_size=BATCH)
+        for result in results:
+            if result.error:
+                msg = f"row {result.row}: {result.error.message}"
                 raise ValueError(msg)
-        return self.model_.outputs(inputs, batch_size=BATCH)
+        return results
 
 
 class ZooClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
@@ -259,19 +260,8 @@ class ZooClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         The trained `zoo.Model`.
     """
 
-    def __init__(
-        self,
-        model: str | ModelSpec = "mlp-pima",
-        *,
-        epochs: int | None = None,
-        batch_size: int | None = None,
-        seed: int | None = None,
-        runs: str | None = None,
-        **settings: Any,
-    ) -> None:
-        super().__init__(
-            model, epochs=epochs, batch_size=batch_size, seed=seed, runs=runs, **settings
-        )
+    def __init__(self, model: str | ModelSpec = "mlp-pima", **settings: Any) -> None:
+        super().__init__(model, **settings)
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train the model.
@@ -306,15 +296,13 @@ class ZooClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         spec = follow_classes(spec, names)
         self._fit(spec, base, Labelled(rows, [names[index] for index in indices], "X"), weights)
         places, _ = self.model_.decoder.encode(names)
-        self._places = places.reshape(-1).astype(int)
+        self._places = true_classes(places)
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float32]:
         """Return the probability of each class, float32 of shape (rows, classes)."""
-        outputs = self._outputs(X)
-        if outputs.shape[1] == 1:
-            outputs = np.concatenate([1 - outputs, outputs], axis=1)
-        found: NDArray[np.float32] = outputs[:, self._places]
+        rows = [list((result.probabilities or {}).values()) for result in self._results(X)]
+        found: NDArray[np.float32] = np.array(rows, np.float32)[:, self._places]
         return found
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -327,19 +315,8 @@ class ZooClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
 class ZooRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
     """A model of zoo as a scikit-learn regressor of one number; see `ZooClassifier`."""
 
-    def __init__(
-        self,
-        model: str | ModelSpec = "mlp-boston",
-        *,
-        epochs: int | None = None,
-        batch_size: int | None = None,
-        seed: int | None = None,
-        runs: str | None = None,
-        **settings: Any,
-    ) -> None:
-        super().__init__(
-            model, epochs=epochs, batch_size=batch_size, seed=seed, runs=runs, **settings
-        )
+    def __init__(self, model: str | ModelSpec = "mlp-boston", **settings: Any) -> None:
+        super().__init__(model, **settings)
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train the model; see `ZooClassifier.fit`."""
@@ -350,9 +327,7 @@ class ZooRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> NDArray[np.float32]:
         """Return the number of each row, float32 of shape (rows,)."""
-        outputs = self._outputs(X)
-        decoder = cast("Regressor", self.model_.decoder)
-        return np.asarray(decoder.decode(outputs), np.float32)
+        return np.array([result.value for result in self._results(X)], np.float32)
 
 
 def _is_parameter(name: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import json
+import functools
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import click
+
+from zoo.figures import to_json
 
 Lines = Callable[[dict[str, Any]], Iterable[str]]
 Rows = Callable[[dict[str, Any]], Iterable[dict[str, Any]]]
@@ -23,7 +25,7 @@ ROWS = {
 }
 """Which rows the figures of each part are of."""
 
-_json = json.JSONEncoder(ensure_ascii=False).encode
+_json = functools.partial(to_json, ensure_ascii=False)
 
 
 @contextmanager
@@ -125,4 +127,4 @@ def columns(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def print_json(value: Any) -> None:
     """Print a value as indented JSON."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(_json(value, indent=2))

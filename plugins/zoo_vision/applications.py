@@ -26,6 +26,7 @@ def application(
     include_top: bool = True,
     pooling: Literal["avg", "max"] | None = None,
     dropout: float = 0.0,
+    output_activation: str = "softmax",
 ) -> keras.Model:
     """Return a network of ``keras.applications``, uncompiled and without pretrained weights.
 
@@ -38,11 +39,13 @@ def application(
     units
         Number of classes; ``None`` gives the features instead.
     include_top
-        Whether the classifier is the published one; otherwise it is a new softmax layer, "head".
+        Whether the classifier is the published one; otherwise it is a new layer, "head".
     pooling
         How features are brought together: ``"avg"``, ``"max"``, or not at all.
     dropout
         Fraction of the features dropped in front of a new head while training.
+    output_activation
+        Keras name of the activation of classifier or head.
 
     Returns
     -------
@@ -61,7 +64,9 @@ def application(
     check_input_shape(network, input_shape, minimum=known.minimum)
     build = getattr(keras.applications, known.function)
     published = include_top and units is not None
-    options: dict[str, Any] = {"classes": units} if published else {}
+    options: dict[str, Any] = {}
+    if published:
+        options = {"classes": units, "classifier_activation": output_activation}
     if "include_preprocessing" in inspect.signature(build).parameters:
         options["include_preprocessing"] = False
     # ConvNeXt normalises the pooled features itself, so Keras has to do the pooling there.
@@ -76,7 +81,7 @@ def application(
         model = _without_first(model, known.inside)
     if published or units is None:
         return model
-    outputs = with_head(model.output, units, None, dropout)
+    outputs = with_head(model.output, units, None, dropout, output_activation)
     return keras.Model(model.inputs, outputs, name=model.name)
 
 
@@ -92,9 +97,13 @@ def check_input_shape(network: str, input_shape: tuple[int, ...], *, minimum: in
 
 
 def with_head(
-    features: Any, units: int | None, pooling: Literal["avg", "max"] | None, dropout: float
+    features: Any,
+    units: int | None,
+    pooling: Literal["avg", "max"] | None,
+    dropout: float,
+    activation: str,
 ) -> Any:
-    """Return the pooled features, and behind them a softmax layer "head" if `units` is given."""
+    """Return the pooled features, and behind them a dense layer "head" if `units` is given."""
     x = features
     if pooling == "avg":
         x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
@@ -106,7 +115,7 @@ def with_head(
         x = layers.Flatten(name="head_flatten")(x)
     if dropout:
         x = layers.Dropout(dropout, name="head_dropout")(x)
-    return layers.Dense(units, activation="softmax", name="head")(x)
+    return layers.Dense(units, activation=activation, name="head")(x)
 
 
 def _without_first(model: keras.Model, inside: tuple[str, ...]) -> keras.Model:

@@ -40,6 +40,7 @@ def efficientnet_lite0(
     include_top: bool = True,
     pooling: Literal["avg", "max"] | None = "avg",
     dropout: float = 0.2,
+    output_activation: str = "softmax",
 ) -> keras.Model:
     """Return EfficientNet-Lite0, uncompiled.
 
@@ -52,11 +53,13 @@ def efficientnet_lite0(
         Number of classes; ``None`` gives the features instead.
     include_top
         Whether the classifier is the published one ("predictions"); otherwise it is a new
-        softmax layer, "head".
+        layer, "head".
     pooling
         How the features are brought together; ``None`` leaves them as they are.
     dropout
         Fraction of the features dropped in front of the classifier while training.
+    output_activation
+        Keras name of the activation of classifier or head.
 
     Returns
     -------
@@ -81,9 +84,9 @@ def efficientnet_lite0(
     if include_top and units is not None:
         x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
         x = layers.Dropout(dropout, name="top_dropout")(x)
-        x = layers.Dense(units, activation="softmax", name="predictions")(x)
+        x = layers.Dense(units, activation=output_activation, name="predictions")(x)
     else:
-        x = with_head(x, units, pooling, dropout)
+        x = with_head(x, units, pooling, dropout, output_activation)
     return keras.Model(inputs, x, name="efficientnet_lite0")
 
 

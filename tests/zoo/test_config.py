@@ -38,6 +38,7 @@ def test_nothing_configured(home):
         "config": str(home / "config/config.toml"),
         "cache": str(home / "cache"),
         "offline": False,
+        "plain": False,
         "mirror": None,
         "backend": None,
         "classify_model": "efficientnet-lite0",

@@ -10,9 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from own_parts import Letters, Logits, Tags, register
 
+import zoo
 from zoo.decoders import Binary, Classes, Value
-from zoo.errors import InputError
+from zoo.errors import InputError, SpecError
+from zoo.heads import asked_by
 
 
 @pytest.mark.parametrize(
@@ -115,3 +118,130 @@ def test_a_row_without_a_label_is_an_error_of_its_own() -> None:
     targets, errors = decoder.encode(["b", None])
     assert targets.tolist() == [1]
     assert str(errors[1]) == "unknown class '', expected one of a, b"
+
+
+# What a decoder is handed, and what it makes of it
+
+
+def model_of(output: zoo.Component | str, loss: str | None = None) -> zoo.Model:
+    return zoo.Model(
+        zoo.ModelSpec(
+            name="small",
+            task="tabular-classification",
+            architecture=zoo.Component("tabular/mlp", hidden=[]),
+            input=zoo.Component("tabular/columns", columns=["x"]),
+            output=output if isinstance(output, zoo.Component) else zoo.Component(output),
+            training=zoo.Training(loss=loss) if loss else None,
+        ),
+        weights=None,
+    )
+
+
+CLASSES = zoo.Component("tabular/classes", labels=["a", "b"])
+BINARY = zoo.Component("tabular/binary", labels=["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("output", "rows", "kinds"),
+    [
+        (CLASSES, [[0.3, 0.7], [0.3, 0.7005], [0.3, 0.71]], [None, None, "no-probabilities"]),
+        (CLASSES, [[-0.23, 1.23], [1.76, -0.76]], ["no-probabilities"] * 2),
+        (CLASSES, [[0.5, np.nan], [np.inf, -np.inf], [1, 0]], ["not-finite", "not-finite", None]),
+        (BINARY, [[0.0], [1.0], [1.76], [-0.23], [np.nan]],
+         [None, None, "no-probabilities", "no-probabilities", "not-finite"]),
+        (zoo.Component("tabular/value"), [[-0.23], [np.inf], [np.nan]],
+         [None, "not-finite", "not-finite"]),
+        (zoo.Component("tabular/value", width=2), [[1, 2], [1, np.nan]], [None, "not-finite"]),
+    ],
+)  # fmt: skip
+def test_outputs_that_are_no_answers(output: Any, rows: Any, kinds: list[str | None]) -> None:
+    """Each row is judged by itself, and no row's answer becomes another one's."""
+    found = model_of(output).answers(np.array(rows, np.float32))
+    assert [getattr(answer, "kind", None) for answer in found] == kinds
+    for row, answer in zip(rows, found, strict=True):
+        if output is CLASSES and not isinstance(answer, InputError):
+            assert {p.index: pytest.approx(p.score, abs=1e-6) for p in answer} == dict(
+                enumerate(row)
+            )
+
+
+def test_only_the_classes_that_are_asked_for_are_named() -> None:
+    (answer,) = model_of(CLASSES).answers(np.array([[0.3, 0.7]]), top=1)
+    assert [prediction.label for prediction in answer] == ["b"]
+
+
+def test_half_precision_rounds_more() -> None:
+    rows = np.array([[0.3, 0.705], [0.3, 0.72]])
+    kinds = [
+        [getattr(answer, "kind", None) for answer in model_of(CLASSES).answers(rows.astype(dtype))]
+        for dtype in (np.float16, np.float32)
+    ]
+    assert kinds == [[None, "no-probabilities"], ["no-probabilities"] * 2]
+
+
+def test_rounding_is_no_error_and_not_printed() -> None:
+    (answer,) = model_of(BINARY).answers(np.array([[1.0000001]], np.float32))
+    assert [prediction.score for prediction in answer] == [1.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("decoder", "loss", "row", "kind"),
+    [
+        (Letters, None, [0.2, 0.5, 0.3], None),
+        (Letters, None, [0.2, 1.5, 0.3], "no-probabilities"),
+        (Letters, "sparse_categorical_crossentropy", [0.9, 0.9, 0.1], "no-probabilities"),
+        (Letters, "binary_crossentropy", [0.9, 0.9, 0.1], None),
+        (Logits, None, [-5.0, 3.0, 9.0], None),
+        (Logits, None, [-5.0, np.nan, 9.0], "not-finite"),
+        (Tags, "binary_crossentropy", [0.9, 0.9, 0.1], None),
+        (Tags, "binary_crossentropy", [0.9, 1.1, 0.1], "no-probabilities"),
+    ],
+)
+def test_decoders_of_plugins(
+    monkeypatch: pytest.MonkeyPatch, decoder: Any, loss: str | None, row: Any, kind: str | None
+) -> None:
+    register(monkeypatch, "decoders", own=decoder)
+    (answer,) = model_of("own/own", loss).answers(np.array([row], np.float32))
+    assert getattr(answer, "kind", None) == kind
+
+
+def test_a_decoder_s_own_scores_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Percent(Letters):
+        def decode(self, outputs: Any, top: int | None = None) -> Any:
+            return super().decode(outputs * 100, top)
+
+    register(monkeypatch, "decoders", percent=Percent)
+    (answer,) = model_of("own/percent").answers(np.array([[0.2, 0.5, 0.3]]))
+    assert str(answer) == "the network gives 50, 30, 20, no probabilities"
+
+
+def test_what_a_subclass_inherits_is_no_word_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A decoder that makes a softmax of logits by itself worked, and goes on to."""
+
+    class Own(Classes):
+        def decode(self, outputs: Any, top: int | None = None) -> Any:
+            powers = np.exp(outputs)
+            return super().decode(powers / powers.sum(axis=-1, keepdims=True), top)
+
+    register(monkeypatch, "decoders", own=Own)
+    model = model_of(zoo.Component("own/own", labels=["a", "b"]))
+    assert asked_by(model.decoder) is None
+    assert model.keras.layers[-1].activation.__name__ == "linear"
+    (answer,) = model.answers(np.array([[-4.0, 7.0]]))
+    assert answer[0].label == "b"
+
+
+def test_outputs_of_another_width_are_not_decoded() -> None:
+    with pytest.raises(SpecError, match="'tabular/mlp' has 3 units, and 'tabular/classes' needs 2"):
+        model_of(CLASSES).answers(np.zeros((1, 3)))
+    with pytest.raises(SpecError, match="has several outputs"):
+        model_of(CLASSES).answers({"a": np.zeros((1, 2))})  # type: ignore[arg-type]
+
+
+def test_labels_that_are_not_unique_keep_their_probabilities() -> None:
+    """ImageNet has two cranes; one took the place of the other."""
+    pair = zoo.Component("tabular/classes", labels=["crane", "mug", "crane"])
+    (answer,) = model_of(pair).answers(np.array([[0.2, 0.5, 0.3]]))
+    assert zoo.RowResult.of(0, answer).probabilities == {
+        "crane (0)": 0.2, "mug": 0.5, "crane (2)": 0.3
+    }  # fmt: skip

@@ -325,3 +325,14 @@ def test_an_answer_waits_only_until_something_else_is_fed(run: zoo.Run) -> None:
 def test_models_without_a_state() -> None:
     with pytest.raises(UsageError, match="mlp-pima has no state"):
         zoo.get_model("mlp-pima", weights=None).session()
+
+
+def test_answers_that_are_not_finite_are_errors_of_their_sequence() -> None:
+    model = fresh()
+    for variable in model.keras.layers[-1].weights:
+        variable.assign(np.full(variable.shape, np.nan))
+    first, second = model.session(2).step(["A", "B"])
+    assert (first.error.kind, second.error.kind) == ("not-finite", "not-finite")
+    assert (first.prediction, first.probabilities) == (None, None)
+    with pytest.raises(InputError, match="not finite"):
+        next(model.generate("A", 2))

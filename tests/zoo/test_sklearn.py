@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 pytest.importorskip("sklearn", reason="needs the extra sklearn")
 
@@ -221,8 +222,43 @@ def test_what_looks_wrong_is_a_convergence_warning(pima: tuple[Any, Any]) -> Non
     from sklearn.exceptions import ConvergenceWarning
 
     with pytest.warns(ConvergenceWarning, match="mlp-pima: the loss is not finite"):
-        ZooClassifier(optimizer="sgd", learning_rate=1e30, epochs=2, loss="mse",
-                      output_activation="linear").fit(*pima)  # fmt: skip
+        fitted = ZooClassifier(optimizer="sgd", learning_rate=1e30, epochs=2).fit(*pima)
+    for ask in (fitted.predict, fitted.predict_proba):  # nan was a class like any other
+        with pytest.raises(ValueError, match="row 0: the network gives nan, not finite"):
+            ask(pima[0])
+
+
+def test_numbers_that_are_not_finite() -> None:
+    rows = np.random.default_rng(0).normal(size=(20, 2))
+    fitted = ZooRegressor(epochs=1, seed=1).fit(rows, rows[:, 0])
+    for variable in fitted.model_.keras.weights:
+        variable.assign(np.full(variable.shape, np.nan))
+    with pytest.raises(ValueError, match="row 0: the network gives nan, not finite"):
+        fitted.predict(rows)
+
+
+def test_rows_held_out_by_class(pima: tuple[Any, Any]) -> None:
+    validation = {"held": 100, "order": "stratified", "seed": 1}
+    fitted = ZooClassifier(validation=validation, epochs=2, scale="standard", seed=3).fit(*pima)
+    assert len(fitted.history_["val_loss"]) == 2
+
+
+def test_a_head_that_does_not_fit_is_an_error(pima: tuple[Any, Any]) -> None:
+    rows = np.random.default_rng(0).normal(size=(20, 2))
+    with pytest.raises(zoo.ZooError, match=r"targets of shape \(rows, 1\) with outputs"):
+        ZooRegressor(width=2, epochs=1).fit(rows, rows[:, 0])
+    with pytest.raises(zoo.ZooError, match="has the head 'linear', and 'tabular/binary' needs"):
+        ZooClassifier(output_activation="linear", loss="mse", epochs=1).fit(*pima)
+
+
+def test_three_classes_where_the_decoder_chose_the_head() -> None:
+    """The spec says nothing of the sigmoid that becomes a softmax."""
+    spec = zoo.get_spec("mlp-pima")
+    options = {k: v for k, v in spec.architecture.config.items() if k != "output_activation"}
+    spec = replace(spec, architecture=zoo.Component(spec.architecture.uses, **options))
+    rows = np.random.default_rng(0).normal(size=(30, 2))
+    fitted = ZooClassifier(spec, epochs=1, seed=1).fit(rows, np.arange(30) % 3)
+    np.testing.assert_allclose(fitted.predict_proba(rows).sum(axis=1), 1, rtol=1e-5)
 
 
 def test_texts() -> None:

@@ -33,9 +33,10 @@ def register_architectures(register: Register) -> None:
     """Name functions that build networks: ``register("mlp", "package.module:function")``.
 
     The function takes the options of the spec's ``architecture`` and, if it has parameters of
-    these names, ``input_shape`` (shape of one sample) and ``units`` (width of the output, or
-    None), and returns an uncompiled ``keras.Model`` with float32 input, batch first, channels
-    last, and probabilities (or numbers) out. ``input_shape`` is a dictionary of shapes by name
+    these names, ``input_shape`` (shape of one sample), ``units`` (width of the output, or None)
+    and ``output_activation`` (Keras name of the activation that the decoder asks for), and returns
+    an uncompiled ``keras.Model`` with float32 input, batch first, channels last, and probabilities
+    (or numbers) out. ``input_shape`` is a dictionary of shapes by name
     where the preprocessor makes several inputs. A recurrent architecture may have a parameter
     ``states``: with it, the network takes and returns dictionaries of ``input``, ``output`` and
     its states, each state under the same name in both.

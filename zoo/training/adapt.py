@@ -10,6 +10,7 @@ import msgspec
 from zoo.components import Classifier
 from zoo.construct import construct, options_of
 from zoo.errors import SpecError
+from zoo.heads import with_head
 from zoo.registry.registry import registry
 from zoo.spec.component import Component, plain_name
 from zoo.spec.model import ModelSpec
@@ -74,7 +75,7 @@ def follow_classes(spec: ModelSpec, labels: Sequence[str]) -> ModelSpec:
 def _softmax(spec: ModelSpec, output: Component) -> ModelSpec:
     """Give a spec of one sigmoid unit a softmax over several classes."""
     training = cast("Training", spec.training)
-    sigmoid = spec.architecture.config.get("output_activation") == "sigmoid"
+    sigmoid = with_head(spec).architecture.config.get("output_activation") == "sigmoid"
     if not sigmoid or plain_name(training.loss.uses) != "binarycrossentropy":
         msg = f"{spec.name}: has one output, for two classes; the data hold "
         msg += f"{len(output.config['labels'])}, and it is not known how to give it more"

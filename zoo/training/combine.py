@@ -243,7 +243,7 @@ def _members(model: Model, first: Model, share: float | None) -> list[Member]:
     Without a share, every network counts as it did; with one, they divide it among themselves.
     """
     factor, shift = _scale(model, first)
-    spec = model.spec
+    spec = model.built_spec
     if spec.architecture.uses != ENSEMBLE:
         weight = 1.0 if share is None else share
         return [

@@ -62,10 +62,10 @@ def measured(model: Model, data: Any, target: str | None) -> tuple[Figures, Tens
 
     rows, kind = _rows(model, data, target)
     known = [part["sha256"] for part in environment_of(model).get("data", {}).values()]
-    if data is None and known and isinstance(rows, Labelled):
-        if rows.content()["sha256"] not in known:
-            msg = f"{rows.source}: holds other rows than when {model.spec.name} was trained; give "
-            raise InputError(msg + "labelled data", kind="changed-data")
+    other = isinstance(rows, Labelled) and rows.content()["sha256"] not in known
+    if data is None and known and other:
+        msg = f"{rows.source}: holds other rows than when {model.spec.name} was trained; give "
+        raise InputError(msg + "labelled data", kind="changed-data")
     skip = training_of(model).skip_bad_rows
     pieces = [
         tensors(piece, model.preprocessor, model.decoder, skip=skip)

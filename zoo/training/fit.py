@@ -13,6 +13,7 @@ import msgspec
 from zoo.components import Classifier
 from zoo.data.labelled import Labelled
 from zoo.errors import TrainingError
+from zoo.heads import check_head, first_error
 from zoo.plots.curves import best_epoch
 from zoo.registry.registry import registry
 from zoo.runtime.carry import states_of
@@ -185,6 +186,7 @@ def fit(
             return done
     with seeded(run.seed):
         network = trainee(model, training)
+        check_head(model, training, *data.sample()[:2])
         freeze(network, training.freeze)
         if not network.trainable_weights:
             msg = f"training.freeze={training.freeze!r} leaves nothing to train"
@@ -270,9 +272,10 @@ def _worries(run: Run, model: Model, inputs: Any, targets: Any) -> list[str]:
     if len(losses) > 1 and not min(losses[1:]) < losses[0]:
         worries.append(f"the loss did not fall ({losses[0]:.4g} to {losses[-1]:.4g}){advice}")
     if isinstance(model.decoder, Classifier):
-        outputs = outputs_of(model, inputs)
-        best = Counter(predictions[0].label for predictions in model.decoder.decode(outputs, 1))
-        label, count = best.most_common(1)[0]
+        answers = model.answers(outputs_of(model, inputs), 1)
+        if problem := first_error(answers):
+            return [*worries, str(problem)]
+        label, count = Counter(best[0].label for best in answers).most_common(1)[0]
         commonest = np.unique(targets, axis=0, return_counts=True)[1].max()
         # A dead network may let a few rows through.
         if count >= DEAD * len(targets) and commonest < USUAL * len(targets):

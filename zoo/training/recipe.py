@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.construct import construct, options_of
 from zoo.errors import SpecError, TrainingError, UsageError, did_you_mean
+from zoo.heads import CHOOSE, check_targets
 from zoo.runtime.backend import keras
 from zoo.runtime.carry import carrying, with_states
 from zoo.spec.component import Component, plain_name
@@ -49,13 +50,13 @@ def _metrics(training: Training) -> Iterator[Any]:
     names: Counter[str] = Counter()
     for metric in training.metrics:
         # A bare name lets Keras choose the variant that fits the loss and the output's shape.
-        if not metric.config and metric.uses in ("accuracy", "acc", "crossentropy"):
+        if not metric.config and metric.uses in CHOOSE:
             yield metric.uses
             continue
         part = keras_part("metrics", metric, "training.metrics")
         if "name" not in metric.config:
             name = re.sub(r"_\d+$", "", part.name)
-            part._name = f"{name}_{names[name]}" if names[name] else name
+            part.name = f"{name}_{names[name]}" if names[name] else name
             names[name] += 1
         yield part
 
@@ -152,8 +153,8 @@ def with_settings(spec: ModelSpec, settings: Mapping[str, Any]) -> ModelSpec:
 
 
 def targets_for(training: Training, targets: NDArray[Any], units: int | None) -> NDArray[Any]:
-    """Return targets as the loss wants them: one-hot for ``categorical_crossentropy``."""
-    if plain_name(training.loss.uses) == "categoricalcrossentropy" and targets.ndim == 1:
+    """Return targets as the loss wants them: one-hot for ``categorical_...``."""
+    if plain_name(training.loss.uses).startswith("categorical") and targets.ndim == 1:
         import numpy as np
 
         one_hot: NDArray[np.float32] = np.eye(units or int(targets.max()) + 1, dtype=np.float32)
@@ -178,10 +179,25 @@ def row_weights(model: Model, training: Training, targets: NDArray[Any]) -> NDAr
             msg = f"training.class_weights: there is no class {name!r}.{hint}"
             raise SpecError(msg)
     each = np.array([training.class_weights.get(label, 1.0) for label in labels], np.float32)
-    one_hot = targets.ndim == 2 and targets.shape[1] > 1
-    classes = targets.argmax(axis=1) if one_hot else targets.reshape(len(targets)).astype(int)
-    weights: NDArray[Any] = each[classes]
+    weights: NDArray[Any] = each[true_classes(targets)]
     return weights
+
+
+def true_classes(targets: NDArray[Any]) -> NDArray[np.intp]:
+    """Return the number of each row's class, from targets that are numbers or one-hot.
+
+    Raises
+    ------
+    SpecError
+        If rows have several labels.
+    """
+    if targets.ndim < 2 or targets.shape[1] == 1:
+        return targets.reshape(len(targets)).astype(int)
+    if (targets.sum(axis=1) != 1).any():
+        msg = "class weights and reports are for one class a row; here rows have several labels"
+        raise SpecError(msg)
+    classes: NDArray[np.intp] = targets.argmax(axis=1)
+    return classes
 
 
 def measure(network: Any, inputs: Tensors, targets: NDArray[Any]) -> dict[str, float]:
@@ -195,8 +211,10 @@ def evaluate_on(model: Model, inputs: Tensors, targets: NDArray[Any]) -> dict[st
     training = training_of(model)
     check_carry(training, len(targets))
     network = trainee(model, training)
+    targets = targets_for(training, targets, model.decoder.units)
+    check_targets(model, training, targets)
     compile_network(network, training)
-    return measure(network, inputs, targets_for(training, targets, model.decoder.units))
+    return measure(network, inputs, targets)
 
 
 def training_of(model: Model) -> Training:

@@ -11,8 +11,9 @@ import msgspec
 
 from zoo.components import Classifier, Regressor
 from zoo.errors import UsageError
+from zoo.heads import first_error
 from zoo.training.evaluate import Figures, measured
-from zoo.training.recipe import outputs_of
+from zoo.training.recipe import outputs_of, true_classes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -186,6 +187,8 @@ def examine(
     values, inputs, targets = measured(model, data, target)
     outputs = outputs_of(model, inputs)
     if isinstance(decoder, Classifier):
+        if problem := first_error(model.answers(outputs, 1)):
+            raise problem
         return values, class_report(decoder, targets, outputs)
     # The network may see the target in another scale than people do.
     true, predicted = (
@@ -208,8 +211,7 @@ def class_report(decoder: Classifier, targets: NDArray[Any], outputs: NDArray[An
     """
     import numpy as np
 
-    one_hot = targets.ndim == 2 and targets.shape[1] > 1
-    true = targets.argmax(axis=1) if one_hot else targets.reshape(len(targets)).astype(int)
+    true = true_classes(targets)
     predicted = np.array([best[0].index for best in decoder.decode(outputs, 1)])
     names = {prediction.index: prediction.label for prediction in decoder.decode(outputs[:1])[0]}
     present, places = np.unique(np.concatenate([true, predicted]), return_inverse=True)

@@ -13,10 +13,10 @@ from msgspec.structs import asdict
 
 from zoo.api import spec_and_base
 from zoo.errors import UsageError
+from zoo.figures import finite
 from zoo.runtime.backend import chosen_backend
 from zoo.spec.model import Figure, ModelSpec
 from zoo.training.run import Run
-from zoo.training.runs import finite
 from zoo.training.train import train_spec
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UsageError
+from zoo.figures import to_json
 from zoo.plots.curves import draw_later
 from zoo.registry.registry import registry
 from zoo.spec.model import ModelSpec
@@ -116,8 +117,8 @@ class Run:
         write_bundle(self.path / "model.zoo", headers, values(network))
         _write(self.path / "spec.toml", write_spec(self.spec))
         _write(self.path / "history.csv", _history_csv(self.history))
-        _write(self.path / "metrics.json", json.dumps(self.metrics, indent=2) + "\n")
-        _write(self.path / "environment.json", json.dumps(self.environment, indent=2) + "\n")
+        _write(self.path / "metrics.json", to_json(self.metrics, indent=2) + "\n")
+        _write(self.path / "environment.json", to_json(self.environment, indent=2) + "\n")
         if self.history:
             draw_later(self.path)
 

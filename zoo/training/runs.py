@@ -11,11 +11,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from math import isfinite
+from math import nan
 from pathlib import Path
 from typing import Any
 
 from zoo.errors import UsageError, ZooError
+from zoo.figures import finite
 from zoo.plots.curves import History, best_epoch, read_history
 from zoo.spec.model import ModelSpec
 from zoo.spec.toml import read_spec, spec_from, spec_to
@@ -124,15 +125,6 @@ class RunRecord:
         return cleaned
 
 
-def finite(value: Any) -> Any:
-    """Return plain data with None for every number that JSON cannot write."""
-    if isinstance(value, dict):
-        return {name: finite(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    return None if isinstance(value, float) and not isfinite(value) else value
-
-
 def is_run(path: Path) -> bool:
     """Whether a path is a run folder: no link, with a bundle and its spec, or a checkpoint."""
     if path.is_symlink() or not path.is_dir():
@@ -228,7 +220,7 @@ def _saved(path: Path) -> dict[str, Any]:
         "spec": read_spec(path / "spec.toml"),
         "seed": environment.get("seed"),
         "history": read_history(path / "history.csv"),
-        "metrics": metrics,
+        "metrics": finite(metrics, nan),
         "environment": environment,
     }
 

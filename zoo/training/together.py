@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from zoo.heads import check_head
 from zoo.runtime.network import freeze
 from zoo.runtime.seeding import seeded
 from zoo.training.compiled import cut, repeatable, typed
@@ -62,6 +63,7 @@ class Member:
         training = self.data.training
         with seeded(self.seed):
             network = trainee(self.model, training)
+            check_head(self.model, training, *self.data.sample()[:2])
             freeze(network, training.freeze)
             compile_network(network, training)
             network.optimizer.build(network.trainable_variables)

@@ -17,6 +17,8 @@ from zoo.data.labelled import Labelled
 from zoo.data.split import drawn, folds
 from zoo.data.stream import Stream
 from zoo.errors import TrainingError, UsageError
+from zoo.figures import deviation
+from zoo.heads import with_head
 from zoo.runtime.backend import chosen_backend, devices, keras, require_training
 from zoo.spec.model import ModelSpec
 from zoo.spec.override import override
@@ -143,7 +145,7 @@ def _cross_validate(
             each.setdefault(name, []).append(value)
     figures: dict[str, Any] = {name: statistics.fmean(values) for name, values in each.items()}
     for name, values in each.items():
-        figures[f"{name}_deviation"] = statistics.stdev(values)
+        figures[f"{name}_deviation"] = deviation(values)
         figures[f"{name}_each"] = values
     return figures
 
@@ -151,7 +153,8 @@ def _cross_validate(
 def starting(
     spec: ModelSpec, weights: str | PathLike[str] | None
 ) -> tuple[ModelSpec, str | PathLike[str] | None]:
-    """Return the spec with the start it will use written down, and the weights to start from."""
+    """Return the spec with its head and start written down, and the weights to start from."""
+    spec = with_head(spec)
     training = cast("Training", spec.training)
     if weights == "default":
         weights = training.weights

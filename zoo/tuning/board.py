@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import UsageError
+from zoo.figures import deviation, finite, to_json
 from zoo.spec.component import component_from
 from zoo.spec.metrics import Mode, mode_of
 from zoo.training.identity import check_same
@@ -112,7 +113,10 @@ class Board:
         self.metric = self.metric or kept["metric"]
         if self.metric == kept["metric"]:
             self._mode = self._mode or kept.get("mode")
-        self.results = [Result(**result) for result in kept["results"]]
+        self.results = [
+            Result(**{**result, "figures": finite(result["figures"], math.nan)})
+            for result in kept["results"]
+        ]
         self._write()
 
     @property
@@ -187,7 +191,7 @@ class Board:
             "results": [asdict(result) for result in self.results],
         }
         for name, text in (
-            (RESULTS, json.dumps(record, indent=1) + "\n"),
+            (RESULTS, to_json(record, indent=1) + "\n"),
             (LEADERBOARD, self._csv()),
         ):
             with atomic_write(self.folder / name) as temporary:
@@ -205,9 +209,9 @@ class Board:
         table.writerow(head)
         for rank, result in enumerate(self.ranked(), 1):
             values = result.figures.get(metric, [])
-            deviation = statistics.stdev(values) if len(values) > 1 else ""
+            spread = deviation(values) if len(values) > 1 else ""
             row = [rank, *(written(result.settings.get(key, "")) for key in keys)]
-            row += [result.mean(metric), deviation] if values else ["", ""]
+            row += [result.mean(metric), spread] if values else ["", ""]
             row += [*values, *[""] * (folds - len(values))]
             row += [result.mean(name) if name in result.figures else "" for name in others]
             table.writerow([*row, result.state, result.problem or ""])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +11,8 @@ from typing import Any
 
 import click
 
+from zoo.components import Classifier, Regressor
+from zoo.data.inputs import NamedInputs
 from zoo.errors import UsageError
 from zoo_cli.commands import classify
 from zoo_cli.models import model_or_bundle
@@ -41,7 +45,8 @@ def command(
     """Predict each INPUT with MODEL, or with a trained BUNDLE or run folder.
 
     An INPUT is a CSV or parquet file for table models, a file with one text per line for text
-    models (- for standard input), a picture for image models.
+    models; for image models a picture, a folder or glob of them, or a URL (always: - for standard
+    input). Image models that classify answer as `zoo classify` does.
     """
     if bool(inputs) == bool(texts):
         received = "both" if inputs else "neither"
@@ -52,52 +57,63 @@ def command(
     if texts and kind not in ("text", "sequence"):
         msg = f"--text is for text models; {chosen.spec.name} takes {_TAKES[kind]}"
         raise UsageError(msg)
-    if kind == "image":
+    if kind == "image" and isinstance(chosen.decoder, Classifier):
         return classify.run(chosen, inputs, top=1, form=form, output=output)
+    sources: list[tuple[str, Any]] = [("--text", list(texts))] if texts else []
+    if kind == "image":
+        pictures = list(NamedInputs(inputs))
+        if not pictures:
+            msg = f"{', '.join(inputs)}: no picture there"
+            raise UsageError(msg)
+        sources = [("", pictures)]
+        inputs = ()
     for name in inputs:
         if name != "-" and not Path(name).is_file():
             msg = f"{name}: no such file; expected {_TAKES[kind]}, or - for standard input"
             raise UsageError(msg)
-    chosen.check_weights()
-    failed = 0
-    sources: list[tuple[str, Any]] = [("--text", list(texts))] if texts else []
-    for name in inputs:
         sources.append((name, sys.stdin.buffer if name == "-" else Path(name)))
+    chosen.check_weights()
+    numbers, failed = isinstance(chosen.decoder, Regressor), 0
 
     def records() -> Iterator[dict[str, Any]]:
         nonlocal failed
-        row = 0
+        rows = itertools.count()
         for name, source in sources:
             for result in chosen.stream_rows(source):
-                record = {**result.to_dict(), "row": row}
-                row += 1
+                record = {**result.to_dict(), "row": next(rows)}
+                where = f"{name}: row {result.row}"
+                if kind == "image":
+                    del record["row"]
+                    where = source[result.row].name
+                    record = {"input": where, **record}
                 if result.error:
                     failed += 1
-                    note(f"{name}: row {result.row}: {result.error.message}")
+                    note(f"{where}: {result.error.message}")
                 yield record
 
     with opened(output) as file:
-        write_records(records(), file, form, lines=_lines, rows=_rows)
+        rows = functools.partial(_rows, numbers=numbers)
+        write_records(records(), file, form, lines=_lines, rows=rows)
     return 1 if failed else 0
 
 
 def _lines(record: dict[str, Any]) -> list[str]:
+    name = printable(str(record.get("input", record.get("row"))))
     if "error" in record:
-        return [f"{record['row']}: error"]
+        return [f"{name}: error"]
     if "value" in record:
-        return [f"{record['row']}: {record['value']:.6g}"]
-    return [f"{record['row']}: {printable(record['prediction'])} ({record['score']:.1%})"]
+        return [f"{name}: {_number(record['value'])}"]
+    return [f"{name}: {printable(record['prediction'])} ({record['score']:.1%})"]
 
 
-def _rows(record: dict[str, Any]) -> list[dict[str, Any]]:
+def _number(value: Any) -> str:
+    """Return a number, or several with spaces between them."""
+    return " ".join(map(_number, value)) if isinstance(value, list) else f"{value:.6g}"
+
+
+def _rows(record: dict[str, Any], *, numbers: bool) -> list[dict[str, Any]]:
+    """Return the CSV row of a record; all of a model have the same columns."""
+    names = ["value"] if numbers else ["prediction", "score"]
+    place = "input" if "input" in record else "row"
     error = record.get("error", {}).get("message", "")
-    if "value" in record:
-        return [{"row": record["row"], "value": record["value"], "error": error}]
-    return [
-        {
-            "row": record["row"],
-            "prediction": record.get("prediction", ""),
-            "score": record.get("score", ""),
-            "error": error,
-        }
-    ]
+    return [{**{name: record.get(name, "") for name in (place, *names)}, "error": error}]

@@ -92,14 +92,14 @@ def compare(folders: tuple[Path, ...], as_json: bool) -> None:
 @common_options
 def show(folder: Path, as_json: bool) -> None:
     """Show a run: what was trained, how far, how well, and what was set for it."""
-    from zoo.training.runs import changes, finite, read_run
+    from zoo.training.runs import changes, read_run
     from zoo.training.search import folder_of
 
     run = read_run(folder_of(folder))
     changed = changes(run)
     if as_json:
         more = {"changed": changed, "environment": run.environment, "history": run.history}
-        print_json({**run.data(), **finite(more)})
+        print_json({**run.data(), **more})
         return
     for line in (*_lines(run, changed), *_family(run)):
         click.echo(line)

@@ -123,7 +123,7 @@ def _tell(result: Result, board: Board, total: int) -> None:
 
 
 def _rows(tuning: Tuning) -> list[list[str]]:
-    import statistics
+    from zoo.figures import deviation
 
     keys = list(dict.fromkeys(key for result in tuning.results for key in result.settings))
     rows = [["", tuning.metric, "deviation", *keys]]
@@ -132,7 +132,7 @@ def _rows(tuning: Tuning) -> list[list[str]]:
     for rank, result in enumerate(tuning.results[:SHOWN], 1):
         values = result.figures.get(tuning.metric, [])
         figures = [f"{result.mean(tuning.metric):.4f}" if values else result.state]
-        figures += [f"{statistics.stdev(values):.4f}" if len(values) > 1 else ""]
+        figures += [f"{deviation(values):.4f}" if len(values) > 1 else ""]
         rows.append([str(rank), *figures, *(written(result.settings.get(key, "")) for key in keys)])
     if len(tuning.results) > SHOWN:
         rows.append(["..."])

@@ -1,0 +1,270 @@
+"""The head of a network: what a decoder asks of it, whether a recipe fits, and what it answers.
+
+A head is named by the Keras activation behind the network's output. Where the decoder asks for a
+softmax or sigmoid each row of outputs is looked at before it is decoded; what a decoder makes of it
+is looked at in any case.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from zoo.components import Classifier, Decoder, Regressor
+from zoo.construct import construct
+from zoo.errors import InputError, SpecError
+from zoo.registry.registry import registry
+from zoo.runtime.backend import keras, requested_dtype
+from zoo.spec.component import Component, plain_name
+from zoo.spec.model import ModelSpec
+from zoo.spec.training import Training
+from zoo.tensors import each
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from zoo.model import Model
+    from zoo.tensors import Tensors
+
+LOSSES = {"softmax": "sparse_categorical_crossentropy", "sigmoid": "binary_crossentropy"}
+"""Heads that give probabilities, of one class of many or of each label, with their usual loss."""
+
+ALIKE = {"sparsemax": "softmax", "hard_sigmoid": "sigmoid"}
+"""Activations that give numbers of the same kind as another one."""
+
+CHOOSE = ("accuracy", "acc", "crossentropy")
+"""Metrics of which Keras takes the variant that fits the loss and the output's shape."""
+
+OTHERWISE = ("ctc", "circle", "iou")
+"""What is in the names of losses and metrics that do not compare number with number."""
+
+SUM, ROUNDING, HALF = 1e-3, 1e-6, 1e-2
+"""How far the sum of probabilities may be from 1, and each from 0 to 1; in half precision, both."""
+
+PROBED = 32
+"""Rows that tell what a head gives, where the name of its activation does not."""
+
+
+# What is asked of a head
+
+
+def asked_by(decoder: Decoder) -> str | None:
+    """Return the head that a decoder asks for; None where it does not say.
+
+    What a base class says does not hold for a subclass that encodes or decodes in its own way.
+    """
+    own = ("output_activation", "encode", "decode")
+    kind = next(kind for kind in type(decoder).__mro__ if any(name in vars(kind) for name in own))
+    return decoder.output_activation if "output_activation" in vars(kind) else None
+
+
+def wanted_by(loss: Component) -> str | None:
+    """Return the head that a loss is defined for; None where any will do."""
+    name = plain_name(loss.uses)
+    if not name.endswith("crossentropy"):
+        return None
+    usual = "softmax" if "categorical" in name else "sigmoid"
+    return "linear" if loss.config.get("from_logits") else usual
+
+
+def with_head(spec: ModelSpec) -> ModelSpec:
+    """Return a spec that says the head of its network, where the decoder asks for another one.
+
+    Nothing changes where the spec says it already, or the architecture leaves no choice.
+    """
+    function = registry().resolve("architectures", spec.architecture)
+    decoder = construct(registry().resolve("decoders", spec.output), spec.output, what="output")
+    head, choice = asked_by(decoder), inspect.signature(function).parameters
+    usual = choice["output_activation"].default if "output_activation" in choice else head
+    if head in (None, usual) or "output_activation" in spec.architecture.config:
+        return spec
+    return replace(spec, architecture=spec.architecture.with_options(output_activation=head))
+
+
+# Before training
+
+
+def check_targets(model: Model, training: Training, targets: NDArray[Any]) -> None:
+    """Raise `SpecError` unless loss and metrics compare each target with the output of its row.
+
+    Keras broadcasts one against the other where they are of different shapes.
+    """
+    shape = _decodable(model, model.keras.output_shape)[1:]
+    if _learns_its_own_way(model.keras):
+        return
+    classes = shape[-1] if shape else 1
+    for part in (training.loss, *training.metrics):
+        name, what = plain_name(part.uses), ""
+        sparse, binary = name.startswith("sparse"), name.startswith("binary")
+        if (part.uses in CHOOSE and not part.config) or any(word in name for word in OTHERWISE):
+            continue
+        if "categorical" in name and classes == 1:
+            what = "is for one class of several, and the network has 1 unit"
+        elif not _fit(targets.shape[1:], shape[:-1] if sparse else shape):
+            shapes = " with outputs of shape ".join(map(_shown, (targets.shape[1:], shape)))
+            what = f"would compare targets of shape {shapes}; {model.spec.output.uses!r} must make "
+            what += "as many numbers of a target as the network has units"
+        elif (sparse or binary) and classes and _outside(targets, classes if sparse else 2, sparse):
+            what = f"takes targets from 0 to {classes - 1 if sparse else 1}, received "
+            what += f"{targets.min()} to {targets.max()}"
+        if what:
+            where = "loss" if part is training.loss else "metrics"
+            msg = f"training.{where}: {part.uses!r} {what}"
+            raise SpecError(msg)
+
+
+def check_head(model: Model, training: Training, inputs: Tensors, targets: NDArray[Any]) -> None:
+    """Raise `SpecError` unless head, decoder, loss and metrics of a recipe fit each other.
+
+    Parameters
+    ----------
+    model
+        The model, not trained yet.
+    training
+        Its recipe.
+    inputs, targets
+        Some rows to train on.
+    """
+    decoder, loss, network = model.spec.output.uses, training.loss.uses, model.keras
+    classifies = isinstance(model.decoder, Classifier)
+    asked = asked_by(model.decoder) if classifies else None
+    wanted = None if _learns_its_own_way(network) else wanted_by(training.loss)
+    built = activation_of(network.outputs[0])
+    needed, kind = asked or wanted, ALIKE.get(str(built), built)
+    what = f"architecture: {model.spec.architecture.uses!r} "
+    if asked and wanted not in (None, asked):
+        use = f"{LOSSES[asked]!r} without from_logits" if asked in LOSSES else "from_logits = true"
+        what = f"training.loss: {loss!r} is for a {wanted} head, and {decoder!r} needs {asked}; "
+        what += f"use {use}"
+    elif built and needed not in (None, kind):
+        what += f"has the head {built!r}, and {decoder if asked else loss!r} needs {needed}; "
+        what += f"give the architecture output_activation = {needed!r}"
+    elif kind == "softmax" and network.output_shape[-1] == 1:
+        what += "has a softmax of one unit, which is always 1; give it output_activation = 'linear'"
+    else:
+        check_targets(model, training, targets)
+        if not classifies or kind in LOSSES:
+            return
+        rows = model.outputs(each(lambda array: array[:PROBED], inputs))
+        problem = first_error(model.answers(rows))
+        if problem is None:
+            return
+        what += f"gives no probabilities for {decoder!r}: {problem}"
+    raise SpecError(what)
+
+
+def activation_of(tensor: Any) -> str | None:
+    """Return the Keras activation that an output comes from; None where that is not known."""
+    layers, history = keras().layers, tensor._keras_history
+    layer = history.operation
+    if isinstance(layer, keras().Model):
+        return activation_of(layer.outputs[history.tensor_index])
+    if type(layer).__name__ == "Softmax":
+        return "softmax" if layer.axis in (-1, len(tensor.shape) - 1) else None
+    name = getattr(getattr(layer, "activation", None), "__name__", "")
+    own = getattr(keras().activations, name, "") is getattr(layer, "activation", None)
+    head = type(layer) is layers.Dense or (type(layer) is layers.Activation and name != "linear")
+    return name if own and head else None
+
+
+def _learns_its_own_way(network: Any) -> bool:
+    """Whether a network has its own word on what the loss is: it may compare what it likes."""
+    own, usual = type(network), keras().Model
+    return own.train_step is not usual.train_step or own.compute_loss is not usual.compute_loss
+
+
+def _decodable(model: Model, shape: Any) -> tuple[int | None, ...]:
+    """Return the shape of a network's output, or raise `SpecError` if it is not the decoder's."""
+    spec, units = model.spec, model.decoder.units
+    width = shape[-1] if isinstance(shape, tuple) and len(shape) > 1 else 1
+    if isinstance(shape, tuple) and (None in (width, units) or width == units):
+        return shape
+    has = f"{width} units" if isinstance(shape, tuple) else "several outputs"
+    msg = f"architecture: {spec.architecture.uses!r} has {has}, and {spec.output.uses!r} needs "
+    msg += str(units or "one output")
+    raise SpecError(msg)
+
+
+def _fit(*shapes: tuple[int | None, ...]) -> bool:
+    """Whether targets have the shape of outputs; Keras does without a last axis of one number."""
+    found, wanted = (sides[:-1] if sides[-1:] == (1,) else sides for sides in shapes)
+    return len(found) == len(wanted) and all(
+        side in (None, own) for own, side in zip(found, wanted, strict=True)
+    )
+
+
+def _outside(targets: NDArray[Any], count: int, whole: bool) -> bool:
+    """Whether targets are outside of 0 to `count` - 1, or should be `whole` and are not."""
+    return bool(((targets < 0) | (targets > count - 1) | (whole & (targets % 1 != 0))).any())
+
+
+def _shown(sides: tuple[int | None, ...]) -> str:
+    return f"({', '.join(map(str, ('rows', *sides)))}{'' if sides else ','})"
+
+
+# Answers
+
+
+def answers(model: Model, outputs: NDArray[Any], top: int | None = None) -> list[Any]:
+    """Return what a model's decoder makes of each row of outputs; see `zoo.Model.answers`."""
+    import numpy as np
+
+    if not len(outputs):
+        return []
+    _decodable(model, getattr(outputs, "shape", None))
+    decoder, training = model.decoder, model.spec.training
+    head, wanted = asked_by(decoder), wanted_by(training.loss) if training else None
+    half = outputs.dtype.itemsize < 4
+    outputs = outputs.astype(np.float32) if half else outputs
+    half |= requested_dtype() != "float32"
+    flat = outputs.reshape(len(outputs), -1)
+    slack, largest = HALF if half else ROUNDING, sys.float_info.max
+    share, number = (-slack, 1 + slack), (-largest, largest)
+    low, high = share if head in LOSSES else number
+    with np.errstate(over="ignore", invalid="ignore"):
+        usable: Any = ((flat >= low) & (flat <= high)).all(axis=1)
+        if head == "softmax":
+            away = abs(outputs.sum(axis=-1) - 1).reshape(len(outputs), -1)
+            usable &= (away <= max(slack, SUM)).all(axis=1)
+        chosen = outputs if usable.all() else outputs[usable]
+        chosen = chosen.clip(0, 1) if head in LOSSES else chosen
+        if isinstance(decoder, Regressor):
+            found: Iterator[Any] = iter(decoder.decode(chosen))
+        else:
+            (low, high), found = share, iter(model.classifier.decode(chosen, top))
+    whole = head is None and wanted == "softmax" and top is None and (low, high) == share
+    results: list[Any] = []
+    for row, good in zip(flat, usable, strict=True):
+        result = next(found) if good else row
+        numbers = list(_numbers(result))
+        fits = good and all(low <= number <= high for number in numbers)
+        fits = fits and (not whole or abs(sum(numbers) - 1) <= max(slack, SUM))
+        results.append(result if fits else _no_answer(numbers))
+    return results
+
+
+def first_error(found: Iterable[Any]) -> InputError | None:
+    """Return the first answer that is none."""
+    return next((answer for answer in found if isinstance(answer, InputError)), None)
+
+
+def _numbers(result: Any) -> Iterator[float]:
+    """Yield the numbers of an answer: scores of predictions, or values."""
+    if isinstance(result, Iterable):
+        for part in result:
+            yield from _numbers(part)
+    else:
+        yield getattr(result, "score", result)
+
+
+def _no_answer(numbers: Sequence[float]) -> InputError:
+    shown = ", ".join(f"{number:.4g}" for number in numbers[:4]) + ", ..." * (len(numbers) > 4)
+    if all(map(isfinite, numbers)):
+        return InputError(f"the network gives {shown}, no probabilities", kind="no-probabilities")
+    msg = f"the network gives {shown}, not finite; are its weights damaged, its training diverged?"
+    return InputError(msg, kind="not-finite")
