@@ -1,7 +1,7 @@
 """How long zoo takes to answer without a model, in units of ``python -c "import click"``.
 
 Measured twice: with the plugins that are installed here, and with fifty more, five of which import
-torch at their top. What the plugins register is in zoo's index, but for the very first command.
+torch at their top.
 """
 
 from __future__ import annotations

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from zoo.components import Classifier, Decoder, Preprocessor
+from zoo.config import plain
 from zoo.construct import construct, options_of
 from zoo.errors import UsageError, WeightsMissing
 from zoo.registry.registry import registry
@@ -222,19 +224,24 @@ class Model:
     def runner(self) -> Runner:
         """The network, compiled; built only if no earlier process kept what it computes."""
         from zoo.runtime.kept import Place
+        from zoo.runtime.network import build
         from zoo.runtime.runner import Runner
 
         record = self._record() if self.weights_name is not None else None
         fixed = self.weights_name is not None and not (record and record.lacks)
-        if "keras" in self.__dict__ or not fixed:
+        if "keras" in sys.modules or not fixed or plain():
             return Runner(self.keras)
         self.check_weights()
-        reg, component = registry(), self.spec.architecture
-        entry = reg.part("architectures", component)
-        place = Place(entry, component, self._offered(), reg.plugins, self._weights_file)
+        component = self.spec.architecture
+        entry = registry().part("architectures", component)
+        place = Place(entry, component, self._offered(), self._weights_file)
         if not place.usable:
             return Runner(self.keras)
-        return Runner(place.restored() or place.keep(self.keras) or self.keras)
+        if network := place.restored():
+            return Runner(network)
+        runner = Runner(self.keras)
+        place.keep(lambda: build(self.architecture(), initialise=True), runner)
+        return runner
 
     # State
 

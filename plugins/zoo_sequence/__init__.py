@@ -19,7 +19,7 @@ def register_models(register: Register) -> None:
 @zoo.hookimpl
 def register_architectures(register: Register) -> None:
     """Name the function that builds the networks."""
-    register("recurrent", "zoo_sequence.recurrent:recurrent")
+    register("recurrent", "zoo_sequence.recurrent:recurrent", pure=True)
 
 
 @zoo.hookimpl

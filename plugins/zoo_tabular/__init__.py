@@ -27,7 +27,7 @@ def register_models(register: Register) -> None:
 @zoo.hookimpl
 def register_architectures(register: Register) -> None:
     """Name the functions that build the networks."""
-    register("mlp", "zoo_tabular.mlp:mlp")
+    register("mlp", "zoo_tabular.mlp:mlp", pure=True)
 
 
 @zoo.hookimpl

@@ -26,9 +26,9 @@ def register_models(register: Register) -> None:
 @zoo.hookimpl
 def register_architectures(register: Register) -> None:
     """Name the functions that build the networks."""
-    register("application", "zoo_vision.applications:application")
-    register("efficientnet-lite0", "zoo_vision.efficientnet_lite:efficientnet_lite0")
-    register("cnn", "zoo_vision.cnn:cnn")
+    register("application", "zoo_vision.applications:application", pure=True)
+    register("efficientnet-lite0", "zoo_vision.efficientnet_lite:efficientnet_lite0", pure=True)
+    register("cnn", "zoo_vision.cnn:cnn", pure=True)
 
 
 @zoo.hookimpl

@@ -70,6 +70,21 @@ def test_an_untouched_file_is_not_hashed_again_and_a_touched_one_is(server, stor
     assert store.fetch(record).read_bytes() == DATA
 
 
+def test_a_changed_file_that_was_given_its_old_time_is_hashed(server, store, tmp_path):
+    """Written over in place, and replaced: its size and time are as they were."""
+    record = FileRecord(urls=(server.page("/x", DATA),), sha256=SHA)
+    path = store.fetch(record)
+    before = path.stat()
+    for replace in (False, True):
+        changed = tmp_path / "changed" if replace else path
+        changed.write_bytes(DATA[::-1])
+        os.utime(changed, ns=(before.st_atime_ns, before.st_mtime_ns))
+        os.replace(changed, path)
+        assert path.stat().st_mtime_ns == before.st_mtime_ns
+        with pytest.raises(HashMismatch, match=r"changed after it was stored"):
+            store.fetch(record)
+
+
 def test_a_broken_pin_is_no_reason_to_trust(server, store):
     record = FileRecord(urls=(server.page("/x", DATA),), sha256=SHA)
     path = store.fetch(record)

@@ -1,8 +1,8 @@
 """The cache: every file under the hash of its content, so no name can stand for two contents.
 
 ``root/<sha256>/<name>`` or, where the publisher gives only an MD5, ``root/md5-<md5>/<name>``.
-Beside the file lies a pin: what was seen when it was last hashed. While size and time of change
-are those of the pin the file is not hashed again.
+Beside the file lies a pin: what was seen when it was last hashed. While the file is the one of the
+pin, and nothing about it has changed, it is not hashed again.
 """
 
 from __future__ import annotations
@@ -30,6 +30,13 @@ class Pin(msgspec.Struct, frozen=True):
     size: int
     mtime_ns: int
     source: str = ""
+    ctime_ns: int = 0
+    inode: int = 0
+
+    def holds(self, now: os.stat_result) -> bool:
+        """Whether this is that file, unchanged; a time can be set back, that of change cannot."""
+        seen = (self.size, self.mtime_ns, self.ctime_ns, self.inode)
+        return seen == (now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +162,7 @@ class Store:
             offline=self.offline,
             progress=progress,
         )
-        self._pin(path, sha256, record.urls[0])
+        self._pin(path, path.stat(), sha256, record.urls[0])
         return path
 
     def add(self, record: FileRecord, file: Path) -> AddResult:
@@ -188,7 +195,7 @@ class Store:
                 if expected != got:
                     message = f"{str(file)!r} changed while it was being copied; nothing was stored"
                     raise HashMismatch(message)
-            self._pin(path, digests["sha256"], str(file))
+            self._pin(path, path.stat(), digests["sha256"], str(file))
         return AddResult(path, digests["sha256"], expected == got, expected, got)
 
     def verify(self, record: FileRecord, *, base: Path | None = None) -> VerifyResult:
@@ -244,15 +251,16 @@ class Store:
         """Trust what is pinned; hash anything else, and pin it if it is right."""
         pin, now = self._read_pin(path), path.stat()
         known = pin is not None and pin.sha256 == (record.sha256 or pin.sha256)
-        if pin and known and (pin.size, pin.mtime_ns) == (now.st_size, now.st_mtime_ns):
+        if pin and known and pin.holds(now):
             return
         digests = hash_file(path, *_names(record))
         _require(record, digests, path, pin)
-        self._pin(path, digests["sha256"], pin.source if pin else "")
+        self._pin(path, now, digests["sha256"], pin.source if pin else "")
 
-    def _pin(self, path: Path, sha256: str, source: str) -> None:
-        now = path.stat()
-        pin = Pin(sha256, now.st_size, now.st_mtime_ns, source)
+    def _pin(self, path: Path, now: os.stat_result, sha256: str, source: str) -> None:
+        pin = Pin(
+            sha256, now.st_size, now.st_mtime_ns, source, ctime_ns=now.st_ctime_ns, inode=now.st_ino
+        )
         with atomic_write(_pin_path(path)) as temp:
             temp.write_bytes(msgspec.json.encode(pin))
 

@@ -6,9 +6,9 @@ import functools
 import importlib
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ import msgspec
 
 from zoo.errors import PluginError
 from zoo.registry.installed import Plugin
-from zoo.registry.loading import import_plugin, no_heavy_imports
+from zoo.registry.loading import no_heavy_imports
 from zoo.registry.table import PART, Entry
 from zoo.spec.component import Component
 from zoo.spec.dataset import Dataset
@@ -31,33 +31,13 @@ REFERENCE = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*\Z")
 """``package.module:attribute``, honoured only where an installed plugin says it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unnamed:
-    """A callable that no reference leads to (a lambda, a partial): its plugin is asked for it."""
-
-    plugin: Plugin
-    kind: str
-    name: str
-
-    def load(self) -> Any:
-        """Import the plugin and return what it registers under the name."""
-        draft = drafted(self.plugin, import_plugin(self.plugin))
-        for kind, entry in draft.entries:
-            if (kind, entry.name) == (self.kind, self.name):
-                return entry.value
-        msg = f"plugin {self.plugin.name!r} no longer registers {self.name!r}"
-        raise PluginError(msg)
-
-
-Reference = str | Unnamed | Callable[..., Any]
+Reference = str | Callable[..., Any]
 
 
 def load_reference(reference: Reference) -> Any:
     """Return the object that ``package.module:attribute`` names; callables are themselves."""
     # Standard output is data, whatever a guest prints while it is imported.
     with redirect_stdout(sys.stderr):
-        if isinstance(reference, Unnamed):
-            reference = reference.load()
         if not isinstance(reference, str):
             return reference
         module, _, attribute = reference.partition(":")
@@ -96,8 +76,6 @@ class Draft:
         What was registered: kind (``"models"``, ...) and entry.
     events
         Names of the events it listens to.
-    files
-        TOML files that were read.
     """
 
     def __init__(self, plugin: Plugin, folder: Path) -> None:
@@ -105,21 +83,23 @@ class Draft:
         self.folder = folder
         self.entries: list[tuple[str, Entry[Any]]] = []
         self.events: list[str] = []
-        self.files: list[Path] = []
         self.register_for: dict[str, Callable[..., None]] = {
             "register_models": self.model,
             "register_datasets": self.dataset,
+            "register_architectures": self.architecture,
             **{
                 f"register_{kind}": functools.partial(self.part, kind)
-                for kind in ("architectures", "preprocessors", "decoders", "commands")
+                for kind in ("preprocessors", "decoders", "commands")
             },
         }
 
-    def _add(self, kind: str, name: str, value: Any, base: Path) -> None:
+    def _add(
+        self, kind: str, name: str, value: Any, base: Path, pure: tuple[str, ...] | None = None
+    ) -> None:
         if any(k == kind and entry.name == name for k, entry in self.entries):
             msg = f"registers {kind.removesuffix('s')} {name!r} twice"
             raise PluginError(msg)
-        self.entries.append((kind, Entry(name, self.plugin, value, base)))
+        self.entries.append((kind, Entry(name, self.plugin, value, base, pure)))
 
     def model(self, spec: ModelSpec | str | Path) -> None:
         """Register a spec, or the TOML file that holds it."""
@@ -127,7 +107,6 @@ class Draft:
         if isinstance(spec, str | Path):
             path = self.folder / spec
             base = path.parent
-            self.files.append(path)
             spec = read_spec(path)
         if not isinstance(spec, ModelSpec):
             msg = f"register_models takes ModelSpecs or paths of TOML files, received {spec!r}"
@@ -149,7 +128,19 @@ class Draft:
         dataset = checked(dataset, where=f"dataset {dataset.name!r}")
         self._add("datasets", dataset.name, dataset, self.folder)
 
-    def part(self, kind: str, name: str, target: Reference) -> None:
+    def architecture(
+        self, name: str, target: Reference, *, pure: bool | Sequence[str] = False
+    ) -> None:
+        """Register an architecture; what `pure` means, the hook says."""
+        depends = () if isinstance(pure, bool) else pure
+        if isinstance(pure, str) or not all(isinstance(each, str) for each in depends):
+            msg = f"pure must be True, or a list of names of distributions, received {pure!r}"
+            raise PluginError(msg)
+        self.part("architectures", name, target, None if pure is False else tuple(depends))
+
+    def part(
+        self, kind: str, name: str, target: Reference, pure: tuple[str, ...] | None = None
+    ) -> None:
         """Register an architecture, preprocessor, decoder or command under a name."""
         if not isinstance(name, str) or not PART.match(name):
             msg = f"names are lower-case words joined by hyphens, received {name!r}"
@@ -159,11 +150,12 @@ class Draft:
             raise PluginError(msg)
         target = _reference_to(target) or target
         # A spec's reference and register_architectures may say the same, in either order.
-        if not any(
-            (other, entry.name, entry.value) == (kind, name, target)
-            for other, entry in self.entries
-        ):
-            self._add(kind, name, target, self.folder)
+        for position, (other, entry) in enumerate(self.entries):
+            if (other, entry.name, entry.value) == (kind, name, target):
+                pure = entry.pure if pure is None else pure
+                self.entries[position] = (kind, replace(entry, pure=pure))
+                return
+        self._add(kind, name, target, self.folder, pure)
 
     def _named(self, kind: str, component: Component) -> Component:
         """Register a reference inside a spec under the name of what it points to."""
@@ -174,7 +166,7 @@ class Draft:
         return component.renamed(f"{self.plugin.name}/{name}")
 
 
-def drafted(plugin: Plugin, module: ModuleType, hooks: pluggy.PluginManager | None = None) -> Draft:
+def drafted(plugin: Plugin, module: ModuleType, hooks: pluggy.PluginManager) -> Draft:
     """Return what a plugin module registers.
 
     Parameters
@@ -184,14 +176,8 @@ def drafted(plugin: Plugin, module: ModuleType, hooks: pluggy.PluginManager | No
     module
         Its module.
     hooks
-        A manager that the module is registered with and that has checked its hooks; one of its
-        own if not given.
+        A manager that the module is registered with and that has checked its hooks.
     """
-    if hooks is None:
-        from zoo.registry.hooks import hook_manager
-
-        hooks = hook_manager()
-        hooks.register(module, plugin.name)
     draft = Draft(plugin, Path(module.__file__ or ".").parent)
     with no_heavy_imports():
         for caller in hooks.get_hookcallers(module) or ():

@@ -40,6 +40,13 @@ def register_architectures(register: Register) -> None:
     where the preprocessor makes several inputs. A recurrent architecture may have a parameter
     ``states``: with it, the network takes and returns dictionaries of ``input``, ``output`` and
     its states, each state under the same name in both.
+
+    ``register("mlp", "package.module:function", pure=True)`` promises that what the function builds
+    depends on its arguments, on the files in the packages of its own distribution, on zoo and on
+    Keras, and on nothing else: no other package, variable of the environment, or file elsewhere.
+    ``pure=["other-package"]`` names further distributions on whose files it depends. What a pure
+    network computes is kept between processes, until one of those files changes; any other
+    network is built by each process.
     """
 
 

@@ -11,6 +11,7 @@ import importlib.util
 import os
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,17 @@ from zoo.errors import PluginError, ZooError, did_you_mean
 from zoo.registry.installed import Plugin
 from zoo.registry.table import PART
 from zoo_weights import printable
+
+BEGAN = time.time_ns()
+"""When this process came to plugins."""
+
+EARLIER = frozenset(
+    str(module.__file__)
+    for name, module in sys.modules.items()
+    if name.partition(".")[0] not in ("zoo", "zoo_cli", "zoo_weights")
+    and getattr(module, "__file__", None)
+)
+"""Files of the modules that it had imported by then: they may have been others."""
 
 LONG = 2000
 """Characters of one line of a plugin's story, at most."""

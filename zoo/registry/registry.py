@@ -16,9 +16,8 @@ import msgspec
 
 from zoo.errors import PluginError, SpecError, UnknownName, did_you_mean
 from zoo.registry.draft import Draft, Reference, drafted, load_reference
-from zoo.registry.index import Index, look
-from zoo.registry.installed import OWN, Plugin, allowed
-from zoo.registry.loading import Problem, import_plugin, problem_from, roots_of, strict
+from zoo.registry.installed import OWN, Plugin, allowed, installed
+from zoo.registry.loading import Problem, import_plugin, problem_from, strict
 from zoo.registry.table import Entry, Table, ambiguous
 from zoo.spec.component import Component
 from zoo.spec.dataset import Dataset
@@ -66,54 +65,30 @@ class Registry:
 
         return hook_manager()
 
-    def load_installed(self, *, anew: bool = False) -> None:
-        """Load every installed plugin; a failing one becomes a problem, the others work.
-
-        Parameters
-        ----------
-        anew
-            Whether each is imported, whatever the index knows of it.
-        """
+    def load_installed(self) -> None:
+        """Load every installed plugin; a failing one becomes a problem, the others work."""
         own = Draft(Plugin("zoo", "zoo", OWN), Path(__file__).parents[1])
         for kind, parts in BUILT_IN.items():
             for name, reference in parts.items():
                 own.part(kind, name, reference)
         self._take(own)
-        index = Index(anew=anew)
-        try:
-            for plugin in index.installed:
-                self._load(plugin, index)
-        finally:
-            index.save()
+        for plugin in installed():
+            self._load(plugin)
         self._note_absent()
         self._note_clashes()
 
-    def _load(self, plugin: Plugin, index: Index) -> None:
+    def _load(self, plugin: Plugin) -> None:
         try:
-            self._refuse_second(plugin)
-        except PluginError as error:
-            self._leave_out(problem_from(plugin, error), error)
-            return
-        known = index.find(plugin)
-        if known is not None and known.problem is not None:
-            self._leave_out(Problem(plugin, *known.problem))
-        elif known is not None:
-            self._take(known.draft(plugin))
-        else:
-            seen = look(roots_of(plugin.module))
-            try:
-                # Standard output is data, whatever a guest prints while it is imported.
-                with contextlib.redirect_stdout(sys.stderr):
-                    draft = self._draft(plugin, import_plugin(plugin))
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:  # a guest may exit, or panic in compiled code
-                problem = problem_from(plugin, error)
-                index.put(plugin, seen, problem)
-                self._leave_out(problem, error)
-            else:
-                index.put(plugin, seen, draft)
-                self._take(draft)
+            # Standard output is data, whatever a guest prints while it is imported.
+            with contextlib.redirect_stdout(sys.stderr):
+                self.add_plugin(plugin)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a guest may exit, or panic in compiled code
+            problem = problem_from(plugin, error)
+            if strict():
+                raise PluginError(problem.sentence()) from error
+            self.problems.append(problem)
 
     def _refuse_second(self, plugin: Plugin) -> None:
         for other in self.plugins:
@@ -124,20 +99,21 @@ class Registry:
                 msg = f"its module {plugin.module!r} is already in use as plugin {other.name!r}"
                 raise PluginError(msg)
 
-    def _leave_out(self, problem: Problem, error: BaseException | None = None) -> None:
-        if strict():
-            raise PluginError(problem.sentence()) from error
-        self.problems.append(problem)
+    def add_plugin(self, plugin: Plugin, module: ModuleType | None = None) -> None:
+        """Take over what a plugin module registers: all of it, or nothing if it fails.
 
-    def add_plugin(self, plugin: Plugin, module: ModuleType) -> None:
-        """Take over what a plugin module registers: all of it, or nothing if it fails."""
+        Parameters
+        ----------
+        plugin
+            The plugin.
+        module
+            Its module; imported if not given.
+        """
         self._refuse_second(plugin)
-        self._take(self._draft(plugin, module))
-
-    def _draft(self, plugin: Plugin, module: ModuleType) -> Draft:
+        module = module or import_plugin(plugin)
         self.hooks.register(module, plugin.name)  # checks every hook before it takes any
         try:
-            return drafted(plugin, module, self.hooks)
+            self._take(drafted(plugin, module, self.hooks))
         except BaseException:
             self.hooks.unregister(module)
             raise
@@ -197,8 +173,6 @@ class Registry:
                     print(problem.line(), file=sys.stderr)
 
     def _tell(self, plugin: Plugin, event: str, values: dict[str, Any]) -> None:
-        if not self.hooks.has_plugin(plugin.name):  # so far it was known from the index alone
-            self.hooks.register(import_plugin(plugin), plugin.name)
         module = self.hooks.get_plugin(plugin.name)
         for implementation in getattr(self.hooks.hook, event).get_hookimpls():
             if implementation.plugin is module:
@@ -304,16 +278,10 @@ def _part(table: Table[Reference], component: Component, near: str | None) -> En
 
 
 @functools.cache
-def registry(*, anew: bool = False) -> Registry:
-    """Return the registry of this process; plugins are loaded on the first call.
-
-    Parameters
-    ----------
-    anew
-        Whether to import every plugin, whatever the index knows of it.
-    """
+def registry() -> Registry:
+    """Return the registry of this process; plugins are loaded on the first call."""
     loaded = Registry()
-    loaded.load_installed(anew=anew)
+    loaded.load_installed()
     for problem in loaded.problems:
         print(problem.line(), file=sys.stderr)
     return loaded

@@ -33,12 +33,16 @@ class Entry(Generic[T]):
         The thing: a spec, a dataset, a reference to code.
     base
         Folder that relative paths in the value start from.
+    pure
+        Distributions that an architecture depends on beside its own, zoo and Keras; None where
+        nobody says that it depends on nothing else.
     """
 
     name: str
     owner: Plugin
     value: T
     base: Path
+    pure: tuple[str, ...] | None = None
 
     @property
     def full_name(self) -> str:

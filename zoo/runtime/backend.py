@@ -12,7 +12,7 @@ import re
 import sys
 from typing import Any
 
-from zoo.config import home, private_folder, settings
+from zoo.config import home, plain, private_folder, settings
 from zoo.errors import BackendError
 from zoo.runtime import threefry
 from zoo.runtime.lazy import lazily
@@ -80,9 +80,10 @@ def request(backend: str | None = None, device: str | None = None) -> None:
 def prefer(backend: str) -> None:
     """Take a backend that computes on the CPU, if it is installed and nobody says otherwise.
 
-    A flag, ``KERAS_BACKEND``, the configuration and the wish for a GPU say otherwise.
+    A flag, ``KERAS_BACKEND``, the configuration, ``ZOO_PLAIN`` and the wish for a GPU say
+    otherwise.
     """
-    if _Request.device is None or _Request.device == "cpu":
+    if _Request.device in (None, "cpu") and not plain():
         _Request.preferred = backend
 
 
@@ -137,11 +138,20 @@ def chosen_backend() -> str:
     Raises
     ------
     BackendError
-        If none is installed or the one asked for is not.
+        If none is installed, or the one asked for is not, or ``ZOO_PLAIN`` turns it off.
     """
+    name, source = _chosen()
+    if name == "openvino" and plain():
+        msg = f"openvino ({source}) is a fast path, and ZOO_PLAIN turns those off; take only one"
+        raise BackendError(msg)
+    return name
+
+
+def _chosen() -> tuple[str, str]:
+    """Return the backend, and who chose it."""
     imported = _imported_backend()
     if imported is not None:
-        return imported
+        return imported, "the imported Keras"
     installed = installed_backends()
     for name, source in (
         (_Request.backend, "--backend"),
@@ -153,12 +163,12 @@ def chosen_backend() -> str:
             if name not in installed:
                 msg = f"backend {name!r} is not installed; run: pip install 'keras-zoo[{name}]'"
                 raise BackendError(msg)
-            return name
+            return name, source
     if not installed:
         msg = "no Keras backend is installed; run: pip install 'keras-zoo[jax]'"
         raise BackendError(msg)
     preferred = _Request.preferred
-    return preferred if preferred in installed else installed[0]
+    return (preferred if preferred in installed else installed[0]), "the only one installed"
 
 
 def settle() -> str:
@@ -191,7 +201,8 @@ def keras() -> Any:
             os.environ["KERAS_HOME"] = before
     if backend == "jax":
         _cache_compiled_jax()
-        threefry.unroll()
+        if not plain():
+            threefry.unroll()
     _check_device(backend, _Request.device)
     return keras
 

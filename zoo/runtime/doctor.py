@@ -47,7 +47,9 @@ def examine() -> dict[str, Any]:
             }
         )
     told = os.environ.get("KERAS_BACKEND") or settings.get("backend")
-    if "openvino" in installed and not told:
+    if config.plain():
+        hints.append("ZOO_PLAIN is set: no fast path is taken")
+    elif "openvino" in installed and not told:
         hints.append("pictures are classified by openvino; --backend NAME takes another")
     for extra, package in (("plot", "matplotlib"),):
         if _version(package) is None:
@@ -90,7 +92,7 @@ def _version(package: str) -> str | None:
 
 
 def _ask(backend: str) -> subprocess.Popen[str]:
-    environment = {**os.environ, "KERAS_BACKEND": backend, "ZOO_PLUGINS": ""}
+    environment = {**os.environ, "KERAS_BACKEND": backend, "ZOO_PLUGINS": "", "ZOO_PLAIN": ""}
     return subprocess.Popen(
         [sys.executable, "-c", _PROBE, backend],
         env=environment,

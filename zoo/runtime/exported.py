@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -46,14 +46,13 @@ class Kept(msgspec.Struct, frozen=True):
 def identity() -> list[Any]:
     """Return what decides about a computation beside the network."""
     jax = backend.jax()
-    config = jax.config
+    settings = [item for item in sorted(jax.config.values.items()) if "cache" not in item[0]]
     return [
         jax.__version__,
         jax.lib.__version__,
         jax.default_backend(),
         jax.devices()[0].device_kind,
-        config.jax_enable_x64,
-        config.jax_default_matmul_precision,
+        repr(settings),
     ]
 
 
@@ -70,7 +69,7 @@ def restored(data: bytes, file: WeightsFile) -> KeptNetwork | None:
     arrays: list[Any] = []
     try:
         kept = msgspec.msgpack.decode(data, type=Kept)
-        network = _network(kept, lambda: arrays)
+        network = _network(kept, arrays)
     except Exception:  # whatever JAX says
         return None
     from jax import device_put
@@ -84,24 +83,8 @@ def restored(data: bytes, file: WeightsFile) -> KeptNetwork | None:
     return network
 
 
-def kept(network: Any) -> tuple[bytes, KeptNetwork]:
-    """Return what is to be kept of a network, and that on the weights of the network.
-
-    Raises
-    ------
-    Exception
-        If it is none that can be kept.
-    """
-    from zoo.runtime.network import slots
-
-    found = slots(network)
-    content = _written(network, found)
-    on_its_weights = _network(content, lambda: [variable.value for _, variable in found])
-    return msgspec.msgpack.encode(content), on_its_weights
-
-
-def _network(kept: Kept, weights: Callable[[], Sequence[Any]]) -> KeptNetwork:
-    """Return a computation on `weights`, which are asked for at every batch, in its slots' order.
+def _network(kept: Kept, weights: Sequence[Any]) -> KeptNetwork:
+    """Return a computation on `weights`, which come in its slots' order.
 
     Raises
     ------
@@ -131,14 +114,25 @@ def _network(kept: Kept, weights: Callable[[], Sequence[Any]]) -> KeptNetwork:
     return KeptNetwork(
         jax.ShapeDtypeStruct((1, *batch.shape[1:]), batch.dtype),
         kept.output_shape,
-        lambda inputs: np.asarray(compiled(list(weights()), inputs)),
+        lambda inputs: np.asarray(compiled(weights, inputs)),
     )
 
 
-def _written(network: Any, found: Sequence[tuple[Slot, Any]]) -> Kept:
+def written(network: Any) -> bytes:
+    """Return what is to be kept of a network.
+
+    Raises
+    ------
+    Exception
+        If it is none that can be kept.
+    """
     import jax
     from jax import export
 
+    from zoo.runtime.network import slots
+    from zoo.runtime.runner import dtype_of, inputs_of
+
+    found = slots(network)
     weights = {id(variable) for _, variable in found}
     trainable, others = network.trainable_variables, network.non_trainable_variables
     rest = [v for v in (*trainable, *others) if id(v) not in weights]
@@ -161,8 +155,6 @@ def _written(network: Any, found: Sequence[tuple[Slot, Any]]) -> Kept:
             raise ValueError(msg)
         return outputs
 
-    from zoo.runtime.runner import dtype_of, inputs_of
-
     wanted = inputs_of(network)
     if isinstance(wanted, Mapping) or None in wanted.shape[1:]:
         msg = "it has several inputs, or one of an open shape"
@@ -184,9 +176,10 @@ def _written(network: Any, found: Sequence[tuple[Slot, Any]]) -> Kept:
     if len(computation) > MAX_BYTES:
         msg = f"it would be {len(computation)} bytes"
         raise ValueError(msg)
-    return Kept(
+    kept = Kept(
         [slot for slot, _ in found],
         tuple(network.output_shape),
         computation,
         lapack=b"lapack" in exported.mlir_module_serialized,
     )
+    return msgspec.msgpack.encode(kept)

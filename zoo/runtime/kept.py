@@ -2,36 +2,45 @@
 
 The first process builds the Keras network and writes down its computation; the next one reads that
 back. What a computation is, the backend's module knows: `zoo.runtime.exported` for JAX,
-`zoo.runtime.openvino`. Only networks that are a function of one batch and their weights are kept;
-the rest is built each time. Results are never kept.
+`zoo.runtime.openvino`. Results are never kept.
+
+What is kept answers as the code that is here now would, because
+
+- only networks of architectures that are registered as ``pure`` are kept: what such a function
+  builds depends on its arguments and on files that are known;
+- those files, as they are now, and the arguments give what is kept its name;
+- what is kept was written from a network with other weights, and was compared with Keras on those
+  of the file: nothing of one weights file can answer for another;
+- a process that has imported Keras already may have changed it, and builds its networks.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import hashlib
 import importlib.util
 import json
+import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import astuple, dataclass
 from functools import cached_property
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from zoo import private
 from zoo.config import home
-from zoo.registry.index import look
-from zoo.registry.installed import distribution_names
-from zoo.registry.loading import roots_of
+from zoo.registry.loading import BEGAN, EARLIER, roots_of
 from zoo.runtime import backend
 from zoo.spec.component import component_to
 
 if TYPE_CHECKING:
-    from zoo.registry.installed import Plugin
     from zoo.registry.table import Entry
+    from zoo.runtime.runner import Runner
     from zoo.spec.component import Component
 
 FOLDER = "networks"
@@ -45,11 +54,14 @@ COMPUTATIONS = {
 CANNOT = b""
 """Kept in place of a computation where the network is none that can be kept."""
 
+MAX_FILES = 10_000
+"""Files of an architecture's packages that are looked at; one with more is built each time."""
+
 WeightsFile = Callable[[], tuple[Path, dict[str, Any]]]
 """Returns the weights file and the options of `zoo_weights.read_weights`."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class KeptNetwork:
     """A network's computation with weights: to a `Runner` as good as the network.
 
@@ -68,6 +80,19 @@ class KeptNetwork:
     call: Callable[[Any], Any]
 
 
+class Stamp(NamedTuple):
+    """What a file is now.
+
+    Whoever changes a file may give it its old size and time again, but not its time of change.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+
 class Place:
     """Where a network's computation is kept, or would be.
 
@@ -78,9 +103,7 @@ class Place:
     component
         Its name and options.
     offered
-        What else the architecture is handed: ``input_shape`` and ``units``.
-    plugins
-        All plugins in use: an architecture may build its parts by those of others.
+        What else the architecture is handed: ``input_shape``, ``units`` and the like.
     file
         The weights that the network will have.
     """
@@ -90,21 +113,22 @@ class Place:
         architecture: Entry[Any],
         component: Component,
         offered: Mapping[str, Any],
-        plugins: Sequence[Plugin],
         file: WeightsFile,
     ) -> None:
         self._made_from = (architecture, component, offered)
-        self._plugins = plugins
         self.file = file
 
     @cached_property
     def usable(self) -> bool:
-        """Whether this process can keep computations at all."""
+        """Whether computations of this architecture can be kept."""
+        entry, _, offered = self._made_from
         return (
-            self._backend is not None
-            and isinstance(self._made_from[0].value, str)
-            and not isinstance(self._made_from[2]["input_shape"], Mapping)
-            and self._sources is not None
+            entry.pure is not None
+            and isinstance(entry.value, str)
+            and not isinstance(offered["input_shape"], Mapping)
+            and os.name == "posix"  # elsewhere a file has no time of change
+            and self._backend is not None
+            and self._files is not None
         )
 
     @cached_property
@@ -116,18 +140,21 @@ class Place:
         return importlib.import_module(module)
 
     @cached_property
-    def _sources(self) -> list[Any] | None:
-        """The files a network may come from: of the function's package, zoo's and all plugins'."""
+    def _files(self) -> list[Stamp] | None:
+        """The files that decide what the architecture builds; None where that cannot be told."""
         entry = self._made_from[0]
-        here = Path(__file__).parent
-        looks = [
-            look(roots_of(entry.owner.module)),
-            look(roots_of(entry.value.partition(":")[0])),
-            look([str(here), str(here.parent / "construct.py")]),
-        ]
-        if None in looks:
+        places = {
+            place
+            for module in (entry.owner.module, entry.value.partition(":")[0], "keras", "zoo")
+            for place in roots_of(module)
+        }
+        try:
+            for distribution in (entry.owner.distribution, *(entry.pure or ())):
+                places.update(_places_of(metadata.distribution(distribution)))
+            files = _stamps(sorted(places))
+        except (metadata.PackageNotFoundError, ValueError, OSError):
             return None
-        return [*looks, *(look(roots_of(plugin.module)) for plugin in self._plugins)]
+        return sorted(files) if len(files) <= MAX_FILES else None
 
     @cached_property
     def name(self) -> str:
@@ -135,13 +162,11 @@ class Place:
         entry, component, offered = self._made_from
         assert self._backend is not None
         decides = {
-            "owner": dataclasses.astuple(entry.owner),
-            "plugins": [dataclasses.astuple(plugin) for plugin in self._plugins],
+            "owner": astuple(entry.owner),
             "function": entry.value,
             "options": component_to(component),
             "offered": offered,
-            "sources": self._sources,
-            "installed": distribution_names(),
+            "files": self._files,
             "python": sys.version,
             "backend": self._backend.identity(),
             "keras": _keras_settings(),
@@ -164,22 +189,34 @@ class Place:
         found: KeptNetwork | None = self._backend.restored(data, self.file) if data else None
         return found
 
-    def keep(self, network: Any) -> KeptNetwork | None:
-        """Keep a network's computation; return it on the weights of the network, as they change.
+    def keep(self, make: Callable[[], Any], runner: Runner) -> None:
+        """Keep a network's computation, if it computes what the network does.
 
-        None where the network is none that can be kept.
+        Parameters
+        ----------
+        make
+            Builds the network with initial weights.
+        runner
+            The network with the weights of the file.
         """
+        from zoo.runtime.runner import Runner
+
         assert self._backend is not None
-        if self._read() == CANNOT:  # an earlier process found out
-            return None
+        assert self._files is not None
+        # Code that this process has imported may have changed since.
+        doubtful = any(
+            max(file.mtime_ns, file.ctime_ns) > BEGAN or file.path in EARLIER
+            for file in self._files
+        )
+        if doubtful or self._read() == CANNOT:  # an earlier process found out
+            return
         try:
-            data, kept = self._backend.kept(network)
+            data = self._backend.written(make())
+            kept = self._backend.restored(data, self.file)
+            same = _alike(Runner(kept), runner)
         except Exception:  # a network can do whatever it likes; then it is built each time
-            self._write(CANNOT)
-            return None
-        self._write(data)
-        found: KeptNetwork = kept
-        return found
+            same = False
+        self._write(data if same else CANNOT)
 
     def _read(self) -> bytes | None:
         """Return what an earlier process wrote; None where that is nothing, or damaged."""
@@ -192,26 +229,56 @@ class Place:
         private.write(FOLDER, self.name, hashlib.sha256(data).digest() + data)
 
 
-def _keras_settings() -> list[Any]:
-    """Return what Keras is set to, or will be when it is imported."""
-    keras = sys.modules.get("keras")
-    if keras is not None and hasattr(keras, "config"):
-        config = keras.config
-        policy = config.dtype_policy()
-        return [_keras_version(), config.floatx(), config.image_data_format(), policy.name]
-    try:
-        data = json.loads((home("cache") / "keras" / "keras.json").read_bytes())
-        floatx = data.get("floatx", "float32")
-        layout = data.get("image_data_format", "channels_last")
-    except (OSError, ValueError, AttributeError):
-        floatx, layout = "float32", "channels_last"
-    return [_keras_version(), floatx, layout, floatx]
+def _alike(kept: Runner, runner: Runner) -> bool:
+    """Whether two runners compute the same finite numbers of a row drawn at random."""
+    import numpy as np
+
+    from zoo.runtime.runner import dtype_of
+
+    wanted = runner.inputs
+    row = 2 * np.random.default_rng(0).random((1, *wanted.shape[1:]))  # as numbers of words, 0 or 1
+    ours, keras = (compute(row.astype(dtype_of(wanted))) for compute in (kept, runner))
+    return bool(np.allclose(ours, keras, rtol=1e-4, atol=1e-4 * np.abs(keras).max()))
 
 
-def _keras_version() -> str:
-    for root in roots_of("keras"):
-        try:
-            return Path(root, "src", "version.py").read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
-            continue
-    return ""
+def _places_of(distribution: metadata.Distribution) -> Iterator[str]:
+    """Yield the folders and modules of a distribution; of an editable one too."""
+    for file in distribution.files or ():
+        place = str(distribution.locate_file(file))
+        if file.suffix == ".pth":
+            for line in Path(place).read_text(encoding="utf-8").splitlines():
+                with contextlib.suppress(OSError):  # a line of code, no folder
+                    yield from (
+                        entry.path
+                        for entry in os.scandir(line)
+                        if entry.name.endswith(".py")
+                        or os.path.isfile(os.path.join(entry.path, "__init__.py"))
+                    )
+        elif file.parts[0] != ".." and not file.parts[0].endswith(".dist-info"):
+            yield str(distribution.locate_file(file.parts[0]))
+
+
+def _stamps(places: list[str]) -> list[Stamp]:
+    """Return the stamps of files and of all files in folders, of more than `MAX_FILES` not all."""
+    found: list[Stamp] = []
+    while places and len(found) <= MAX_FILES:
+        place = places.pop()
+        if os.path.isdir(place):
+            if os.path.basename(place) != "__pycache__":
+                places += [os.path.join(place, name) for name in os.listdir(place)]
+        else:
+            status = os.stat(place)
+            times = (status.st_mtime_ns, status.st_ctime_ns)
+            found.append(Stamp(place, status.st_size, *times, status.st_ino))
+    return found
+
+
+def _keras_settings() -> dict[str, Any]:
+    """Return what Keras will be set to when it is imported."""
+    settings = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last"}
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        settings.update(json.loads((home("cache") / "keras" / "keras.json").read_bytes()))
+    apart = ("KERAS_BACKEND", "KERAS_HOME")  # zoo sets both
+    settings.update((k, v) for k, v in os.environ.items() if k[:6] == "KERAS_" and k not in apart)
+    settings.pop("backend", None)
+    return settings

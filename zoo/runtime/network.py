@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.config import plain
 from zoo.errors import SpecError
 from zoo.runtime.backend import chosen_backend, keras
 
@@ -34,15 +35,7 @@ def build(make: Callable[[], Any], *, initialise: bool) -> Any:
         before it can compute.
     """
     module = keras()
-    from keras.src.backend.common.global_state import get_global_attribute, set_global_attribute
-
-    # Variables made inside a stateless scope have a shape and no value yet: what comes from a
-    # file is not first drawn at random, and a size can be refused before it fills the memory.
-    # Keras lists them, to initialise them when some later scope ends; these are ours.
-    pending = list(get_global_attribute("uninitialized_variables", []))
-    with module.StatelessScope(initialize_variables=False):
-        network = make()
-    set_global_attribute("uninitialized_variables", pending)
+    network, whole = (make(), True) if plain() else _without_values(make)
     if not isinstance(network, module.Model):
         msg = f"an architecture must return a keras.Model, received {type(network).__name__}"
         raise SpecError(msg)
@@ -54,9 +47,34 @@ def build(make: Callable[[], Any], *, initialise: bool) -> Any:
             f"the network would have {network.count_params():,} parameters, over {MAX_PARAMETERS:,}"
         )
         raise SpecError(msg)
+    if not whole:  # what it made of the values that it read has to be of those that it will have
+        network = make()
     if initialise:
         complete(network)
     return network
+
+
+def _without_values(make: Callable[[], Any]) -> tuple[Any, bool]:
+    """Return what `make` makes, and whether it did without the values of its variables.
+
+    Those have a shape and no value yet: what comes from a file is not first drawn at random, and a
+    size can be refused before it fills the memory.
+    """
+    from keras.src.backend.common.global_state import get_global_attribute, set_global_attribute
+
+    class Scope(keras().StatelessScope):  # type: ignore[misc]
+        whole = True
+
+        def get_current_value(self, variable: Any) -> Any:
+            self.whole = self.whole and variable._value is not None
+            return super().get_current_value(variable)
+
+    # Keras lists them, to initialise them when some later scope ends; these are ours.
+    pending = list(get_global_attribute("uninitialized_variables", []))
+    with Scope(initialize_variables=False) as scope:
+        network = make()
+    set_global_attribute("uninitialized_variables", pending)
+    return network, scope.whole
 
 
 def complete(network: Any) -> None:

@@ -203,7 +203,7 @@ def identity() -> list[Any]:
     """Return what decides about a graph beside the network."""
     import openvino
 
-    return [openvino.__version__]
+    return [openvino.__version__, requested_dtype()]
 
 
 def restored(data: bytes, file: WeightsFile) -> KeptNetwork | None:
@@ -237,8 +237,8 @@ def restored(data: bytes, file: WeightsFile) -> KeptNetwork | None:
     return KeptNetwork(wanted, kept.output_shape, Compiled(lambda: (model, None)))
 
 
-def kept(network: Any) -> tuple[bytes, KeptNetwork]:
-    """Return what is to be kept of a network, and that on the weights of the network.
+def written(network: Any) -> bytes:
+    """Return what is to be kept of a network.
 
     Raises
     ------
@@ -268,8 +268,7 @@ def kept(network: Any) -> tuple[bytes, KeptNetwork]:
             str(wanted.dtype),
             tuple(network.output_shape),
         )
-    found = KeptNetwork(wanted, content.output_shape, compiled(network, wanted))
-    return msgspec.msgpack.encode(content), found
+    return msgspec.msgpack.encode(content)
 
 
 def _open_weights(model: Any, weights: Sequence[tuple[Slot, Any]]) -> None:

@@ -1,8 +1,8 @@
 """The one way a network computes outside of training: compiled once for each batch size.
 
 Never ``predict``: it is slow for one input, and on JAX a malformed call destroys the model.
-Shapes are checked before the backend sees them; a batch is padded up to the next power of two
-instead of compiling for its own size.
+Shapes are checked before the backend sees them. No batch is padded to a size that is compiled
+already: what a network makes of a row may depend on the others.
 """
 
 from __future__ import annotations
@@ -31,12 +31,17 @@ class Runner:
     ----------
     network
         A built ``keras.Model``, or one that an earlier process kept.
+
+    Attributes
+    ----------
+    inputs
+        Symbolic input of the network; by name, where it has several.
     """
 
     def __init__(self, network: Any) -> None:
         self.network = network
         kept = isinstance(network, KeptNetwork)
-        self._inputs = network.input if kept else inputs_of(network)
+        self.inputs = network.input if kept else inputs_of(network)
         self._call = network.call if kept else _compiled(network)
 
     @property
@@ -71,11 +76,8 @@ class Runner:
         compute = self._call if alone else getattr(self._call, "shared", self._call)
         outputs = []
         for start in range(0, samples, batch_size):
-            rows = min(batch_size, samples - start)
-            size = min(batch_size, 1 << (rows - 1).bit_length())
-            cut = functools.partial(_batch, start, size)
-            found = compute(each(cut, inputs, self._inputs))
-            outputs.append(each(lambda array: array[:rows], found))  # noqa: B023  # called now
+            cut = functools.partial(_batch, slice(start, start + batch_size))
+            outputs.append(compute(each(cut, inputs, self.inputs)))
         if not outputs:
             return np.empty((0, *(side or 0 for side in self.network.output_shape[1:])), np.float32)
         if len(outputs) == 1:
@@ -84,16 +86,16 @@ class Runner:
 
     def checked(self, inputs: Any) -> Tensors:
         """Return `inputs` as arrays of numbers of the network's shapes, or raise `InputError`."""
-        if not isinstance(self._inputs, dict):
-            return _checked(inputs, self._inputs, "the network takes")
-        names = ", ".join(self._inputs)
-        if not isinstance(inputs, Mapping) or inputs.keys() != self._inputs.keys():
+        if not isinstance(self.inputs, dict):
+            return _checked(inputs, self.inputs, "the network takes")
+        names = ", ".join(self.inputs)
+        if not isinstance(inputs, Mapping) or inputs.keys() != self.inputs.keys():
             shown = ", ".join(inputs) if isinstance(inputs, Mapping) else type(inputs).__name__
             msg = f"the network takes an array for each of its inputs {names}; received {shown}"
             raise InputError(msg, kind="bad-shape")
         arrays = {
             name: _checked(inputs[name], wanted, f"the network's input {name!r} takes")
-            for name, wanted in self._inputs.items()
+            for name, wanted in self.inputs.items()
         }
         lengths = {name: len(array) for name, array in arrays.items()}
         if len(set(lengths.values())) > 1:
@@ -136,14 +138,11 @@ def _checked(inputs: Any, wanted: Any, taker: str) -> NDArray[Any]:
     return array
 
 
-def _batch(start: int, size: int, array: NDArray[Any], wanted: Any) -> NDArray[Any]:
-    """Return `size` samples from `start` on, zeros behind the last one."""
+def _batch(rows: slice, array: NDArray[Any], wanted: Any) -> NDArray[Any]:
     import numpy as np
 
     # A batch at a time: narrow inputs would be several times as large as float32.
-    batch = np.ascontiguousarray(array[start : start + size], dtype_of(wanted))
-    rest = np.zeros((size - len(batch), *batch.shape[1:]), batch.dtype)
-    return np.concatenate([batch, rest]) if len(rest) else batch
+    return np.ascontiguousarray(array[rows], dtype_of(wanted))
 
 
 def _compiled(network: Any) -> Callable[[Tensors], Any]:
@@ -156,21 +155,7 @@ def _compiled(network: Any) -> Callable[[Tensors], Any]:
 
         return compiled(network, inputs_of(network))
     if backend == "jax":
-        import jax
-
-        @jax.jit  # type: ignore[untyped-decorator]  # jax is typed only where it is installed
-        def forward(trainable: Any, rest: Any, batch: Any) -> Any:
-            return network.stateless_call(trainable, rest, batch, training=False)[0]
-
-        # Read anew at every call: training may have replaced the arrays.
-        return lambda batch: each(
-            np.asarray,
-            forward(
-                [v.value for v in network.trainable_variables],
-                [v.value for v in network.non_trainable_variables],
-                batch,
-            ),
-        )
+        return _jitted(network)
     if backend == "tensorflow":
         import tensorflow
 
@@ -191,5 +176,29 @@ def _compiled(network: Any) -> Callable[[Tensors], Any]:
         with torch.inference_mode():
             result = network(each(module.ops.convert_to_tensor, batch), training=False)
             return each(lambda tensor: tensor.cpu().numpy(), result)
+
+    return call
+
+
+def _jitted(network: Any) -> Callable[[Tensors], Any]:
+    import jax
+    import numpy as np
+
+    changing: list[int] = []
+
+    @jax.jit  # type: ignore[untyped-decorator]  # jax is typed only where it is installed
+    def forward(trainable: Any, rest: Any, batch: Any) -> Any:
+        outputs, after = network.stateless_call(trainable, rest, batch, training=False)
+        changing[:] = [place for place, old in enumerate(rest) if after[place] is not old]
+        return outputs, [after[place] for place in changing]
+
+    def call(batch: Tensors) -> Any:
+        # Read anew at every call: training may have replaced the arrays.
+        weights = [variable.value for variable in network.trainable_variables]
+        state = network.non_trainable_variables
+        outputs, after = forward(weights, [variable.value for variable in state], batch)
+        for place, value in zip(changing, after, strict=True):  # a layer may count its calls
+            state[place].assign(value)
+        return each(np.asarray, outputs)
 
     return call

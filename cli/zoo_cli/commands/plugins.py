@@ -37,7 +37,7 @@ def list_plugins(as_json: bool) -> None:
 @common_options
 def doctor(as_json: bool) -> int:
     """Tell the whole story of every plugin that has a problem; exit 1 if one has."""
-    reg = registry(anew=True)
+    reg = registry()
     problems = reg.problems
     if as_json:
         print_json([problem.to_dict() for problem in problems])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 
 import pytest
 
@@ -179,6 +181,66 @@ def register_commands(register):
     assert helped.stderr == ""
     typo = zoo_command("gret", "you", env=guests.env)
     assert "No such command 'gret'. Did you mean 'greet'?" in typo.stderr
+
+
+REMEMBERS = """
+import os
+from pathlib import Path
+from guest_helper import name
+
+@zoo.hookimpl
+def register_models(register):
+    data = (Path(__file__).parent / "names.data").read_text()
+    register(spec(f"seen-{name}-{data}-{os.environ['GUEST_NAME']}"))
+"""
+
+
+def test_what_a_plugin_registers_is_asked_each_time(guests, zoo_command):
+    """It may depend on other packages, on data, on the environment; none may be remembered."""
+    guests.install(REMEMBERS, files={"guest/names.data": "a"})
+    helper = guests.site / "guest_helper.py"
+    helper.write_text("name = 'a'\n")
+
+    def listed(variable):
+        done = zoo_command("list", "seen-*", "-q", env={**guests.env, "GUEST_NAME": variable})
+        return done.stdout.split()[0]
+
+    assert listed("a") == "seen-a-a-a"
+    assert listed("b") == "seen-a-a-b"
+    (guests.site / "guest/names.data").write_text("b")
+    before = helper.stat()
+    helper.write_text("name = 'b'\n")
+    os.utime(helper, ns=(before.st_atime_ns, before.st_mtime_ns))
+    shutil.rmtree(
+        guests.site / "__pycache__", ignore_errors=True
+    )  # Python would take its word for the new source
+    assert listed("b") == "seen-b-b-b"
+
+
+@pytest.mark.parametrize(
+    ("pure", "expected"),
+    [("True", ()), ("['a', 'b']", ("a", "b")), ("False", None), ("'text'", ""), ("[1]", "")],
+)
+@pytest.mark.parametrize("first", ["models", "architectures"])
+def test_what_an_architecture_is_declared_to_depend_on(pure, expected, first, guests, loaded):
+    """Whether a spec names the same function earlier, later, or not at all."""
+    declared = f"""
+@zoo.hookimpl
+def register_architectures(register):
+    register("build", "guest.net:build", pure={pure})
+"""
+    named = """
+@zoo.hookimpl
+def register_models(register):
+    register(spec("one", architecture="guest.net:build"))
+"""
+    guests.install(declared + named if first == "architectures" else named + declared)
+    reg = loaded()
+    if expected == "":
+        assert "pure must be True, or a list of names" in reg.problems[0].reason
+    else:
+        (entry,) = [entry for entry in reg.architectures if entry.owner.name == "guest"]
+        assert entry.pure == expected
 
 
 def test_events_of_a_training(guests, loaded, tmp_path):

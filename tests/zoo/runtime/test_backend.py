@@ -52,6 +52,28 @@ def test_configuration_then_what_is_installed(tmp_path: Path) -> None:
     assert done.stdout.split()[0] == installed[-1]
 
 
+@pytest.mark.skipif("openvino" not in installed_backends(), reason="needs openvino")
+@pytest.mark.parametrize("who", ["--backend", "KERAS_BACKEND", "backend in config.toml"])
+def test_zoo_plain_and_openvino_by_name_contradict_each_other(who: str, tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    env = {"KERAS_BACKEND": "UNSET", "ZOO_HOME": str(tmp_path), "ZOO_PLAIN": "1"}
+    asked = "openvino" if who == "--backend" else ""
+    if who == "KERAS_BACKEND":
+        env[who] = "openvino"
+    elif not asked:
+        (tmp_path / "config/config.toml").write_text('backend = "openvino"')
+    done = python(REPORT, asked, "", **env)
+    assert f"openvino ({who}) is a fast path, and ZOO_PLAIN turns those off" in done.stderr
+
+
+@pytest.mark.skipif("openvino" not in installed_backends(), reason="needs openvino")
+def test_zoo_plain_prefers_nothing() -> None:
+    code = "import zoo.runtime.backend as b\nb.prefer('openvino')\nprint(b.chosen_backend())"
+    found = [python(code, KERAS_BACKEND="UNSET", ZOO_PLAIN=plain).stdout for plain in ("", "1")]
+    assert found[0] == "openvino\n"
+    assert found[1] != found[0]
+
+
 def test_nobodys_keras_json_is_written(tmp_path: Path) -> None:
     python(REPORT, "", "", HOME=str(tmp_path), KERAS_HOME="UNSET", ZOO_HOME=str(tmp_path / "zoo"))
     assert not (tmp_path / ".keras").exists()

@@ -1,12 +1,18 @@
-"""Networks kept between processes: the same numbers without Keras, and never a stale one."""
+"""Networks kept between processes: the same numbers without Keras, and never a stale one.
+
+`tests/differential/test_answering.py` compares awkward networks with Keras.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,12 +24,11 @@ from tiers import slow
 
 import zoo
 from zoo.registry.installed import Plugin
-from zoo.registry.registry import registry
 from zoo.registry.table import Entry
 from zoo.runtime import exported, kept
-from zoo.runtime.backend import chosen_backend
-from zoo.runtime.kept import FOLDER, KeptNetwork, Place
-from zoo_weights import WeightsError
+from zoo.runtime.backend import chosen_backend, keras
+from zoo.runtime.kept import FOLDER, Place
+from zoo.runtime.runner import Runner
 
 pytestmark = pytest.mark.skipif(
     chosen_backend() != "jax", reason="those of OpenVINO are tested beside it"
@@ -39,15 +44,71 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home/cache" / FOLDER
 
 
+def process(code: str, *arguments: Any, **env: str) -> Any:
+    """Run code in a process of its own; return what it printed as JSON."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+OUTPUTS = """
+import json, sys
+import numpy as np
+import zoo
+name, file = sys.argv[1:]
+model = zoo.load(file) if name == "bundle" else zoo.get_model(name, weights=file)
+shape = model.preprocessor.shape
+rng = np.random.default_rng(0)
+batches = [rng.random((rows, *shape), "float32") for rows in (1, 3, 21, 0)]
+outputs = [model.outputs(batch, batch_size=8).tolist() for batch in batches]
+print(json.dumps([outputs, "keras" in sys.modules]))
+"""
+
+
+def outputs(name: str, file: Any, **env: str) -> tuple[Any, bool]:
+    """Return a model's outputs, and whether Keras was imported for them."""
+    found, heavy = process(OUTPUTS, name, file, **env)
+    return np.concatenate([np.array(rows) for rows in found if rows]), heavy
+
+
+def saved(name: str, folder: Path, seed: int = 0) -> Path:
+    """Write random weights of a model."""
+    from zoo.runtime.seeding import seeded
+
+    file = folder / f"{name}-{seed}.weights.h5"
+    with seeded(seed):
+        zoo.get_model(name, weights=None).keras.save_weights(file)
+    return file
+
+
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small trained model."""
-    folder = tmp_path_factory.mktemp("run")
-    return zoo.train("mlp-pima", epochs=1, seed=3, output=folder / "run").path / "model.zoo"
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of mlp-mnist."""
+    return saved("mlp-mnist", tmp_path_factory.mktemp("weights"))
 
 
-def network_of(model: zoo.Model) -> Any:
-    return model.runner.network
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> tuple[Path, Any]:
+    """A home in which a first process kept mlp-mnist, and its outputs."""
+    home = tmp_path_factory.mktemp("home")
+    found, heavy = outputs("mlp-mnist", weights, ZOO_HOME=str(home))
+    assert heavy
+    return home, found
+
+
+@pytest.fixture
+def home(first: tuple[Path, Any], own_home: Path) -> Path:
+    """A copy of that home; returns the file of the network."""
+    shutil.copytree(first[0], own_home.parents[1])
+    (file,) = own_home.iterdir()
+    return file
 
 
 CLASSIFY = """
@@ -101,97 +162,67 @@ def test_the_command_line_gains_too(own_home: Path, zoo_command: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "rows"),
-    [
-        ("bundle", 1), ("bundle", 3), ("bundle", 21), (LITE0, 3),
-        slow(LITE0, 1), slow(LITE0, 21),
-    ],
-)  # fmt: skip
-def test_the_numbers_are_those_of_the_network(
-    name: str, rows: int, own_home: Path, bundle: Path
+    "name",
+    ["bundle", slow(LITE0), slow("lstm-alphabet-window"), slow("rnn-mnist")],
+)
+def test_the_numbers_are_those_of_the_network(name: str, own_home: Path, tmp_path: Path) -> None:
+    """The first process, the second one and a plain one: equal within 1e-6, whatever the batch."""
+    if name == "bundle":
+        file: Any = zoo.train("mlp-pima", epochs=1, seed=3, output=tmp_path / "run").path
+    else:
+        file = "imagenet" if name == LITE0 else saved(name, tmp_path)
+    expected, _ = outputs(name, file, ZOO_PLAIN="1")
+    assert not own_home.exists()
+    for heavy in (True, False):
+        found, imported = outputs(name, file)
+        assert imported == heavy
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_other_weights_are_other_numbers(
+    home: Path, first: tuple[Path, Any], weights: Path, tmp_path: Path
 ) -> None:
-    """Kept, read back, and plain: equal within 1e-6, whatever the batch."""
-
-    def model() -> zoo.Model:
-        return zoo.load(bundle) if name == "bundle" else zoo.get_model(name)
-
-    first, second, plain = model(), model(), model()
-    assert plain.keras is plain.runner.network
-    shape = plain.preprocessor.shape
-    inputs = np.random.default_rng(rows).normal(size=(rows, *shape)).astype("float32")
-    expected = plain.outputs(inputs, batch_size=8)
-    assert isinstance(network_of(first), KeptNetwork)
-    np.testing.assert_allclose(first.outputs(inputs, batch_size=8), expected, atol=1e-6)
-    np.testing.assert_allclose(second.outputs(inputs, batch_size=8), expected, atol=1e-6)
-    assert isinstance(network_of(second), KeptNetwork)
-    assert "keras" in first.__dict__
-    assert "keras" not in second.__dict__
-    assert second.outputs(inputs[:0]).shape == expected[:0].shape
-    with pytest.raises(zoo.InputError, match="the network takes an array of shape"):
-        second.outputs(inputs[0])
-
-
-@pytest.mark.parametrize("name", ["lstm-alphabet-window", "rnn-mnist"])
-def test_other_kinds_of_networks(name: str, own_home: Path, tmp_path: Path) -> None:
-    """Recurrent and small ones, from a weights file."""
-    file = saved(name, tmp_path)
-    first = zoo.get_model(name, weights=file)
-    rng = np.random.default_rng(0)
-    inputs = rng.random((5, *first.preprocessor.shape), dtype=np.float32)
-    plain = zoo.get_model(name, weights=file)
-    expected = plain.keras.predict_on_batch(inputs)
-    np.testing.assert_allclose(first.outputs(inputs), expected, atol=1e-6)
-    second = zoo.get_model(name, weights=file)
-    np.testing.assert_allclose(second.outputs(inputs), expected, atol=1e-6)
-    assert isinstance(network_of(second), KeptNetwork)
-    assert "keras" not in second.__dict__
-
-
-def saved(name: str, folder: Path, seed: int = 0) -> Path:
-    """Write random weights of a model."""
-    from zoo.runtime.seeding import seeded
-
-    file = folder / f"{name}-{seed}.weights.h5"
-    with seeded(seed):
-        zoo.get_model(name, weights=None).keras.save_weights(file)
-    return file
-
-
-def test_other_weights_are_other_numbers(own_home: Path, tmp_path: Path) -> None:
     """The weights are arguments of what is kept: every file of them is read, and checked."""
-    inputs = np.ones((1, 28, 28), np.float32)
-    one, other = (saved("mlp-mnist", tmp_path, seed) for seed in (1, 2))
-    answers = []
-    for file in (one, other, one):
-        model = zoo.get_model("mlp-mnist", weights=file)
-        answers.append(model.outputs(inputs.reshape(1, *model.preprocessor.shape)))
-    np.testing.assert_array_equal(answers[0], answers[2])
-    assert not np.allclose(answers[0], answers[1])
-    assert len(list(own_home.iterdir())) == 1
-    wrong = saved("cnn-mnist", tmp_path)
-    with pytest.raises(WeightsError, match="does not hold this model's weights"):
-        zoo.get_model("mlp-mnist", weights=wrong).outputs(inputs)
+    found, heavy = outputs("mlp-mnist", saved("mlp-mnist", tmp_path, 2))
+    assert not heavy
+    assert not np.allclose(found, first[1])
+    again, _ = outputs("mlp-mnist", weights)
+    np.testing.assert_allclose(again, first[1], atol=1e-6)
+    with pytest.raises(AssertionError, match="does not hold this model's weights"):
+        outputs("mlp-mnist", saved("cnn-mnist", tmp_path))
+    assert [*home.parent.iterdir()] == [home]
 
 
-def test_who_asks_for_the_network_gets_it_and_may_change_it(own_home: Path, bundle: Path) -> None:
+CHANGED = """
+import json, sys
+import numpy as np
+import zoo
+model = zoo.get_model("mlp-mnist", weights=sys.argv[1])
+inputs = np.ones((2, *model.preprocessor.shape), np.float32)
+before, light = model.outputs(inputs), "keras" not in sys.modules
+layer = model.keras.layers[-1]
+layer.bias.assign(layer.bias.value + np.arange(10.0))
+print(json.dumps([light, bool(np.allclose(model.outputs(inputs), before))]))
+"""
+
+
+def test_who_asks_for_the_network_gets_it_and_may_change_it(home: Path, weights: Path) -> None:
     """What is kept never answers for a network whose weights were changed by hand."""
-    for model in (zoo.load(bundle), zoo.load(bundle)):  # the one that keeps, the one that reads
-        inputs = np.ones((2, *model.preprocessor.shape), np.float32)
-        before = model.outputs(inputs)
-        layer = model.keras.layers[-1]
-        layer.bias.assign(layer.bias.value + 3.0)
-        assert not np.allclose(model.outputs(inputs), before)
+    assert process(CHANGED, weights) == [True, False]
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "other version"])
-def test_a_damaged_file_is_made_anew(damage: str, own_home: Path, bundle: Path) -> None:
+def resealed(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest() + data
+
+
+@pytest.mark.parametrize("damage", ["flipped", slow("cut"), slow("empty"), "other version"])
+def test_a_damaged_file_is_made_anew(
+    damage: str, home: Path, first: tuple[Path, Any], weights: Path
+) -> None:
     """Without a word, and without its numbers."""
-    inputs = np.ones((1, *zoo.load(bundle).preprocessor.shape), np.float32)
-    expected = zoo.load(bundle).outputs(inputs)
-    (file,) = own_home.iterdir()
-    data = file.read_bytes()
+    data = home.read_bytes()
     middle = len(data) // 2
-    file.write_bytes(
+    home.write_bytes(
         {
             "cut": data[:middle],
             "flipped": data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :],
@@ -199,41 +230,149 @@ def test_a_damaged_file_is_made_anew(damage: str, own_home: Path, bundle: Path) 
             "other version": resealed(b"\x81\xa5slots\xc0"),
         }[damage]
     )
-    model = zoo.load(bundle)
-    np.testing.assert_array_equal(model.outputs(inputs), expected)
-    assert "keras" in model.__dict__
-    assert len(file.read_bytes()) > middle
-    assert "keras" not in read_again(bundle, inputs, expected).__dict__
-
-
-def resealed(data: bytes) -> bytes:
-    import hashlib
-
-    return hashlib.sha256(data).digest() + data
-
-
-def read_again(bundle: Path, inputs: Any, expected: Any) -> zoo.Model:
-    model = zoo.load(bundle)
-    np.testing.assert_array_equal(model.outputs(inputs), expected)
-    return model
+    found, heavy = outputs("mlp-mnist", weights)
+    assert heavy
+    np.testing.assert_allclose(found, first[1], atol=1e-6)
+    assert len(home.read_bytes()) > middle
+    assert not outputs("mlp-mnist", weights)[1]
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="needs POSIX modes")
-@pytest.mark.parametrize("how", ["file", "folder", "link"])
-def test_what_others_could_have_written_is_not_used(how: str, own_home: Path, bundle: Path) -> None:
+@pytest.mark.parametrize("how", ["file", slow("folder"), slow("link")])
+def test_what_others_could_have_written_is_not_used(how: str, home: Path, weights: Path) -> None:
     """Compiled programs are code of whoever wrote them."""
-    inputs = np.ones((1, *zoo.load(bundle).preprocessor.shape), np.float32)
-    expected = zoo.load(bundle).outputs(inputs)
-    (file,) = own_home.iterdir()
     if how == "file":
-        file.chmod(0o620)
+        home.chmod(0o620)
     elif how == "folder":
-        own_home.chmod(0o770)
+        home.parent.chmod(0o770)
     else:
-        file.rename(own_home.parent / "elsewhere")
-        file.symlink_to(own_home.parent / "elsewhere")
-    assert "keras" in read_again(bundle, inputs, expected).__dict__
-    assert "keras" not in read_again(bundle, inputs, expected).__dict__
+        elsewhere = home.rename(home.parents[1] / "elsewhere")
+        home.symlink_to(elsewhere)
+    assert outputs("mlp-mnist", weights)[1]
+    assert not outputs("mlp-mnist", weights)[1]
+
+
+# Whose answers change with what
+
+CODE = """
+import zoo
+
+@zoo.hookimpl
+def register_architectures(register):
+    register("net", "pure_net.build:build", pure=["pure-helper"])
+    register("other", "pure_net.build:build_by_variable")
+
+@zoo.hookimpl
+def register_models(register):
+    for name in ("net", "other"):
+        register(zoo.ModelSpec(
+            name=f"pure-{name}", task="tabular-regression", architecture=name,
+            input=zoo.Component("tabular/columns", columns=["a"]), output="tabular/value",
+        ))
+"""
+BUILD = """
+import os
+from pathlib import Path
+
+def build(input_shape, extra=0.0):
+    import keras
+    import pure_helper
+    from pure_more import more
+    data = float((Path(__file__).parent / "factor.data").read_text())
+    inputs = keras.Input(input_shape)
+    outputs = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")(inputs)
+    return keras.Model(inputs, outputs * (1 + data + pure_helper.factor + more + extra))
+
+def build_by_variable(input_shape):
+    return build(input_shape, float(os.environ["PURE_FACTOR"]))
+"""
+ANSWER = """
+import json, sys
+import numpy as np
+import zoo
+model = zoo.get_model(sys.argv[1], weights=sys.argv[2])
+found = model.outputs(np.ones((1, 1), "float32"))
+print(json.dumps([found.item(), "keras" in sys.modules]))
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """Two distributions, one that depends on the other, as pip installs them."""
+    site = tmp_path / "site"
+    packages = {
+        "pure_net": {
+            "pure_net/__init__.py": CODE, "pure_net/build.py": BUILD,
+            "pure_net/factor.data": "0", "pure_more.py": "more = 0\n",
+        },
+        "pure_helper": {"pure_helper/__init__.py": "factor = 0\n"},
+    }  # fmt: skip
+    for name, files in packages.items():
+        info = f"{name}-1.0.dist-info"
+        files[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
+        if name == "pure_net":
+            files[f"{info}/entry_points.txt"] = "[zoo.plugins]\npure = pure_net\n"
+        files[f"{info}/RECORD"] = "".join(f"{file},,\n" for file in [*files, f"{info}/RECORD"])
+        for file, text in files.items():
+            (site / file).parent.mkdir(parents=True, exist_ok=True)
+            (site / file).write_text(text)
+    return site
+
+
+def rewritten(file: Path, text: str) -> None:
+    """Change a file and leave it its size and time; Python's bytecode of it goes."""
+    before = file.stat()
+    assert len(text) == before.st_size
+    file.write_text(text)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    shutil.rmtree(file.parent / "__pycache__", ignore_errors=True)
+
+
+CHANGES: dict[str, Callable[[Path], None]] = {
+    "a file of data": lambda site: (site / "pure_net/factor.data").write_text("1.0") and None,
+    "a package that the registration names": lambda site: rewritten(
+        site / "pure_helper/__init__.py", "factor = 1\n"
+    ),
+    "its code": lambda site: rewritten(
+        site / "pure_net/build.py", BUILD.replace("(1 + data", "(2 + data")
+    ),
+    "another module of its distribution": lambda site: rewritten(
+        site / "pure_more.py", "more = 1\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("change", ["a file of data", *map(slow, [*CHANGES][1:])])
+def test_what_changes_the_network_changes_the_answer(
+    change: str, site: Path, own_home: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "w.weights.h5"
+    network = keras().Sequential([keras().Input((1,)), keras().layers.Dense(1, use_bias=False)])
+    network.layers[0].kernel.assign([[1.0]])
+    network.save_weights(file)
+
+    def answer() -> Any:
+        path = os.pathsep.join([str(tmp_path / "program"), str(site)])
+        return process(ANSWER, "pure-net", file, PYTHONPATH=path)
+
+    assert answer() == [1.0, True]
+    assert answer() == [1.0, False]
+    CHANGES[change](site)
+    assert answer() == [2.0, True]
+    assert answer() == [2.0, False]
+
+
+def test_what_nobody_declares_pure_is_not_kept(site: Path, own_home: Path, tmp_path: Path) -> None:
+    """It may read a variable of the environment."""
+    file = tmp_path / "w.weights.h5"
+    network = keras().Sequential([keras().Input((1,)), keras().layers.Dense(1, use_bias=False)])
+    network.layers[0].kernel.assign([[1.0]])
+    network.save_weights(file)
+    path = os.pathsep.join([str(tmp_path / "program"), str(site)])
+    for factor in ("1", "2"):
+        found = process(ANSWER, "pure-other", file, PYTHONPATH=path, PURE_FACTOR=factor)
+        assert found == [1.0 + float(factor), True]
+    assert not own_home.exists()
 
 
 def no_weights() -> Any:
@@ -242,31 +381,29 @@ def no_weights() -> Any:
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Place]:
-    """Return the place of a network whose code lies in a package of this test."""
-    package = tmp_path / "kept_net"
-    package.mkdir()
-    (package / "__init__.py").write_text("def build(input_shape, units): ...\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path / "program")  # the first folder is anybody's
+def place(site: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Place]:
+    """Return the place of a network whose code lies in a distribution of this test."""
+    monkeypatch.syspath_prepend(site)
+    monkeypatch.syspath_prepend(site / "program")  # the first folder is anybody's
 
-    other = Plugin("parts", "kept_parts")
-    (tmp_path / "kept_parts.py").write_text("")
-
-    def make(version: str = "1.0", *, shape: Any = (3,), units: int = 2, **options: Any) -> Place:
-        owner = Plugin("kept", "kept_net", "zoo-kept", version)
-        entry = Entry("net", owner, "kept_net:build", package)
+    def make(
+        version: str = "1.0", *, shape: Any = (3,), units: int = 2, value: Any = None,
+        pure: Any = ("pure-helper",), file: Any = no_weights, **options: Any,
+    ) -> Place:  # fmt: skip
+        owner = Plugin("kept", "pure_net", "pure_net", version)
+        entry = Entry("net", owner, value or "pure_net.build:build", site, pure)
         offered = {"input_shape": shape, "units": units}
-        component = zoo.Component("kept/net", **options)
-        return Place(entry, component, offered, [owner, other], no_weights)
+        return Place(entry, zoo.Component("kept/net", **options), offered, file)
 
     return make
 
 
 def test_whatever_decides_about_the_network_gives_another_name(
-    place: Callable[..., Place], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    place: Callable[..., Place], monkeypatch: pytest.MonkeyPatch, own_home: Path, site: Path
 ) -> None:
-    """Spec, shapes, fitted classes, the plugin's version and every file of its code."""
+    """Spec, shapes, fitted classes, the plugin's version, files, what Keras and JAX are set to."""
+    import jax
+
     names = [
         place().name,
         place("1.1").name,
@@ -275,67 +412,133 @@ def test_whatever_decides_about_the_network_gives_another_name(
         place(shape=(4,)).name,
         place(units=3).name,
     ]
-    code = tmp_path / "kept_net/__init__.py"
-    code.write_text(code.read_text() + "# a change\n")
-    names.append(place().name)
-    (tmp_path / "kept_net/part.py").write_text("")
-    names.append(place().name)
-    (tmp_path / "kept_parts.py").write_text("# another plugin, whose parts it may use\n")
-    names.append(place().name)
-    (tmp_path / "zoo_other-1.0.dist-info").mkdir()
+    for change in CHANGES.values():
+        change(site)
+        names.append(place().name)
+    (site / "pure_net/part.py").touch()
     names.append(place().name)
     for setting, value in (("jax_enable_x64", True), ("jax_default_matmul_precision", "highest")):
-        import jax
-
         before = getattr(jax.config, setting)
         jax.config.update(setting, value)
         names.append(place().name)
         jax.config.update(setting, before)
-    monkeypatch.setattr(kept, "_keras_version", lambda: "4.0")
+    settings = own_home.parent / "keras/keras.json"
+    settings.parent.mkdir(parents=True)
+    settings.write_text('{"epsilon": 0.001}')
     names.append(place().name)
     assert len(set(names)) == len(names)
     assert place().name == place().name
+    assert place(pure=()).name != place().name
 
 
-def test_where_it_does_not_fit_the_network_is_built(
-    own_home: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_cannot_be_kept_has_no_place(
+    place: Callable[..., Place], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Random weights, and an installation without flatbuffers: nothing is kept, nothing is said."""
-    random = zoo.get_model("mlp-mnist", weights=None)
-    assert random.runner.network is random.keras
+    """Undeclared, without a name, several inputs, no package or too many files, no flatbuffers."""
+    assert place().usable
+    assert place(pure=()).usable
+    assert not place(pure=None).usable
+    assert not place(value=lambda: None).usable
+    assert not place(shape={"a": (3,), "b": (2,)}).usable
+    assert not place(pure=("nobody-installed-this",)).usable
+    with monkeypatch.context() as patch:
+        patch.setattr(kept, "MAX_FILES", 100)
+        assert not place().usable
     found = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util,
         "find_spec",
         lambda name, *a: None if name == "flatbuffers" else found(name, *a),
     )
-    model = zoo.load(bundle)
-    assert model.runner.network is model.keras
-    assert not own_home.exists()
+    assert not place().usable
+
+
+def test_an_editable_distribution_has_its_packages_elsewhere(
+    place: Callable[..., Place], site: Path, tmp_path: Path
+) -> None:
+    """pip leaves a file that names a folder; the packages in it count, and nothing else there."""
+    before = place().name
+    source = tmp_path / "source"
+    for file in ("inner/__init__.py", "inner/deep/more.txt", "single.py", "notes/text.txt"):
+        (source / file).parent.mkdir(parents=True, exist_ok=True)
+        (source / file).touch()
+    (site / "pure.pth").write_text(f"import sys\n{source}\n")
+    with (site / "pure_net-1.0.dist-info/RECORD").open("a") as record:
+        record.write("pure.pth,,\n")
+    names = [before, place().name]
+    for file in ("inner/deep/more.txt", "single.py"):
+        (source / file).write_text("changed")
+        names.append(place().name)
+    assert len(set(names)) == len(names)
+    (source / "notes/text.txt").write_text("changed")
+    assert place().name == names[-1]
+
+
+@pytest.fixture
+def settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if this process had begun just now."""
+    monkeypatch.setattr(kept, "BEGAN", time.time_ns())
+    monkeypatch.setattr(kept, "EARLIER", frozenset())
+
+
+def scaled(factor: float) -> Any:
+    """Return a network with a number that no weight tells."""
+    module = keras()
+    inputs = module.Input((3,))
+    return module.Model(inputs, module.layers.Dense(2)(inputs) * factor)
+
+
+@pytest.mark.parametrize(("factor", "expected"), [(2.0, True), (2.1, False)])
+def test_what_is_kept_was_compared_with_keras(
+    factor: float, expected: bool, place: Any, settled: None, own_home: Path, tmp_path: Path
+) -> None:
+    """A network that is built otherwise the second time was no function of its arguments."""
+    network, file = scaled(2.0), tmp_path / "w.weights.h5"
+    network.save_weights(file)
+    here = place(file=lambda: (file, {}))
+    here.keep(lambda: scaled(factor), Runner(network))
+    assert (here.restored() is not None) == expected
+    assert len([*own_home.iterdir()]) == 1
 
 
 def test_a_network_that_cannot_be_kept_is_tried_once(
-    own_home: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
+    place: Any, settled: None, own_home: Path
 ) -> None:
     """The attempt costs a second; that it failed is what is kept."""
     attempts = []
 
-    def fail(*_: Any) -> None:
+    def make() -> Any:
         attempts.append(1)
         raise NotImplementedError
 
-    monkeypatch.setattr(exported, "_written", fail)
     for _ in range(3):
-        model = zoo.load(bundle)
-        assert model.runner.network is model.keras
+        here = place()
+        assert here.restored() is None
+        here.keep(make, Runner(scaled(1.0)))
     assert len(attempts) == 1
 
 
-def test_a_network_that_draws_at_every_call_is_not_kept(own_home: Path) -> None:
-    """Its seed would be frozen, and every process would draw the same."""
-    from zoo.runtime.backend import keras
-    from zoo.runtime.network import slots
+def test_code_that_changed_since_it_was_imported_keeps_nothing(
+    place: Any, settled: None, own_home: Path, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old code would be kept under the new one's name."""
+    runner = Runner(scaled(1.0))
+    (site / "pure_net/build.py").write_text("# new\n")
+    place().keep(lambda: scaled(1.0), runner)
+    monkeypatch.setattr(kept, "BEGAN", time.time_ns())
+    monkeypatch.setattr(kept, "EARLIER", frozenset({str(site / "pure_more.py")}))
+    place().keep(lambda: scaled(1.0), runner)
+    assert not own_home.exists()
 
+
+def test_random_weights_are_nobody_s(own_home: Path) -> None:
+    random = zoo.get_model("mlp-mnist", weights=None)
+    assert random.runner.network is random.keras
+    assert not own_home.exists()
+
+
+def test_a_network_that_draws_at_every_call_is_not_kept() -> None:
+    """Its seed would be frozen, and every process would draw the same."""
     module = keras()
 
     class Noisy(module.layers.Layer):  # type: ignore[misc,name-defined]
@@ -347,47 +550,27 @@ def test_a_network_that_draws_at_every_call_is_not_kept(own_home: Path) -> None:
             return inputs + module.random.normal((4,), seed=self.seed)
 
     inputs = module.Input((4,))
-    for layers, fits in ([module.layers.Dropout(0.5)], True), ([Noisy()], False):
-        x = module.layers.Dense(4)(inputs)
-        for layer in layers:
-            x = layer(x)
-        network = module.Model(inputs, x)
-        if fits:
-            assert exported._written(network, slots(network)).computation
-        else:
-            with pytest.raises(ValueError, match="its state changes with every call"):
-                exported._written(network, slots(network))
+    x = module.layers.Dense(4)(inputs)
+    assert exported.written(module.Model(inputs, module.layers.Dropout(0.5)(x)))
+    with pytest.raises(ValueError, match="its state changes with every call"):
+        exported.written(module.Model(inputs, Noisy()(x)))
 
 
-def test_a_sequential_network_is_kept(own_home: Path) -> None:
+def test_a_sequential_network_is_kept(tmp_path: Path) -> None:
     """It tells less of itself than a functional one."""
-    from zoo.runtime.backend import keras
-    from zoo.runtime.runner import Runner
-
     module = keras()
     network = module.Sequential([module.Input((4,)), module.layers.Dense(3)])
-    _, found = exported.kept(network)
+    file = tmp_path / "w.weights.h5"
+    network.save_weights(file)
+    found = exported.restored(exported.written(network), lambda: (file, {}))
     inputs = np.ones((2, 4), np.float32)
     np.testing.assert_array_equal(Runner(found)(inputs), Runner(network)(inputs))
+    assert found is not None
     assert found.output_shape == (None, 3)
 
 
-def test_a_network_that_computes_with_copies_of_weights_is_not_kept(own_home: Path) -> None:
+def test_a_network_that_computes_with_copies_of_weights_is_not_kept() -> None:
     """Those of the first weights file would stay in it."""
-    from zoo.runtime.backend import keras
-    from zoo.runtime.network import slots
-
-    module = keras()
-    layers = [module.Input((4,)), module.layers.Normalization(), module.layers.Dense(1)]
-    network = module.Sequential(layers)
+    layers = [keras().Input((4,)), keras().layers.Normalization(), keras().layers.Dense(1)]
     with pytest.raises(ValueError, match="it computes without its weight 'mean'"):
-        exported._written(network, slots(network))
-
-
-def test_a_plugin_s_registered_callable_is_no_place(place: Callable[..., Place]) -> None:
-    """Code without a name has no files that tell whether it changed."""
-    entry = registry().part("architectures", zoo.Component("tabular/mlp"))
-    offered = {"input_shape": (2,), "units": 1}
-    assert Place(entry, zoo.Component("mlp"), offered, [], no_weights).usable
-    odd = Entry("odd", entry.owner, lambda: None, entry.base)
-    assert not Place(odd, zoo.Component("odd"), offered, [], no_weights).usable
+        exported.written(keras().Sequential(layers))

@@ -101,6 +101,25 @@ def test_what_a_layer_derives_from_its_weights_follows_them(tmp_path: Path) -> N
         np.testing.assert_allclose(network.predict_on_batch(x), expected, atol=1e-6)
 
 
+@pytest.mark.backends
+def test_a_layer_may_read_its_weights_while_it_is_built() -> None:
+    """What it makes of them is of those that it has afterwards, not of others drawn before."""
+
+    class Doubled(keras().layers.Layer):  # type: ignore[misc,name-defined]
+        def build(self, shape: Any) -> None:
+            self.kernel = self.add_weight(shape=(4,), initializer="normal")
+            self.double = 2 * keras().ops.convert_to_numpy(self.kernel.value)
+
+        def call(self, x: Any) -> Any:
+            return x * self.kernel
+
+    for initialise in (True, False):
+        network = build(
+            lambda: keras().Sequential([keras().Input((4,)), Doubled()]), initialise=initialise
+        )
+        np.testing.assert_array_equal(network.layers[0].double, 2 * arrays(network)[0])
+
+
 def test_a_file_for_another_network_changes_nothing(tmp_path: Path) -> None:
     write_bundle(tmp_path / "a.zoo", {}, values(filled()))
 

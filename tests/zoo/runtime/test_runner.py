@@ -73,17 +73,37 @@ def test_a_malformed_call_is_an_error_and_destroys_nothing(
     np.testing.assert_array_equal(runner(good), before)
 
 
-def test_the_last_batch_is_padded_not_compiled_anew(network: Any) -> None:
-    import jax
+@pytest.mark.backends
+def test_rows_may_depend_on_the_others_of_their_batch() -> None:
+    """The last batch has fewer rows: those that are there, and no others beside them."""
 
-    if keras().config.backend() != "jax":
-        pytest.skip("counts JAX's compilations")
-    runner = Runner(network)
-    runner(np.ones((8, 6), np.float32), batch_size=8)
-    with jax.log_compiles(), pytest.MonkeyPatch.context() as patch:
-        compiled: list[str] = []
-        patch.setattr(
-            "jax._src.interpreters.pxla.logger.log", lambda *args, **_: compiled.append(args[1])
-        )
-        runner(np.ones((15, 6), np.float32), batch_size=8)
-    assert compiled == []
+    class Centred(keras().layers.Layer):  # type: ignore[misc,name-defined]
+        def call(self, x: Any) -> Any:
+            return x - keras().ops.mean(x, axis=0, keepdims=True)
+
+    network = keras().Sequential([keras().Input((6,)), Centred()])
+    inputs = np.random.default_rng(0).normal(size=(7, 6)).astype("float32")
+    expected = [part - part.mean(axis=0) for part in (inputs[:4], inputs[4:])]
+    found = Runner(network)(inputs, batch_size=4)
+    np.testing.assert_allclose(found, np.concatenate(expected), atol=1e-6)
+
+
+@pytest.mark.backends
+def test_a_state_goes_on_from_call_to_call() -> None:
+    """As in Keras's own predict; what changes nothing is left alone."""
+
+    class Counter(keras().layers.Layer):  # type: ignore[misc,name-defined]
+        def build(self, shape: Any) -> None:
+            self.calls = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+        def call(self, x: Any) -> Any:
+            self.calls.assign(self.calls + 1.0)
+            return x + self.calls
+
+    layers = keras().layers
+    network = keras().Sequential([keras().Input((2,)), layers.BatchNormalization(), Counter()])
+    before = network.layers[0].moving_mean.value
+    start = float(network.layers[1].calls.value)
+    outputs = Runner(network)(np.zeros((3, 2), np.float32), batch_size=1)
+    np.testing.assert_allclose(outputs[:, 0] - start, [1, 2, 3])
+    assert network.layers[0].moving_mean.value is before
