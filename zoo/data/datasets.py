@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
+
+import msgspec
 
 from zoo.config import store
 from zoo.data.containers import Arrays, ragged, read_arrays
@@ -61,22 +62,14 @@ def add(entry: Entry[Dataset], file: Path) -> Added:
         If the file cannot be read as any container of this kind of dataset.
     """
     dataset = entry.value
-    if dataset.words is not None and file.suffix == ".json":
-        result = store("data").add(dataset.words, file)
+    words = dataset.words if file.suffix == ".json" else None
+    if words is not None or dataset.content is None:
+        result = store("data").add(words or dataset.file, file)
         return Added(result.path if result.matches else None, result.expected, result.got)
-    if dataset.content is None:
-        result = store("data").add(dataset.file, file)
-        return Added(result.path if result.matches else None, result.expected, result.got)
-    if dataset.kind == "table":
-        got = hash_table(stream_csv(file))
-        if got != dataset.content:
-            return Added(None, dataset.content, got)
-        return Added(_keep(entry, file.read_bytes()), dataset.content, got)
-    arrays = _read(dataset, file)
-    got = hash_arrays(arrays)
-    if got != dataset.content:
-        return Added(None, dataset.content, got)
-    return Added(_keep(entry, arrays), dataset.content, got)
+    arrays = None if dataset.kind == "table" else _read(dataset, file)
+    got = hash_table(stream_csv(file)) if arrays is None else hash_arrays(arrays)
+    right = got == dataset.content
+    return Added(_keep(entry, file, arrays) if right else None, dataset.content, got)
 
 
 def verify(entry: Entry[Dataset]) -> Added:
@@ -116,12 +109,12 @@ def load(entry: Entry[Dataset]) -> dict[str, Labelled]:
 
 def _fetched(entry: Entry[Dataset]) -> Path:
     dataset, path = entry.value, place(entry)
-    if path.is_file() and dataset.content is not None and not dataset.file.file:
+    own = dataset.content is not None and not dataset.file.file
+    if own and path.is_file():
         return path
-    file = dataset.file
-    if dataset.content is None or file.file:
-        return _bring(entry, file, "FILE")
-    source = _bring(entry, file, "FILE")
+    source = _bring(entry, dataset.file, "FILE")
+    if not own:
+        return source
     result = add(entry, source)
     if result.path is None:
         msg = (
@@ -163,19 +156,19 @@ def _read(dataset: Dataset, file: Path) -> Arrays:
     return ragged(read_arrays(file, trusted=own))
 
 
-def _keep(entry: Entry[Dataset], content: bytes | Arrays) -> Path:
+def _keep(entry: Entry[Dataset], file: Path, arrays: Arrays | None) -> Path:
+    """Keep the arrays that are the content of a file, or the file itself."""
     import numpy as np
 
     from zoo_weights import atomic_write
 
     path = place(entry)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path) as temporary:
-        if isinstance(content, bytes):
-            temporary.write_bytes(content)
+    with atomic_write(path) as temporary, temporary.open("wb") as kept:
+        if arrays is None:
+            kept.write(file.read_bytes())
         else:
-            with temporary.open("wb") as file:
-                np.savez(file, **cast("Any", content))
+            np.savez(kept, **cast("Any", arrays))
     return path
 
 
@@ -183,9 +176,8 @@ def _words(entry: Entry[Dataset]) -> Mapping[str, int] | None:
     record = entry.value.words
     if record is None:
         return None
-    path = _bring(entry, record, record.name)
-    words: dict[str, int] = json.loads(path.read_text(encoding="utf-8"))
-    return words
+    file = _bring(entry, record, record.name)
+    return msgspec.json.decode(file.read_bytes(), type=dict[str, int])
 
 
 def _table(dataset: Dataset, table: Table) -> Labelled:
