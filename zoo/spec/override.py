@@ -62,9 +62,8 @@ def _resolve(key: str, spec: ModelSpec, options_of: OptionsOf, option: str) -> s
     for path in COMPONENTS:
         component = _at(spec, path)
         if isinstance(component, Component):
-            paths += [
-                f"{path}.{name}" for name in (*component.config, *options_of(path, component))
-            ]
+            options = (*component.config, *options_of(path, component))
+            paths += [f"{path}.{name}" for name in options]
     paths = list(dict.fromkeys(paths))
     tables = ("training.picked_seed.", "training.seeds.", "training.class_weights.")
     if key in paths or key.startswith(tables):

@@ -96,10 +96,9 @@ def read_spec(path: Path) -> ModelSpec:
     import tomllib
 
     try:
-        if path.stat().st_size > MAX_BYTES:
-            msg = (
-                f"{path}: {path.stat().st_size} bytes are too many for a spec, at most {MAX_BYTES}"
-            )
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            msg = f"{path}: {size} bytes are too many for a spec, at most {MAX_BYTES}"
             raise SpecError(msg)
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
