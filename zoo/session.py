@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from zoo.model import Model
 
+OTHERS = {"model": "another model", "spec": "another spec", "weights": "other weights"}
+"""What a session belongs to that is refused, by what `identity` returns."""
+
 MAX_SEQUENCES = 1_000_000
 """Bound of the sequences of one session: a file cannot ask for more memory than its state takes."""
 
@@ -54,7 +57,6 @@ class Session:
             raise UsageError(msg)
         self.model = model
         self.sequences = sequences or 0
-        self.pending = ""
         self._states = model.states
         self._lock = threading.RLock()
         self.reset()
@@ -132,9 +134,8 @@ class Session:
         from zoo_weights import write_bundle
 
         with self._lock:
-            header = {
-                **identity(self.model), "sequences": self.sequences, "pending": self.pending
-            }  # fmt: skip
+            own = {"sequences": self.sequences, "pending": self.pending}
+            header = {**identity(self.model), **own}
             slots = _slots(self._states, self.sequences)
             weights = [(slot, self._state[slot.name]) for slot in slots]
         write_bundle(Path(path), {"session": json.dumps(header)}, weights)
@@ -153,10 +154,8 @@ def load_session(model: Model, path: Path) -> Session:
         sequences, pending = header["sequences"], header["pending"]
         for name, expected in identity(model).items():
             if header[name] != expected:
-                what = {"spec": "another spec", "weights": "other weights"}.get(
-                    name, "another model"
-                )
-                msg = f"{path}: belongs to {what}, expected {expected}, received {header[name]!r}"
+                what = f"{OTHERS[name]}, expected {expected}, received {header[name]!r}"
+                msg = f"{path}: belongs to {what}"
                 raise UsageError(msg)
         if type(sequences) is not int or type(pending) is not str:
             raise ValueError
