@@ -13,13 +13,13 @@ from zoo.config import store
 from zoo.data.containers import Arrays, ragged, read_arrays
 from zoo.data.content import hash_arrays, hash_table
 from zoo.data.labelled import Labelled
-from zoo.data.split import divide, permutation
+from zoo.data.split import permutation
 from zoo.data.table import Table, read_csv, stream_csv
 from zoo.data.tokens import read_lines, shifted
 from zoo.errors import InputError
 from zoo.registry.table import Entry
 from zoo.spec.dataset import Dataset
-from zoo_weights import FileRecord
+from zoo_weights import FetchError, FileRecord, HashMismatch, atomic_write, hash_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,6 @@ def _fetched(entry: Entry[Dataset]) -> Path:
 def _bring(entry: Entry[Dataset], record: FileRecord, file: str) -> Path:
     """Return the file of a record; `file` is what people may add instead of downloading it."""
     from zoo.progress import download_progress
-    from zoo_weights import FetchError, HashMismatch
 
     progress = download_progress(record.name)
     try:
@@ -149,8 +148,6 @@ def _bring(entry: Entry[Dataset], record: FileRecord, file: str) -> Path:
 
 
 def _read(dataset: Dataset, file: Path) -> Arrays:
-    from zoo_weights import hash_file
-
     # Only a file that is Keras's own, byte for byte, may hold pickled lists.
     own = file.is_file() and hash_file(file, "sha256")["sha256"] == dataset.file.sha256
     return ragged(read_arrays(file, trusted=own))
@@ -159,8 +156,6 @@ def _read(dataset: Dataset, file: Path) -> Arrays:
 def _keep(entry: Entry[Dataset], file: Path, arrays: Arrays | None) -> Path:
     """Keep the arrays that are the content of a file, or the file itself."""
     import numpy as np
-
-    from zoo_weights import atomic_write
 
     path = place(entry)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -216,5 +211,5 @@ def _apart(dataset: Dataset, rows: Labelled) -> dict[str, Labelled]:
         rows = rows.take(permutation(len(rows), dataset.shuffle))
     if dataset.test is None:
         return {"train": rows}
-    kept, held = divide(len(rows), dataset.test, seed=0, labels=rows.labels)
-    return {"train": rows.take(kept), "test": rows.take(held)}
+    train, test = rows.divide(dataset.test, seed=0)
+    return {"train": train, "test": test}
