@@ -58,9 +58,9 @@ def read_arrays(path: Path, *, trusted: bool = False) -> Arrays:
     InputError
         If the file is no such container, is damaged, or holds anything but numbers.
     """
-    if path.is_dir() or re.search(r"idx\d", path.name):
-        return _read_idx_folder(path if path.is_dir() else path.parent)
     try:
+        if path.is_dir() or re.search(r"idx\d", path.name):
+            return _read_idx_folder(path if path.is_dir() else path.parent)
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
             if size > MAX_BYTES:
@@ -146,11 +146,7 @@ def _reconstruct(kind: Any, shape: Any, code: Any) -> NDArray[Any]:
 
 def _read_idx_folder(folder: Path) -> Arrays:
     arrays: Arrays = {}
-    try:
-        files = sorted(folder.iterdir())
-    except OSError as error:
-        raise unreadable(folder, error) from None
-    for file in files:
+    for file in sorted(folder.iterdir()):
         for prefix, name in _IDX_NAMES.items():
             if file.name.startswith(prefix) and file.is_file():
                 arrays[name] = _read_idx(file)
