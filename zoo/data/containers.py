@@ -188,9 +188,9 @@ def ragged(arrays: Arrays) -> Arrays:
 
     plain: Arrays = {}
     for name, array in arrays.items():
-        if array.dtype.kind != "O":
+        if array.dtype.kind == "O":
+            plain[f"{name}_offsets"] = np.cumsum([0, *map(len, array)], dtype=np.int64)
+            plain[f"{name}_flat"] = np.fromiter(itertools.chain.from_iterable(array), np.uint32)
+        else:
             plain[name] = array
-            continue
-        plain[f"{name}_offsets"] = np.cumsum([0, *map(len, array)], dtype=np.int64)
-        plain[f"{name}_flat"] = np.fromiter(itertools.chain.from_iterable(array), np.uint32)
     return plain
