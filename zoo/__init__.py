@@ -64,32 +64,23 @@ __all__ = [
 ]
 
 _HOME = {
-    "zoo.api": (
-        "ensemble",
-        "get_model",
-        "get_spec",
-        "list_models",
-        "load",
-        "retrain",
-        "train",
-        "tune",
-    ),
-    "zoo.components": ("Classifier", "Decoder", "Preprocessor", "Regressor", "Sequencer"),
-    "zoo.data.table": ("Table",),
-    "zoo.errors": ("InputError", "ZooError"),
-    "zoo.model": ("Model",),
-    "zoo.registry.hooks": ("hookimpl",),
-    "zoo.results": ("Classification", "Prediction", "RowResult"),
-    "zoo.session": ("Session",),
-    "zoo.spec.component": ("Component",),
-    "zoo.spec.dataset": ("Dataset",),
-    "zoo.spec.model": ("Figure", "ModelSpec", "State"),
-    "zoo.spec.training": ("EarlyStopping", "Split", "Training"),
-    "zoo.training.run": ("Run",),
-    "zoo.tuning.tune": ("Tuning",),
-    "zoo_weights.records": ("FileRecord", "WeightsRecord"),
+    "zoo.api": "ensemble get_model get_spec list_models load retrain train tune",
+    "zoo.components": "Classifier Decoder Preprocessor Regressor Sequencer",
+    "zoo.data.table": "Table",
+    "zoo.errors": "InputError ZooError",
+    "zoo.model": "Model",
+    "zoo.registry.hooks": "hookimpl",
+    "zoo.results": "Classification Prediction RowResult",
+    "zoo.session": "Session",
+    "zoo.spec.component": "Component",
+    "zoo.spec.dataset": "Dataset",
+    "zoo.spec.model": "Figure ModelSpec State",
+    "zoo.spec.training": "EarlyStopping Split Training",
+    "zoo.training.run": "Run",
+    "zoo.tuning.tune": "Tuning",
+    "zoo_weights.records": "FileRecord WeightsRecord",
 }
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> object:

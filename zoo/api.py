@@ -59,9 +59,7 @@ def get_spec(name: str) -> ModelSpec:
     UnknownName
         If there is no such model, or more than one plugin owns the name.
     """
-    reg = registry()
-    entry, _ = reg.find_model(name)
-    return reg.full_names(entry.value, near=entry.owner.name)
+    return _found(name)[0]
 
 
 def get_model(name: str | ModelSpec, *, weights: str | PathLike[str] | None = "default") -> Model:
@@ -79,13 +77,11 @@ def get_model(name: str | ModelSpec, *, weights: str | PathLike[str] | None = "d
 
     if isinstance(name, ModelSpec):
         return Model(name, weights=weights)
-    reg = registry()
-    entry, tag = reg.find_model(name)
+    spec, base, tag = _found(name)
     if tag and weights not in ("default", tag):
         msg = f"{name!r} names the weights {tag!r}, but weights={weights!r} were asked for"
         raise UsageError(msg)
-    spec = reg.full_names(entry.value, near=entry.owner.name)
-    return Model(spec, weights=tag or weights, base=entry.base)
+    return Model(spec, weights=tag or weights, base=base)
 
 
 def load(path: str | PathLike[str]) -> Model:
@@ -161,27 +157,20 @@ def train(
     """
     from zoo.training.train import train_spec
 
-    base = None
-    if isinstance(model, ModelSpec):
-        spec = model
-    else:
-        spec, base = spec_and_base(model)
-    given = {"epochs": epochs, "batch_size": batch_size, "steps_per_epoch": steps_per_epoch}
-    assignments = [*settings]
-    assignments += [
-        f"training.{name}={value}" for name, value in given.items() if value is not None
-    ]
+    spec, base = spec_and_base(model)
     return train_spec(
         spec,
         data,
         target=target,
         seed=seed,
         weights=weights,
-        settings=assignments,
+        settings=_assignments(
+            settings, epochs=epochs, batch_size=batch_size, steps_per_epoch=steps_per_epoch
+        ),
         fold_count=folds,
         resume=resume,
         exact=exact,
-        output=None if output is None else Path(output),
+        output=_path(output),
         base=base,
     )
 
@@ -251,7 +240,7 @@ def tune(
     """
     from zoo.tuning.tune import tune_spec
 
-    spec, base = (model, None) if isinstance(model, ModelSpec) else spec_and_base(model)
+    spec, base = spec_and_base(model)
     return tune_spec(
         spec,
         grid,
@@ -267,7 +256,7 @@ def tune(
         settings=settings,
         engine=engine,
         resume=resume,
-        output=None if output is None else Path(output),
+        output=_path(output),
         base=base,
     )
 
@@ -344,9 +333,6 @@ def retrain(
     parent = load(run)  # first: a wrong path costs no imports
     from zoo.training.retrain import retrain_model
 
-    assignments = [*settings]
-    if epochs is not None:
-        assignments.append(f"training.epochs={epochs}")
     return retrain_model(
         parent,
         data,
@@ -357,11 +343,11 @@ def retrain(
         freeze=freeze,
         target=target,
         seed=seed,
-        settings=assignments,
+        settings=_assignments(settings, epochs=epochs),
         member_weights=member_weights,
         resume=resume,
         exact=exact,
-        output=None if output is None else Path(output),
+        output=_path(output),
     )
 
 
@@ -398,25 +384,38 @@ def ensemble(
     from zoo.training.combine import combine
 
     return combine(
-        loaded,
-        member_weights=member_weights,
-        data=data,
-        target=target,
-        output=None if output is None else Path(output),
+        loaded, member_weights=member_weights, data=data, target=target, output=_path(output)
     )
 
 
-def spec_and_base(model: str | PathLike[str]) -> tuple[ModelSpec, Path | None]:
+def spec_and_base(model: str | PathLike[str] | ModelSpec) -> tuple[ModelSpec, Path | None]:
     """Return the spec of a name or a ``SPEC.toml``, and the folder its relative paths start at."""
-    reg = registry()
+    if isinstance(model, ModelSpec):
+        return model, None
     path = Path(model)
     if path.suffix == ".toml":
         from zoo.spec.toml import read_spec
 
         try:
-            return reg.full_names(read_spec(path)), path.parent
+            return registry().full_names(read_spec(path)), path.parent
         except UnknownName as error:
             msg = f"{path}: {error}"
             raise UnknownName(msg) from None
-    entry, _ = reg.find_model(str(model))
-    return reg.full_names(entry.value, near=entry.owner.name), entry.base
+    return _found(str(model))[:2]
+
+
+def _found(name: str) -> tuple[ModelSpec, Path, str | None]:
+    """Return the spec of a name, its base folder, and the tag of the weights that it names."""
+    reg = registry()
+    entry, tag = reg.find_model(name)
+    return reg.full_names(entry.value, near=entry.owner.name), entry.base, tag
+
+
+def _assignments(settings: Sequence[str], **given: int | None) -> list[str]:
+    """Return settings, and those of the recipe's fields that are given by themselves."""
+    own = (f"training.{name}={value}" for name, value in given.items() if value is not None)
+    return [*settings, *own]
+
+
+def _path(output: str | PathLike[str] | None) -> Path | None:
+    return None if output is None else Path(output)

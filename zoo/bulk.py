@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from os import PathLike
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.components import Preprocessor
 from zoo.data.files import stream_table
 from zoo.data.inputs import STANDARD_INPUT, Input, fetch_url, is_url
-from zoo.data.table import Table, stream_csv, take
+from zoo.data.table import Table, stream_csv
 from zoo.data.tokens import read_lines
 from zoo.errors import InputError
 from zoo.results import Classification, Failure, RowResult
@@ -35,46 +36,34 @@ def classifications(
 ) -> Generator[Classification]:
     """Yield a result for each picture, in order; see `Model.stream`."""
     _ = model.classifier
-    names: dict[int, list[str]] = {}
+    names: deque[str] = deque()
 
     def batches() -> Generator[Sequence[Any]]:
-        for number, batch in enumerate(_batched(inputs, batch_size)):
-            names[number] = [_name_of(item) for item in batch]
+        for batch in _batched(inputs, batch_size):
+            names.extend(map(_name_of, batch))
             yield [_read(item) for item in batch]
 
     live = isinstance(inputs, Iterator)
-    with closing(_computed(model, batches(), ahead=not live)) as computed:
-        for number, batch in enumerate(computed):
-            for name, answer in zip(names.pop(number), _answers(model, *batch, top), strict=True):
-                error = Failure.of(answer)
-                predictions = () if error else answer
-                yield Classification(name, model.spec.name, model.weights_name, predictions, error)
+    with closing(_answers(model, batches(), top, ahead=not live)) as answers:
+        for answer in answers:
+            name, error = names.popleft(), Failure.of(answer)
+            predictions = () if error else answer
+            yield Classification(name, model.spec.name, model.weights_name, predictions, error)
 
 
 def row_results(model: Model, inputs: Any, *, batch_size: int) -> Generator[RowResult]:
     """Yield a result for each row, in order; see `Model.stream_rows`."""
-    row = 0
     live = isinstance(inputs, Iterator) or hasattr(inputs, "readline")
     chunks = _chunks(model, inputs, batch_size)
-    with closing(_computed(model, chunks, ahead=not live)) as computed:
-        for batch in computed:
-            for answer in _answers(model, *batch):
-                yield RowResult.of(row, answer)
-                row += 1
+    with closing(_answers(model, chunks, ahead=not live)) as answers:
+        for row, answer in enumerate(answers):
+            yield RowResult.of(row, answer)
 
 
 def _answers(
-    model: Model, outputs: Any, errors: Sequence[InputError | None], top: int | None = None
-) -> list[Any]:
-    """Return the answer or the error of each input; there are outputs of those without errors."""
-    found = iter(model.answers(outputs, top))
-    return [error or next(found) for error in errors]
-
-
-def _computed(
-    model: Model, batches: Generator[Sequence[Any]], *, ahead: bool
-) -> Generator[tuple[NDArray[Any], list[InputError | None]]]:
-    """Yield the outputs of each batch of raw inputs, and an error or None for each of them.
+    model: Model, batches: Generator[Sequence[Any]], top: int | None = None, *, ahead: bool
+) -> Generator[Any]:
+    """Yield the answer or the error of each raw input.
 
     The batches are closed at the end: they may have a file open.
     """
@@ -103,14 +92,16 @@ def _computed(
         return outputs, errors
 
     with closing(batches):
-        yield from pipelined(
+        for outputs, errors in pipelined(
             map(split, batches),
             lambda raws: _prepared(preprocessor, raws),
             finish,
             readers=os.cpu_count() or 1,
             together=together,
             ahead=ahead,
-        )
+        ):
+            found = iter(model.answers(outputs, top))  # of the inputs without errors
+            yield from [error or next(found) for error in errors]
 
 
 def _prepared(preprocessor: Preprocessor, raws: Sequence[Any]) -> Prepared:
@@ -119,39 +110,31 @@ def _prepared(preprocessor: Preprocessor, raws: Sequence[Any]) -> Prepared:
         return preprocessor.many(raws)
     if preprocessor.kind not in ("text", "sequence"):  # a text is never an address
         raws = [_fetched(raw) for raw in raws]
-    failed = {i: raw for i, raw in enumerate(raws) if isinstance(raw, InputError)}
-    if not failed:
-        return preprocessor.many(raws)
-    good = [i for i in range(len(raws)) if i not in failed]
-    tensors, errors = preprocessor.many(take(raws, good))
-    merged: list[InputError | None] = [failed.get(i) for i in range(len(raws))]
-    for i, error in zip(good, errors, strict=True):
-        merged[i] = error
-    return tensors, merged
+    tensors, errors = preprocessor.many([raw for raw in raws if not isinstance(raw, InputError)])
+    rest = iter(errors)
+    return tensors, [raw if isinstance(raw, InputError) else next(rest) for raw in raws]
 
 
 def _chunks(model: Model, inputs: Any, size: int) -> Generator[Sequence[Any]]:
     """Yield the rows of a table or the texts, some at a time."""
-    if model.preprocessor.kind in ("text", "sequence"):
+    kind, opened = model.preprocessor.kind, hasattr(inputs, "readline")
+    if kind in ("text", "sequence"):
         # A str is a text here, never a path or a URL.
-        if isinstance(inputs, Path) or hasattr(inputs, "readline"):
+        if isinstance(inputs, Path) or opened:
             inputs = read_lines(inputs)
         yield from _batched([inputs] if isinstance(inputs, str) else inputs, size)
-        return
-    if model.preprocessor.kind == "table":
-        if isinstance(inputs, str | PathLike):
-            yield from stream_table(Path(inputs), size)
-            return
-        if hasattr(inputs, "readline"):
-            yield from stream_csv(inputs, size)
-            return
-        inputs = Table.of(inputs, getattr(model.preprocessor, "columns", None) or ())
-    elif not hasattr(inputs, "dtype"):
+    elif kind == "table" and isinstance(inputs, str | PathLike):
+        yield from stream_table(Path(inputs), size)
+    elif kind == "table" and opened:
+        yield from stream_csv(inputs, size)
+    elif kind == "table" or hasattr(inputs, "dtype"):
+        if kind == "table":
+            inputs = Table.of(inputs, getattr(model.preprocessor, "columns", None) or ())
+        for start in range(0, len(inputs), size):
+            yield inputs[start : start + size]
+    else:
         items = [inputs] if isinstance(inputs, str | bytes | PathLike) else inputs
         yield from ([_read(item) for item in batch] for batch in _batched(items, size))
-        return
-    for start in range(0, len(inputs), size):
-        yield inputs[start : start + size]
 
 
 def _batched(items: Iterable[Any], size: int) -> Iterator[list[Any]]:

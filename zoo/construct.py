@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -83,8 +83,6 @@ def construct(
 
 def converted(path: str, value: Any, annotation: Any) -> Any:
     """Return `value` as `annotation` asks, or raise a `SpecError` that names path and value."""
-    if annotation is inspect.Parameter.empty:
-        return value
     try:
         return msgspec.convert(value, annotation)
     except msgspec.ValidationError as error:
@@ -97,13 +95,9 @@ def converted(path: str, value: Any, annotation: Any) -> Any:
 
 
 def _check_bounds(path: str, value: Any) -> None:
-    if isinstance(value, bool):
-        return
     if isinstance(value, int) and abs(value) > MAX_SIDE:
         msg = f"{path}: at most {MAX_SIDE:,} is allowed, received {value:,}"
         raise SpecError(msg)
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        for item in value:
+    if isinstance(value, list | dict):
+        for item in value.values() if isinstance(value, dict) else value:
             _check_bounds(path, item)

@@ -62,6 +62,12 @@ class InputError(ZooError):
         self.message = message
 
 
+def unreadable(name: object, error: OSError) -> InputError:
+    """Return what a file that the system cannot open or read is for its record."""
+    kind = "not-found" if isinstance(error, FileNotFoundError) else "unreadable"
+    return InputError(f"{name}: cannot be read, {error.strerror or error}", kind=kind)
+
+
 class TrainingError(ZooError):
     """Training could not start or could not go on."""
 

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from zoo.components import Classifier, Sequencer
 from zoo.errors import UsageError
 from zoo.heads import first_error
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from zoo.model import Model
     from zoo.results import Prediction
     from zoo.session import Session
@@ -56,8 +56,6 @@ def generate(
     session: Session | None = None,
 ) -> Iterator[Generated]:
     """Yield what a model makes of its own answers; the arguments are those of `Model.generate`."""
-    import numpy as np
-
     part = model.preprocessor
     if not isinstance(part, Sequencer) or not isinstance(model.decoder, Classifier):
         msg = f"{model.spec.name} does not continue sequences (its task is {model.spec.task})"
@@ -100,8 +98,6 @@ def _choose(
     predictions: tuple[Prediction, ...], temperature: float, draw: np.random.Generator
 ) -> Prediction:
     """Return the best class, or one drawn by its probability to the power of 1 / temperature."""
-    import numpy as np
-
     if temperature == 0.0:
         return predictions[0]
     scores = np.array([prediction.score for prediction in predictions], np.float64)

@@ -6,9 +6,7 @@ names registered things only. `zoo.training.combine` makes one from trained mode
 
 from __future__ import annotations
 
-import functools
 import math
-import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,7 +17,6 @@ from zoo.runtime.backend import keras
 from zoo.runtime.network import build
 from zoo.runtime.runner import inputs_of
 from zoo.spec.component import component_from
-from zoo.tensors import each
 
 MAX_MEMBERS = 100
 """Bound of the networks in one ensemble: a small file must not ask for a day of building."""
@@ -68,21 +65,14 @@ def ensemble(
         name = f"input_{number}"
         shape = input_shape if shared_input else _own(input_shape, name)
         network = _network(plain, number, shape, units)
-        wanted = inputs_of(network)
-        own = each(
-            lambda tensor, key: inputs.setdefault(key, _input(tensor, key)),
-            wanted,
-            _keys("" if shared_input else name, wanted),
-        )
-        outputs.append(network(own))
+        outputs.append(network(_fed(inputs, network, "" if shared_input else name)))
     if len({tuple(output.shape) for output in outputs}) > 1:
         shown = ", ".join(str(tuple(output.shape)) for output in outputs)
         msg = f"members must give outputs of one shape, received {shown}"
         raise ValueError(msg)
     lines = zip(outputs, shares, scales or [(1.0, 0.0)] * len(members), strict=True)
-    mean = functools.reduce(
-        operator.add, (_line(out, share * line[0], share * line[1]) for out, share, line in lines)
-    )
+    parts = [_line(out, share * factor, share * shift) for out, share, (factor, shift) in lines]
+    mean = sum(parts[1:], parts[0])
     single = shared_input and not isinstance(input_shape, Mapping)
     return keras().Model(inputs["input"] if single else inputs, mean, name="ensemble")
 
@@ -139,15 +129,19 @@ def _own(input_shape: Any, name: str) -> Any:
     return {k.removeprefix(lead): shape for k, shape in input_shape.items() if k.startswith(lead)}
 
 
-def _keys(name: str, tensors: Any) -> Any:
-    """Return what the ensemble calls the input of a member, or each of its inputs."""
-    if not isinstance(tensors, Mapping):
-        return name or "input"
-    return {inner: f"{name}.{inner}" if name else inner for inner in tensors}
+def _fed(inputs: dict[str, Any], network: Any, name: str) -> Any:
+    """Return those of the ensemble's inputs that feed a member; what is not there yet is added."""
 
+    def fed(tensor: Any, inner: str) -> Any:
+        key = ".".join(filter(None, (name, inner))) or "input"
+        if key not in inputs:
+            inputs[key] = keras().Input(tuple(tensor.shape[1:]), dtype=tensor.dtype, name=key)
+        return inputs[key]
 
-def _input(tensor: Any, name: str) -> Any:
-    return keras().Input(tuple(tensor.shape[1:]), dtype=tensor.dtype, name=name)
+    wanted = inputs_of(network)
+    if isinstance(wanted, Mapping):
+        return {inner: fed(tensor, inner) for inner, tensor in wanted.items()}
+    return fed(wanted, "")
 
 
 class Members(Parts):

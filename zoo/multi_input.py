@@ -95,10 +95,6 @@ class Inputs(Parts):
             part = registry().resolve("preprocessors", component)
             self.parts[name] = construct(part, component, what=f"input.parts.{name}")
 
-    def many(self, raws: Sequence[Any]) -> tuple[Tensors, list[InputError | None]]:
-        """Return the rows that every part can use, and for the others the first part's error."""
-        return super().many(Table.of(raws))
-
     def of_part(self, raws: Sequence[Any], name: str) -> Sequence[Any]:
         """Return the whole rows, or the cells of the column that is called like the part."""
         table = Table.of(raws)

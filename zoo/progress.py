@@ -5,30 +5,32 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, ProgressColumn
+
+
+def _progress(*columns: str | ProgressColumn, transient: bool = True) -> Progress:
+    """Return what draws these columns, and is gone at its end if it is `transient`."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    return Progress(*columns, console=Console(stderr=True), transient=transient)
 
 
 def download_progress(name: str) -> Callable[[int, int | None], None] | None:
     """Return a function of (bytes done, bytes in all) that draws a bar; None if nobody sees it."""
     if not sys.stderr.isatty():
         return None
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
+    from rich import progress
 
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
+    bar = _progress(
+        "{task.description}",
+        progress.BarColumn(),
+        progress.DownloadColumn(),
+        progress.TransferSpeedColumn(),
+        progress.TimeRemainingColumn(),
     )
     task = bar.add_task(name, total=None)
 
@@ -46,16 +48,11 @@ class TrainingBar:
     """Epochs done, time left, and the latest loss and metrics."""
 
     def __init__(self, epochs: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, TimeRemainingColumn
 
-        self._bar = Progress(
-            TextColumn("epoch {task.completed}/{task.total}"),
-            BarColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[logs]}"),
-            console=Console(stderr=True),
-        )
+        count = "epoch {task.completed}/{task.total}"
+        logs = "{task.fields[logs]}"
+        self._bar = _progress(count, BarColumn(), TimeRemainingColumn(), logs, transient=False)
         self._task = self._bar.add_task("", total=epochs, logs="")
         self._bar.start()
 
@@ -78,37 +75,26 @@ class InputsBar:
         How many there are.
     done
         How many were done before.
-    noun
-        What they are called.
     """
 
-    def __init__(self, total: int, *, done: int = 0, noun: str = "images") -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    def __init__(self, total: int, *, done: int = 0) -> None:
+        from rich.progress import BarColumn, TimeRemainingColumn
 
-        self._bar = Progress(
-            TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
-            BarColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            transient=True,
-        )
-        self._noun = noun
-        self._before = float(done)
+        count = "{task.completed:,.0f}/{task.total:,.0f}"
+        self._bar = _progress(count, BarColumn(), "{task.fields[rate]}", TimeRemainingColumn())
+        self._before: float = done
         self._began: float | None = None
         self._task = self._bar.add_task("", total=total, completed=done, rate="")
         self._bar.start()
 
     def advance(self) -> None:
         """Show that another one is done."""
-        task = self._bar.tasks[0]
+        done = self._bar.tasks[0].completed + 1
         if self._began is None:  # loading the network is no part of the rate
-            self._began, self._before = time.monotonic(), task.completed
+            self._began, self._before = time.monotonic(), done - 1
         elapsed = time.monotonic() - self._began
-        done = task.completed + 1 - self._before
-        rate = f"{done / elapsed:.3g} {self._noun}/s" if elapsed > 1.0 else ""
-        self._bar.update(self._task, advance=1, rate=rate)
+        rate = f"{(done - self._before) / elapsed:.3g} images/s" if elapsed > 1.0 else ""
+        self._bar.update(self._task, completed=done, rate=rate)
 
     def close(self) -> None:
         """Stop drawing and leave nothing behind."""

@@ -11,16 +11,22 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from zoo.errors import InputError, UsageError
 from zoo.results import RowResult
+from zoo.runtime.carry import INPUT, OUTPUT
+from zoo.runtime.network import values
 from zoo.spec.model import State
 from zoo.spec.toml import spec_to
+from zoo_weights import Slot, WeightsError, read_headers, read_weights, write_bundle
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from zoo.model import Model
+
+OTHERS = {"model": "another model", "spec": "another spec", "weights": "other weights"}
+"""What a session belongs to that is refused, by what `identity` returns."""
 
 MAX_SEQUENCES = 1_000_000
 """Bound of the sequences of one session: a file cannot ask for more memory than its state takes."""
@@ -54,7 +60,6 @@ class Session:
             raise UsageError(msg)
         self.model = model
         self.sequences = sequences or 0
-        self.pending = ""
         self._states = model.states
         self._lock = threading.RLock()
         self.reset()
@@ -72,8 +77,6 @@ class Session:
             self._state = self._zeros(self.sequences)
 
     def _zeros(self, sequences: int) -> dict[str, NDArray[Any]]:
-        import numpy as np
-
         return {
             state.name: np.zeros((sequences, *state.shape), state.dtype) for state in self._states
         }
@@ -129,12 +132,9 @@ class Session:
 
     def save(self, path: str | PathLike[str]) -> Path:
         """Write the state into a small file: numbers, and which model they belong to."""
-        from zoo_weights import write_bundle
-
         with self._lock:
-            header = {
-                **identity(self.model), "sequences": self.sequences, "pending": self.pending
-            }  # fmt: skip
+            own = {"sequences": self.sequences, "pending": self.pending}
+            header = {**identity(self.model), **own}
             slots = _slots(self._states, self.sequences)
             weights = [(slot, self._state[slot.name]) for slot in slots]
         write_bundle(Path(path), {"session": json.dumps(header)}, weights)
@@ -143,8 +143,6 @@ class Session:
 
 def load_session(model: Model, path: Path) -> Session:
     """Read a session; see `zoo.Model.load_session`."""
-    from zoo_weights import WeightsError, read_headers, read_weights
-
     if not path.is_file():
         msg = f"{path}: no such file; expected a session that was saved before"
         raise UsageError(msg)
@@ -153,10 +151,8 @@ def load_session(model: Model, path: Path) -> Session:
         sequences, pending = header["sequences"], header["pending"]
         for name, expected in identity(model).items():
             if header[name] != expected:
-                what = {"spec": "another spec", "weights": "other weights"}.get(
-                    name, "another model"
-                )
-                msg = f"{path}: belongs to {what}, expected {expected}, received {header[name]!r}"
+                what = f"{OTHERS[name]}, expected {expected}, received {header[name]!r}"
+                msg = f"{path}: belongs to {what}"
                 raise UsageError(msg)
         if type(sequences) is not int or type(pending) is not str:
             raise ValueError
@@ -194,10 +190,6 @@ def together(sessions: Sequence[Session], inputs: Sequence[Any]) -> list[NDArray
     InputError
         If an input does not fit; every state stays as it was.
     """
-    import numpy as np
-
-    from zoo.runtime.carry import INPUT, OUTPUT
-
     arrays = [np.asarray(array) for array in inputs]
     model = _model_of(sessions, arrays)
     with contextlib.ExitStack() as locks:
@@ -228,8 +220,6 @@ def together(sessions: Sequence[Session], inputs: Sequence[Any]) -> list[NDArray
 
 def step(sessions: Sequence[Session], raws: Sequence[Any]) -> list[Any]:
     """Feed raw input to several sessions of one model in one call; see `Session.step`."""
-    import numpy as np
-
     model = _model_of(sessions, raws)
     inputs = []
     several = [_several(session, raw) for session, raw in zip(sessions, raws, strict=True)]
@@ -257,8 +247,6 @@ def _several(session: Session, raw: Any) -> bool:
 
 def identity(model: Model) -> dict[str, str]:
     """Return what a session is bound to: hashes of the spec's meaning, and of every weight."""
-    from zoo.runtime.network import values
-
     spec = spec_to(model.spec)
     meaning = {name: spec.get(name) for name in ("architecture", "input", "output", "state")}
     parts = {"input": model.preprocessor.state(), "output": model.decoder.state()}
@@ -288,8 +276,6 @@ def _model_of(sessions: Sequence[Session], inputs: Sequence[Any]) -> Model:
 
 
 def _slots(states: Sequence[State], sequences: int) -> list[Any]:
-    from zoo_weights import Slot
-
     return [
         Slot("state", index, state.name, (sequences, *state.shape), state.dtype,
              f"layers/state/vars/{index}")

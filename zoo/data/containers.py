@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import itertools
 import lzma
 import math
 import pickle
@@ -19,7 +20,7 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from zoo.errors import InputError
+from zoo.errors import InputError, unreadable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,9 +58,9 @@ def read_arrays(path: Path, *, trusted: bool = False) -> Arrays:
     InputError
         If the file is no such container, is damaged, or holds anything but numbers.
     """
-    if path.is_dir() or re.search(r"idx\d", path.name):
-        return _read_idx_folder(path if path.is_dir() else path.parent)
     try:
+        if path.is_dir() or re.search(r"idx\d", path.name):
+            return _read_idx_folder(path if path.is_dir() else path.parent)
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
             if size > MAX_BYTES:
@@ -73,23 +74,18 @@ def read_arrays(path: Path, *, trusted: bool = False) -> Arrays:
         msg = f"{path}: is no npz file of plain arrays ({error})"
         raise InputError(msg, kind="bad-container") from None
     except OSError as error:
-        raise _unreadable(path, error) from None
-
-
-def _unreadable(path: Path, error: OSError) -> InputError:
-    return InputError(f"{path}: cannot be read, {error.strerror or error}", kind="unreadable")
+        raise unreadable(path, error) from None
 
 
 def _read_npy(data: bytes, trusted: bool) -> NDArray[Any]:
     import numpy as np
 
     file = io.BytesIO(data)
-    version = np.lib.format.read_magic(file)
-    reader = {(1, 0): np.lib.format.read_array_header_1_0}.get(
-        version, np.lib.format.read_array_header_2_0
-    )
+    npy = np.lib.format
+    first = npy.read_magic(file) == (1, 0)
+    read_header = npy.read_array_header_1_0 if first else npy.read_array_header_2_0
     try:
-        shape, fortran, dtype = reader(file)
+        shape, fortran, dtype = read_header(file)
     except Exception as error:  # NumPy parses it as Python and lets all of its errors through
         msg = f"its header is refused: {error}"
         raise ValueError(msg) from None
@@ -111,24 +107,19 @@ def _read_npy(data: bytes, trusted: bool) -> NDArray[Any]:
 class _Unpickler(pickle.Unpickler):
     """Reads what NumPy writes for an array of lists of numbers, and refuses all else."""
 
-    _ALLOWED = frozenset(
-        {
-            ("numpy.core.multiarray", "_reconstruct"),
-            ("numpy._core.multiarray", "_reconstruct"),
-            ("numpy", "ndarray"),
-            ("numpy", "dtype"),
-        }
-    )
-
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in self._ALLOWED:
-            msg = f"it names {module}.{name}"
-            raise pickle.UnpicklingError(msg)
         import numpy as np
 
-        if name == "_reconstruct":
-            return _reconstruct
-        return getattr(np, name)
+        allowed = {
+            "numpy.core.multiarray._reconstruct": _reconstruct,
+            "numpy._core.multiarray._reconstruct": _reconstruct,
+            "numpy.ndarray": np.ndarray,
+            "numpy.dtype": np.dtype,
+        }
+        if f"{module}.{name}" not in allowed:
+            msg = f"it names {module}.{name}"
+            raise pickle.UnpicklingError(msg)
+        return allowed[f"{module}.{name}"]
 
     def load_array(self, shape: tuple[int, ...]) -> NDArray[Any]:
         import numpy as np
@@ -155,11 +146,7 @@ def _reconstruct(kind: Any, shape: Any, code: Any) -> NDArray[Any]:
 
 def _read_idx_folder(folder: Path) -> Arrays:
     arrays: Arrays = {}
-    try:
-        files = sorted(folder.iterdir())
-    except OSError as error:
-        raise _unreadable(folder, error) from None
-    for file in files:
+    for file in sorted(folder.iterdir()):
         for prefix, name in _IDX_NAMES.items():
             if file.name.startswith(prefix) and file.is_file():
                 arrays[name] = _read_idx(file)
@@ -201,12 +188,9 @@ def ragged(arrays: Arrays) -> Arrays:
 
     plain: Arrays = {}
     for name, array in arrays.items():
-        if array.dtype.kind != "O":
+        if array.dtype.kind == "O":
+            plain[f"{name}_offsets"] = np.cumsum([0, *map(len, array)], dtype=np.int64)
+            plain[f"{name}_flat"] = np.fromiter(itertools.chain.from_iterable(array), np.uint32)
+        else:
             plain[name] = array
-            continue
-        lengths = [len(item) for item in array]
-        plain[f"{name}_offsets"] = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        plain[f"{name}_flat"] = np.fromiter(
-            (number for item in array for number in item), np.uint32, sum(lengths)
-        )
     return plain

@@ -21,9 +21,8 @@ def hash_arrays(arrays: Mapping[str, NDArray[Any]]) -> str:
     """
     digest = hashlib.sha256()
     for name in sorted(arrays):
-        array = _narrow(arrays[name])
-        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-        digest.update(array.data if array.size else b"")
+        digest.update(f"{name} ".encode())
+        add(digest, _narrow(arrays[name]))
     return digest.hexdigest()
 
 
@@ -74,11 +73,9 @@ def hash_table(tables: Iterable[Table]) -> str:
     Numbers are hashed by value ("1", "1.0" and 1 are the same), texts without outer spaces.
     """
     digest = hashlib.sha256()
-    names: list[str] | None = None
-    for table in tables:
-        if names is None:
-            names = list(table.columns)
-            digest.update("\x1f".join(map(_text, names)).encode() + b"\n")
+    for number, table in enumerate(tables):
+        if number == 0:
+            digest.update("\x1f".join(map(_text, table.columns)).encode() + b"\n")
         for row in zip(*table.columns.values(), strict=True):
             digest.update("\x1f".join(map(_cell, row)).encode() + b"\n")
     return digest.hexdigest()

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
+
 from zoo.config import store
 from zoo.data.containers import Arrays, ragged, read_arrays
 from zoo.data.content import hash_arrays, hash_table
 from zoo.data.labelled import Labelled
-from zoo.data.split import divide, permutation
+from zoo.data.split import permutation
 from zoo.data.table import Table, read_csv, stream_csv
 from zoo.data.tokens import read_lines, shifted
 from zoo.errors import InputError
 from zoo.registry.table import Entry
 from zoo.spec.dataset import Dataset
-from zoo_weights import FileRecord
+from zoo_weights import FetchError, FileRecord, HashMismatch, atomic_write, hash_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +62,14 @@ def add(entry: Entry[Dataset], file: Path) -> Added:
         If the file cannot be read as any container of this kind of dataset.
     """
     dataset = entry.value
-    if dataset.words is not None and file.suffix == ".json":
-        result = store("data").add(dataset.words, file)
+    words = dataset.words if file.suffix == ".json" else None
+    if words is not None or dataset.content is None:
+        result = store("data").add(words or dataset.file, file)
         return Added(result.path if result.matches else None, result.expected, result.got)
-    if dataset.content is None:
-        result = store("data").add(dataset.file, file)
-        return Added(result.path if result.matches else None, result.expected, result.got)
-    if dataset.kind == "table":
-        got = hash_table(stream_csv(file))
-        if got != dataset.content:
-            return Added(None, dataset.content, got)
-        return Added(_keep(entry, file.read_bytes()), dataset.content, got)
-    arrays = _read(dataset, file)
-    got = hash_arrays(arrays)
-    if got != dataset.content:
-        return Added(None, dataset.content, got)
-    return Added(_keep(entry, arrays), dataset.content, got)
+    arrays = None if dataset.kind == "table" else _read(dataset, file)
+    got = hash_table(stream_csv(file)) if arrays is None else hash_arrays(arrays)
+    right = got == dataset.content
+    return Added(_keep(entry, file, arrays) if right else None, dataset.content, got)
 
 
 def verify(entry: Entry[Dataset]) -> Added:
@@ -116,12 +109,12 @@ def load(entry: Entry[Dataset]) -> dict[str, Labelled]:
 
 def _fetched(entry: Entry[Dataset]) -> Path:
     dataset, path = entry.value, place(entry)
-    if path.is_file() and dataset.content is not None and not dataset.file.file:
+    own = dataset.content is not None and not dataset.file.file
+    if own and path.is_file():
         return path
-    file = dataset.file
-    if dataset.content is None or file.file:
-        return _bring(entry, file, "FILE")
-    source = _bring(entry, file, "FILE")
+    source = _bring(entry, dataset.file, "FILE")
+    if not own:
+        return source
     result = add(entry, source)
     if result.path is None:
         msg = (
@@ -135,7 +128,6 @@ def _fetched(entry: Entry[Dataset]) -> Path:
 def _bring(entry: Entry[Dataset], record: FileRecord, file: str) -> Path:
     """Return the file of a record; `file` is what people may add instead of downloading it."""
     from zoo.progress import download_progress
-    from zoo_weights import FetchError, HashMismatch
 
     progress = download_progress(record.name)
     try:
@@ -156,26 +148,22 @@ def _bring(entry: Entry[Dataset], record: FileRecord, file: str) -> Path:
 
 
 def _read(dataset: Dataset, file: Path) -> Arrays:
-    from zoo_weights import hash_file
-
     # Only a file that is Keras's own, byte for byte, may hold pickled lists.
     own = file.is_file() and hash_file(file, "sha256")["sha256"] == dataset.file.sha256
     return ragged(read_arrays(file, trusted=own))
 
 
-def _keep(entry: Entry[Dataset], content: bytes | Arrays) -> Path:
+def _keep(entry: Entry[Dataset], file: Path, arrays: Arrays | None) -> Path:
+    """Keep the arrays that are the content of a file, or the file itself."""
     import numpy as np
-
-    from zoo_weights import atomic_write
 
     path = place(entry)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path) as temporary:
-        if isinstance(content, bytes):
-            temporary.write_bytes(content)
+    with atomic_write(path) as temporary, temporary.open("wb") as kept:
+        if arrays is None:
+            kept.write(file.read_bytes())
         else:
-            with temporary.open("wb") as file:
-                np.savez(file, **cast("Any", content))
+            np.savez(kept, **cast("Any", arrays))
     return path
 
 
@@ -183,9 +171,8 @@ def _words(entry: Entry[Dataset]) -> Mapping[str, int] | None:
     record = entry.value.words
     if record is None:
         return None
-    path = _bring(entry, record, record.name)
-    words: dict[str, int] = json.loads(path.read_text(encoding="utf-8"))
-    return words
+    file = _bring(entry, record, record.name)
+    return msgspec.json.decode(file.read_bytes(), type=dict[str, int])
 
 
 def _table(dataset: Dataset, table: Table) -> Labelled:
@@ -224,5 +211,5 @@ def _apart(dataset: Dataset, rows: Labelled) -> dict[str, Labelled]:
         rows = rows.take(permutation(len(rows), dataset.shuffle))
     if dataset.test is None:
         return {"train": rows}
-    kept, held = divide(len(rows), dataset.test, seed=0, labels=rows.labels)
-    return {"train": rows.take(kept), "test": rows.take(held)}
+    train, test = rows.divide(dataset.test, seed=0)
+    return {"train": train, "test": test}

@@ -72,8 +72,11 @@ def _column(name: str, cells: Any) -> dict[str, Any]:
 
 def _counts(dataset: Dataset, rows: Labelled) -> dict[str, int]:
     counted = Counter(int(label) for label in rows.labels)
-    names = dataset.labels or tuple(str(label) for label in range(max(counted) + 1))
-    return {names[label]: counted[label] for label in sorted(counted)}
+    return {_name(dataset, label): count for label, count in sorted(counted.items())}
+
+
+def _name(dataset: Dataset, label: int) -> str:
+    return dataset.labels[label] if dataset.labels else str(label)
 
 
 def lines(report: dict[str, Any]) -> Iterator[str]:
@@ -124,6 +127,5 @@ def draw_samples(entry: Entry[Dataset], path: Path) -> Path:
 
     rows = load(entry)["train"]
     count = SHEET * SHEET
-    names = dataset.labels or [str(label) for label in range(256)]
-    labels = [names[int(label)] for label in rows.labels[:count]]
+    labels = [_name(dataset, int(label)) for label in rows.labels[:count]]
     return draw_sheet(rows.inputs[:count], labels, SHEET, f"{dataset.name}, training part", path)

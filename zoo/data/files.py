@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from zoo.data.table import CHUNK, Table, stream_csv
-from zoo.errors import InputError
+from zoo.errors import InputError, unreadable
 
 BLOCK = 65_536
 """Rows of a parquet file decoded at once: a slice costs as much as the row group that it is of."""
@@ -40,9 +40,7 @@ def _stream_parquet(path: Path, rows: int) -> Iterator[Table]:
             for first in range(0, max(len(block), 1), rows):
                 yield Table.of(block.slice(first, rows))
     except OSError as error:
-        kind = "not-found" if isinstance(error, FileNotFoundError) else "unreadable"
-        msg = f"{path}: cannot be read, {error.strerror or error}"
-        raise InputError(msg, kind=kind) from None
+        raise unreadable(path, error) from None
     except polars.exceptions.PolarsError as error:
         msg = f"{path}: is no parquet file, {' '.join(str(error).split())}"
         raise InputError(msg, kind="not-parquet") from None

@@ -11,11 +11,9 @@ from pathlib import Path
 
 from zoo.errors import InputError
 
-PICTURES = frozenset(
-    {
-        ".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff",
-    }
-)  # fmt: skip
+PICTURES = frozenset({
+    ".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff",
+})  # fmt: skip
 """File names that are taken for pictures when a folder is named."""
 
 STANDARD_INPUT = "-"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,13 +48,8 @@ class Labelled:
     def take(self, rows: Rows) -> Labelled:
         """Return some of the rows."""
         numbers = range(len(self)) if self.numbers is None else self.numbers
-        return Labelled(
-            take(self.inputs, rows),
-            take(self.labels, rows),
-            self.source,
-            self.target,
-            take(numbers, rows),
-        )
+        inputs, labels = take(self.inputs, rows), take(self.labels, rows)
+        return replace(self, inputs=inputs, labels=labels, numbers=take(numbers, rows))
 
     def content(self) -> dict[str, Any]:
         """Return what a run keeps of its data: their source, number of rows, and SHA-256."""

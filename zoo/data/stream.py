@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,7 @@ CLASSES = 10_000
 """How many different labels are remembered; a target with more is a number."""
 
 
+@dataclass(eq=False)
 class Stream:
     """Labelled rows in pieces, as often as they are asked for.
 
@@ -48,20 +49,11 @@ class Stream:
         ``"train"`` or ``"validation"``.
     """
 
-    def __init__(
-        self,
-        pieces: Callable[[], Iterator[Labelled]],
-        source: str,
-        *,
-        held: float = 0.0,
-        seed: int = 0,
-        part: str = "train",
-    ) -> None:
-        self.pieces = pieces
-        self.source = source
-        self.held = held
-        self.seed = seed
-        self.part = part
+    pieces: Callable[[], Iterator[Labelled]]
+    source: str
+    held: float = 0.0
+    seed: int = 0
+    part: str = "train"
 
     def __iter__(self) -> Iterator[Labelled]:
         """Yield the pieces of this part."""
@@ -92,11 +84,8 @@ class Stream:
                 f"received {split}"
             )
             raise TrainingError(msg)
-        train, held = (
-            Stream(self.pieces, self.source, held=split.held, seed=split.seed or 0, part=part)
-            for part in ("train", "validation")
-        )
-        return train, held
+        train = replace(self, held=split.held, seed=split.seed or 0, part="train")
+        return train, replace(train, part="validation")
 
     def share_of(self, rows: int) -> int:
         """Return how many rows of this part go with `rows` rows to train on."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, overload
 
-from zoo.errors import InputError
+from zoo.errors import InputError, did_you_mean, unreadable
 from zoo_weights import printable
 
 if TYPE_CHECKING:
@@ -65,20 +65,16 @@ class Table(Sequence[Mapping[str, Any]]):
     @overload
     def __getitem__(self, index: slice) -> Table: ...
     def __getitem__(self, index: int | slice) -> dict[str, Any] | Table:
+        chosen = {name: cells[index] for name, cells in self.columns.items()}
         if isinstance(index, slice):
-            rows = range(*index.indices(len(self)))
-            return Table(
-                {name: cells[index] for name, cells in self.columns.items()}, self._kept(rows)
-            )
-        return {name: cells[index] for name, cells in self.columns.items()}
+            return Table(chosen, self._kept(range(len(self))[index]))
+        return chosen
 
     def take(self, rows: Rows) -> Table:
         """Return the table of some rows, in the order given."""
         places = list(map(int, rows))
-        return Table(
-            {name: [cells[row] for row in places] for name, cells in self.columns.items()},
-            self._kept(places),
-        )
+        chosen = {name: [cells[row] for row in places] for name, cells in self.columns.items()}
+        return Table(chosen, self._kept(places))
 
     def _kept(self, rows: Sequence[int]) -> dict[int, str]:
         """Return the problems of some rows, by their new positions."""
@@ -95,8 +91,6 @@ class Table(Sequence[Mapping[str, Any]]):
             If the table has no such column.
         """
         if name not in self.columns:
-            from zoo.errors import did_you_mean
-
             shown = printable(", ".join(self.columns), 1000)
             msg = f"column {name!r} is missing; the table has {shown}."
             raise InputError(msg + did_you_mean(name, self.columns), kind="missing-column")
@@ -124,10 +118,7 @@ class Table(Sequence[Mapping[str, Any]]):
         if hasattr(rows, "collect"):
             rows = rows.collect()
         if hasattr(rows, "columns") and hasattr(rows, "shape"):  # a pandas or polars frame
-            repeated = repeated_name(map(str, rows.columns))
-            if repeated is not None:
-                msg = f"the frame names {repeated!r} more than once"
-                raise InputError(msg, kind="bad-header")
+            _refuse_repeated(map(str, rows.columns), "the frame")
             return cls({str(name): list(rows[name]) for name in rows.columns})
         if isinstance(rows, Mapping):
             rows = [rows]
@@ -194,9 +185,7 @@ def stream_csv(source: Path | IO[Any], rows: int = CHUNK) -> Iterator[Table]:
         with _text(source) as file:
             yield from _stream(file, name, rows)
     except OSError as error:
-        kind = "not-found" if isinstance(error, FileNotFoundError) else "unreadable"
-        msg = f"{name}: cannot be read, {error.strerror or error}"
-        raise InputError(msg, kind=kind) from None
+        raise unreadable(name, error) from None
     except UnicodeDecodeError as error:
         msg = f"{name}: {_binary(error)}"
         raise InputError(msg, kind="not-text") from None
@@ -292,10 +281,7 @@ def _header(first: list[str], name: str) -> list[str]:
     if any("\0" in cell for cell in header):
         msg = f"{name}: the header holds a NUL byte, expected UTF-8 text"
         raise InputError(msg, kind="not-text")
-    repeated = repeated_name(filter(None, header))
-    if repeated is not None:
-        msg = f"{name}: the header names {repeated!r} more than once"
-        raise InputError(msg, kind="bad-header")
+    _refuse_repeated(filter(None, header), f"{name}: the header")
     return header
 
 
@@ -338,9 +324,12 @@ def _problem(row: list[str], width: int) -> str:
     return f"has {len(row)} cells, the header has {width}{hint}"
 
 
-def repeated_name(names: Iterable[str]) -> str | None:
-    """Return a name that comes more than once, or None."""
-    return next((name for name, count in Counter(names).items() if count > 1), None)
+def _refuse_repeated(names: Iterable[str], where: str) -> None:
+    """Raise `InputError` if a name comes more than once."""
+    for name, count in Counter(names).items():
+        if count > 1:
+            msg = f"{where} names {name!r} more than once"
+            raise InputError(msg, kind="bad-header")
 
 
 def take(raws: Any, rows: Rows) -> Any:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, overload
 
-from zoo.errors import InputError
+from zoo.errors import InputError, unreadable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +29,7 @@ This is Keras's convention for its text datasets.
 _WORD = re.compile(r"(?:[^\W_]|')+")
 
 
+@dataclass(eq=False)
 class Tokens(Sequence["NDArray[np.int32]"]):
     """Texts as word numbers.
 
@@ -41,15 +43,9 @@ class Tokens(Sequence["NDArray[np.int32]"]):
         Rank of each word, where it is known.
     """
 
-    def __init__(
-        self,
-        flat: NDArray[np.int32],
-        offsets: NDArray[np.int64],
-        words: Mapping[str, int] | None = None,
-    ) -> None:
-        self.flat = flat
-        self.offsets = offsets
-        self.words = words
+    flat: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    words: Mapping[str, int] | None = None
 
     @classmethod
     def of(cls, texts: Sequence[Any]) -> Tokens:
@@ -57,7 +53,7 @@ class Tokens(Sequence["NDArray[np.int32]"]):
         import numpy as np
 
         flat = np.concatenate([np.empty(0, np.int32), *texts]).astype(np.int32)
-        return cls(flat, _starts([len(text) for text in texts]))
+        return cls(flat, np.cumsum([0, *map(len, texts)], dtype=np.int64))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -86,7 +82,7 @@ class Tokens(Sequence["NDArray[np.int32]"]):
         chosen = np.asarray(rows, np.int64)
         lengths = self.lengths[chosen]
         places = np.repeat(self.offsets[:-1][chosen], lengths) + steps(lengths)
-        return Tokens(self.flat[places], _starts(lengths), self.words)
+        return Tokens(self.flat[places], np.append(0, np.cumsum(lengths)), self.words)
 
 
 def steps(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -94,13 +90,6 @@ def steps(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     import numpy as np
 
     return np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-
-
-def _starts(lengths: Any) -> NDArray[np.int64]:
-    import numpy as np
-
-    starts: NDArray[np.int64] = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return starts
 
 
 def words_of(text: str) -> list[str]:
@@ -137,14 +126,8 @@ def shifted(flat: NDArray[Any], offsets: NDArray[Any]) -> Tokens:
     """Return texts of raw ranks as Keras's loaders do: shifted, each with `START` in front."""
     import numpy as np
 
-    texts = len(offsets) - 1
-    moved = np.empty(len(flat) + texts, np.int32)
-    starts = offsets[:-1] + np.arange(texts)
-    moved[starts] = START
-    mask = np.ones(len(moved), bool)
-    mask[starts] = False
-    moved[mask] = flat.astype(np.int32) + SHIFT
-    return Tokens(moved, offsets + np.arange(texts + 1))
+    moved = np.insert(flat.astype(np.int32) + SHIFT, offsets[:-1], START)
+    return Tokens(moved, offsets + np.arange(len(offsets)))
 
 
 def read_lines(source: Path | IO[bytes]) -> Iterator[str | InputError]:
@@ -160,9 +143,7 @@ def read_lines(source: Path | IO[bytes]) -> Iterator[str | InputError]:
             with source.open("rb") as file:
                 yield from read_lines(file)
         except OSError as error:
-            kind = "not-found" if isinstance(error, FileNotFoundError) else "unreadable"
-            msg = f"{source}: cannot be read, {error.strerror or error}"
-            raise InputError(msg, kind=kind) from None
+            raise unreadable(source, error) from None
         return
     for number, line in enumerate(source):
         if number == 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
@@ -17,7 +17,6 @@ The end is said twice since Python's ``$`` lets a line break follow, and JSON Sc
 
 NAME_LENGTH = 64
 Name = Annotated[str, Meta(pattern=NAME, max_length=NAME_LENGTH)]
-Task = Annotated[str, Meta(pattern=NAME, max_length=64)]
 Fraction = Annotated[float, Meta(gt=0.0, lt=1.0)]
 Positive = Annotated[int, Meta(ge=1)]
 Seed = Annotated[int, Meta(ge=0, lt=2**32)]
@@ -28,8 +27,12 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
 
 
 def name_components(record: Record, *fields: str) -> None:
-    """Let Python code give a component without options by its name, as TOML does."""
-    for field_name in fields:
-        value = getattr(record, field_name)
-        if isinstance(value, str):
-            msgspec.structs.force_setattr(record, field_name, Component(value))
+    """Let Python code give a component, or some, without options by their names, as TOML does."""
+    for name in fields:
+        value = getattr(record, name)
+        named = tuple(map(_named, value)) if isinstance(value, list | tuple) else _named(value)
+        msgspec.structs.force_setattr(record, name, named)
+
+
+def _named(value: Any) -> Any:
+    return Component(value) if isinstance(value, str) else value

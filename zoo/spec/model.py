@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from zoo.spec.component import Component
-from zoo.spec.fields import NAME, Name, Positive, Record, Task, name_components
+from zoo.spec.fields import NAME, Name, Positive, Record, name_components
 from zoo.spec.training import Training
 from zoo_weights.records import WeightsRecord
 
@@ -102,7 +102,7 @@ class ModelSpec(Record, frozen=True, kw_only=True):
     """
 
     name: Name
-    task: Task
+    task: Name
     architecture: Component
     input: Component
     output: Component
@@ -131,7 +131,4 @@ class ModelSpec(Record, frozen=True, kw_only=True):
 
     def record(self, tag: str | None = None) -> WeightsRecord | None:
         """Return the weights record called `tag`, or the default one; ``None`` if there is none."""
-        for record in self.weights:
-            if tag is None or record.tag == tag:
-                return record
-        return None
+        return next((record for record in self.weights if tag in (None, record.tag)), None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -55,24 +54,16 @@ def assign(spec: ModelSpec, key: str, value: Any, options_of: OptionsOf) -> Mode
     return _assign(spec, path, value, f"{key}={value!r}")
 
 
-def _component_at(spec: ModelSpec, path: str) -> Component | None:
-    value: Any = spec
-    for part in path.split("."):
-        value = getattr(value, part, None)
-    return value if isinstance(value, Component) else None
-
-
 def _resolve(key: str, spec: ModelSpec, options_of: OptionsOf, option: str) -> str:
     paths = [name for name in ModelSpec.__struct_fields__ if name not in ("weights", "figures")]
     paths += [f"training.{name}" for name in Training.__struct_fields__]
     paths += [f"training.early_stopping.{name}" for name in EarlyStopping.__struct_fields__]
     paths += [f"training.validation.{name}" for name in Split.__struct_fields__]
     for path in COMPONENTS:
-        component = _component_at(spec, path)
-        if component is not None:
-            paths += [
-                f"{path}.{name}" for name in (*component.config, *options_of(path, component))
-            ]
+        component = _at(spec, path)
+        if isinstance(component, Component):
+            options = (*component.config, *options_of(path, component))
+            paths += [f"{path}.{name}" for name in options]
     paths = list(dict.fromkeys(paths))
     tables = ("training.picked_seed.", "training.seeds.", "training.class_weights.")
     if key in paths or key.startswith(tables):
@@ -102,19 +93,17 @@ def _assign(spec: ModelSpec, path: str, value: Any, said: str) -> ModelSpec:
     if path.startswith("training.") and spec.training is None:
         msg = f"{said}: {spec.name!r} has no training recipe"
         raise UsageError(msg)
-    data = spec_to(spec)
-    if path.startswith("architecture"):
-        data.pop("state", None)  # another network has other states; it is asked for them
-    failure: SpecError | None = None
+    failures = []
     for candidate in _readings(value, _at(spec, path)):
-        changed = copy.deepcopy(data)
-        _put(changed, path.split("."), candidate)
+        data = spec_to(spec)
+        if path.startswith("architecture"):
+            data.pop("state", None)  # another network has other states; it is asked for them
+        _put(data, path.split("."), candidate)
         try:
-            return spec_from(changed, where=said)
+            return spec_from(data, where=said)
         except SpecError as error:
-            failure = failure or error
-    assert failure is not None
-    raise failure
+            failures.append(error)
+    raise failures[0]
 
 
 def _readings(value: Any, current: Any) -> list[Any]:

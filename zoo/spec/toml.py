@@ -24,11 +24,8 @@ _MISSING = "Object missing required field "
 
 
 def decode_custom(kind: type, value: Any) -> Any:
-    """Read what msgspec does not know: components."""
-    if kind is Component:
-        return component_from(value)
-    msg = f"cannot read {kind.__name__}"
-    raise NotImplementedError(msg)
+    """Read the one kind of field that msgspec does not know: components."""
+    return component_from(value)
 
 
 def encode_custom(value: Any) -> Any:
@@ -99,10 +96,9 @@ def read_spec(path: Path) -> ModelSpec:
     import tomllib
 
     try:
-        if path.stat().st_size > MAX_BYTES:
-            msg = (
-                f"{path}: {path.stat().st_size} bytes are too many for a spec, at most {MAX_BYTES}"
-            )
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            msg = f"{path}: {size} bytes are too many for a spec, at most {MAX_BYTES}"
             raise SpecError(msg)
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -146,9 +142,9 @@ def _explain(message: str, data: Any, kind: type[msgspec.Struct]) -> str:
     elif text.startswith(_MISSING):
         text = f"the field {text.removeprefix(_MISSING)[1:-1]!r} is missing"
     elif text.startswith("Invalid enum value"):
-        types = typing.get_type_hints(_struct(path, kind))
-        choices = typing.get_args(types[path.rpartition(".")[2]])
-        text = f"must be one of {', '.join(choices)}, received {printable(repr(value))}"
+        hint = typing.get_type_hints(_struct(path, kind))[path.rpartition(".")[2]]
+        choices = ", ".join(str(leaf) for leaf in _leaves(hint) if isinstance(leaf, str | int))
+        text = f"must be one of {choices}, received {printable(repr(value))}"
     elif text.startswith("Expected"):
         # TOML has no null to offer.
         text = "expected" + text[8:].replace(" | null", "").replace(
@@ -169,13 +165,16 @@ def _at(data: Any, path: str) -> Any:
 
 
 def _struct(path: str, kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
-    """Return the struct whose fields stand at `path` of a record."""
-    from zoo.spec.model import Figure
-    from zoo.spec.training import EarlyStopping, Split, Training
-    from zoo_weights.records import WeightsRecord
+    """Return the innermost struct that a path of a record leads to or through."""
+    for part in path.split("."):
+        hint = typing.get_type_hints(kind).get(part.partition("[")[0])
+        for leaf in _leaves(hint):
+            if isinstance(leaf, type) and issubclass(leaf, msgspec.Struct):
+                kind = leaf
+    return kind
 
-    structs: dict[str, type[msgspec.Struct]] = {
-        "training.validation.": Split, "training.early_stopping.": EarlyStopping,
-        "training": Training, "weights": WeightsRecord, "figures": Figure,
-    }  # fmt: skip
-    return next((found for start, found in structs.items() if path.startswith(start)), kind)
+
+def _leaves(hint: Any) -> list[Any]:
+    """Return what an annotation is made of: the types of a union, the choices of a literal."""
+    inner = typing.get_args(hint)
+    return [leaf for part in inner for leaf in _leaves(part)] if inner else [hint]

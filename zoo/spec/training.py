@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from math import isfinite
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta, field
 
 from zoo.spec.component import Component
@@ -146,7 +145,4 @@ class Training(Record, frozen=True, kw_only=True):
     seeds: dict[str, tuple[Seed, ...]] = {}  # noqa: RUF012
 
     def __post_init__(self) -> None:
-        name_components(self, "loss", "optimizer")
-        if isinstance(self.metrics, list | tuple):
-            metrics = tuple(Component(m) if isinstance(m, str) else m for m in self.metrics)
-            msgspec.structs.force_setattr(self, "metrics", metrics)
+        name_components(self, "loss", "optimizer", "metrics")

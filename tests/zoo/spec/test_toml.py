@@ -107,6 +107,15 @@ def without(field: str) -> str:
             "figures[0].on: must be one of train, validation, test, folds, weights, "
             "received 'tset'\n",
         ),
+        (GOOD + TRAINING + "starts = 4", "training.starts: must be one of 3, 5, received 4\n"),
+        (
+            GOOD + TRAINING + "early_stopping = {patience = 1, mode = 'most'}",
+            "training.early_stopping.mode: must be one of min, max, received 'most'\n",
+        ),
+        (
+            GOOD + TRAINING + "validation = {hold = 1}",
+            "training.validation: unknown field 'hold'. Did you mean 'held'?",
+        ),
         (
             GOOD + "[[weights]]\ntag = 'a'\nformat = 'pickle'",
             "weights[0].format: must be one of keras, keras-legacy, bundle, received 'pickle'\n",
