@@ -151,13 +151,8 @@ def _draw_arrow(panel: Any, way: list[Point]) -> None:
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path as Line
 
-    style: dict[str, Any] = {
-        "arrowstyle": "-|>",
-        "mutation_scale": 7,
-        "linewidth": 0.8,
-        "color": GREY,
-    }
-    panel.add_patch(FancyArrowPatch(path=Line(way), shrinkA=0, shrinkB=0, **style))
+    style: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 7, "linewidth": 0.8}
+    panel.add_patch(FancyArrowPatch(path=Line(way), color=GREY, shrinkA=0, shrinkB=0, **style))
 
 
 def _draw_box(panel: Any, box: Box, lines: list[Text], centre: Point, width: float) -> None:

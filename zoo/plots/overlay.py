@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 from collections.abc import Sequence
 from math import isfinite
@@ -46,7 +47,8 @@ def draw_overlay(
         if not history.get("loss"):
             msg = f"{label}: no epoch is over, there is nothing to draw"
             raise UsageError(msg)
-    names = [_known(metric, runs)] if metric else ["loss", *_shared(runs)[:1]]
+    shared = (name for name in metrics(runs[0][1]) if all(name in own for _, own in runs))
+    names = [_known(metric, runs)] if metric else ["loss", *itertools.islice(shared, 1)]
     both = [("", "-"), ("val_", "--")]
     parts = [("val_", "-")] if metric and metric.startswith("val_") else both
     labels = [textwrap.fill(label, 34) for label, _ in runs]
@@ -72,10 +74,6 @@ def _known(metric: str, runs: Sequence[tuple[str, History]]) -> str:
             msg = f"{label}: has no metric {metric!r}; there are {', '.join(known)}.{hint}"
             raise UsageError(msg)
     return metric.removeprefix("val_")
-
-
-def _shared(runs: Sequence[tuple[str, History]]) -> list[str]:
-    return [name for name in metrics(runs[0][1]) if all(name in history for _, history in runs[1:])]
 
 
 def _panel(panel: Any, name: str, histories: list[History], parts: list[tuple[str, str]]) -> None:

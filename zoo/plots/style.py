@@ -77,6 +77,36 @@ def figure(
         yield picture, list(axes.flat)
 
 
+def bare(panel: Any) -> None:
+    """Take grid, frame and tick marks away from a panel."""
+    panel.grid(False)
+    panel.spines[:].set_visible(False)
+    panel.tick_params(length=0)
+
+
+def draw_cells(panel: Any, values: Any, label: str, *, bar: dict[str, Any], **style: Any) -> None:
+    """Draw numbers as coloured cells, with a colour bar beside them.
+
+    Parameters
+    ----------
+    panel
+        Where to draw.
+    values
+        Array of shape (rows, columns).
+    label
+        What the colours mean.
+    bar
+        How the bar is placed, as ``Figure.colorbar`` takes it.
+    **style
+        As ``Axes.imshow`` takes it.
+    """
+    bare(panel)
+    shown = panel.imshow(values, **style)
+    colours = panel.figure.colorbar(shown, ax=panel, pad=0.02, **bar)
+    colours.outline.set_visible(False)
+    colours.set_label(label)
+
+
 def save(picture: Any, path: Path) -> Path:
     """Write a figure whole or not at all, in the format of the path's suffix."""
     form = path.suffix.lower().removeprefix(".")

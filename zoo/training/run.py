@@ -11,6 +11,7 @@ import platform
 import secrets
 import sys
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,6 +21,7 @@ from zoo.errors import UsageError
 from zoo.figures import to_json
 from zoo.plots.curves import draw_later
 from zoo.registry.registry import registry
+from zoo.runtime.backend import chosen_backend, devices
 from zoo.spec.model import ModelSpec
 from zoo.spec.toml import spec_from, spec_to, write_spec
 
@@ -115,10 +117,12 @@ class Run:
         }
         self.path.mkdir(parents=True, exist_ok=True)
         write_bundle(self.path / "model.zoo", headers, values(network))
-        _write(self.path / "spec.toml", write_spec(self.spec))
-        _write(self.path / "history.csv", _history_csv(self.history))
-        _write(self.path / "metrics.json", to_json(self.metrics, indent=2) + "\n")
-        _write(self.path / "environment.json", to_json(self.environment, indent=2) + "\n")
+        write_text(self.path / "spec.toml", write_spec(self.spec))
+        epochs = enumerate(zip(*self.history.values(), strict=True), 1)
+        table = [["epoch", *self.history], *([number, *values] for number, values in epochs)]
+        write_text(self.path / "history.csv", csv_text(table))
+        write_text(self.path / "metrics.json", to_json(self.metrics, indent=2) + "\n")
+        write_text(self.path / "environment.json", to_json(self.environment, indent=2) + "\n")
         if self.history:
             draw_later(self.path)
 
@@ -148,7 +152,7 @@ def run_folder(name: str, output: Path | None, *, resume: bool) -> Path:
             begun += [path.parent for path in runs.glob(f"*/{MEMBER}") if not whole(path.parent)]
             if begun:
                 return max(begun, key=lambda path: path.stat().st_mtime)
-        return _fresh(runs)
+        return fresh_folder(runs)
     if not output.exists():
         return output
     if resume and output.is_dir():
@@ -168,21 +172,23 @@ def whole(path: Path) -> bool:
     return (path / "model.zoo").is_file() and not (path / CHECKPOINT).is_file()
 
 
-def _fresh(runs: Path) -> Path:
-    stamp = time.strftime("%Y-%m-%d-%H%M%S")
-    folder, number = runs / stamp, 1
+def fresh_folder(parent: Path, prefix: str = "") -> Path:
+    """Return a folder below `parent` that does not exist yet, named by the present time."""
+    stamp = prefix + time.strftime("%Y-%m-%d-%H%M%S")
+    folder, number = parent / stamp, 1
     while folder.exists():
         number += 1
-        folder = runs / f"{stamp}-{number}"
+        folder = parent / f"{stamp}-{number}"
     return folder
 
 
-def environment(backend: str, device: list[str], seed: int) -> dict[str, Any]:
+def environment(seed: int) -> dict[str, Any]:
     """Return the identity of a new run and what its result may depend on.
 
     That is: versions, backend, devices, machine, seed. The identity is random and stays when the
     folder is moved.
     """
+    backend = chosen_backend()
     names = ("keras-zoo", "keras", "jax", "jaxlib", "tensorflow", "torch", "numpy", "h5py")
     versions = {name: found for name in names if (found := _version(name))}
     plugins = [plugin for plugin in registry().plugins if plugin.distribution]
@@ -192,7 +198,7 @@ def environment(backend: str, device: list[str], seed: int) -> dict[str, Any]:
     return {
         "id": secrets.token_hex(6),
         "backend": backend,
-        "devices": device,
+        "devices": devices(),
         "seed": seed,
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -209,16 +215,15 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _history_csv(history: History) -> str:
+def csv_text(rows: Iterable[Sequence[Any]]) -> str:
+    """Return rows of cells as CSV; every digit of a number is written."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["epoch", *history])
-    for epoch, row in enumerate(zip(*history.values(), strict=True), 1):
-        writer.writerow([epoch, *(repr(value) for value in row)])
+    csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
 
 
-def _write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
     from zoo_weights import atomic_write
 
     with atomic_write(path) as temporary:

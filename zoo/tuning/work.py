@@ -16,7 +16,7 @@ from zoo.data.labelled import Labelled
 from zoo.data.split import folds, stratified_folds
 from zoo.errors import ZooError
 from zoo.model import Model
-from zoo.runtime.backend import chosen_backend, devices
+from zoo.runtime.backend import chosen_backend
 from zoo.spec.model import ModelSpec
 from zoo.spec.toml import spec_to
 from zoo.spec.training import Training
@@ -250,8 +250,8 @@ def _seen(spec: ModelSpec) -> str:
 def _train(member: Member) -> dict[str, float]:
     """Train one fold by itself, and return its figures on the rows held out."""
     with tempfile.TemporaryDirectory() as folder:
-        told = environment(chosen_backend(), devices(), member.seed)
-        run = Run(Path(folder), member.model.spec, member.seed, environment=told)
+        seed = member.seed
+        run = Run(Path(folder), member.model.spec, seed, environment=environment(seed))
         fit(run, member.model, member.data, keep=False)
     if run.environment.get("interrupted"):
         raise KeyboardInterrupt
