@@ -14,7 +14,7 @@ from zoo.runtime.backend import keras
 from zoo.tensors import each
 from zoo.training.compiled import Batch, compile_steps, cut, steps_of, typed
 from zoo.training.data import tensors
-from zoo.training.recipe import row_weights, targets_for
+from zoo.training.recipe import measure, row_weights, targets_for
 
 if TYPE_CHECKING:
     from zoo.model import Model
@@ -99,18 +99,11 @@ class Streamed:
         """Return loss and metrics of the present weights on each part."""
         size = max(256, self.training.batch_size)
         try:
-            found = {
-                part: network.evaluate(self._pass(part, size), verbose=0, return_dict=True)
-                for part in self.parts
-            }
+            return {part: measure(network, self._pass(part, size)) for part in self.parts}
         except Exception:
             if self.failure is not None:
                 raise self.failure from None
             raise
-        return {
-            part: {name: float(value) for name, value in figures.items()}
-            for part, figures in found.items()
-        }
 
     def sample(self) -> Batch:
         """Return inputs, targets and, where classes have weights, row weights of some rows."""
