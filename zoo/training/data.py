@@ -230,12 +230,8 @@ def tensors(
     targets, target_errors = decoder.encode(data.labels)
     if not any(input_errors) and not any(target_errors):
         return inputs, targets
-    bad = {
-        row: error
-        for row, errors in enumerate(zip(target_errors, input_errors, strict=True))
-        for error in errors
-        if error is not None
-    }
+    pairs = zip(input_errors, target_errors, strict=True)
+    bad = {row: error for row, (one, two) in enumerate(pairs) if (error := one or two)}
     row, error = next(iter(bad.items()))
     told = f"{data.source}: {data.name_of(row)}: {error.message}"
     if not skip and (preprocessor.kind != "image" or len(bad) == len(data)):
