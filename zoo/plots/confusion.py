@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.plots.style import GREY, check_picture, draw_cells, figure, save, shortened
+from zoo.plots.style import GREY, draw_cells, figure, shortened
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +38,6 @@ def draw_confusion(
     path
         The picture, ``.png`` or ``.svg``.
     """
-    check_picture(path)
     count = len(labels)
     named = count <= MOST
     cell = min(1.3, max(CELL, 5.5 / count)) if named else 12 / count
@@ -50,7 +49,7 @@ def draw_confusion(
     totals = confusion.sum(axis=1)
     shares = confusion / totals.clip(1)[:, None]
     right = confusion.trace() / confusion.sum()
-    with figure(1, "", size=size) as (picture, [panel]):
+    with figure(path, 1, "", size=size) as [panel]:
         panel.set_title(f"{title}: {right:.1%} of {confusion.sum():,} right")
         bar = {"fraction": 0.05, "shrink": min(1, 4 / side)}
         style = {"cmap": "Blues", "vmin": 0, "vmax": 1, "aspect": "equal"}
@@ -63,7 +62,7 @@ def draw_confusion(
             _write_counts(panel, confusion, shares, cell)
         else:
             panel.set(xlabel="predicted class, by number", ylabel="true class, by number")
-        return save(picture, path)
+    return path
 
 
 def _write_counts(panel: Any, confusion: Any, shares: Any, cell: float) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from zoo.plots.grid import Grid, column_breaks, lay_out
 from zoo.plots.layers import Box, grouped, read_network
-from zoo.plots.style import GREY, check_picture, figure, save, shortened
+from zoo.plots.style import GREY, check_picture, figure, shortened
 from zoo_weights import printable
 
 MOST = 72
@@ -55,8 +55,8 @@ def draw_diagram(network: Any, title: str, path: Path) -> Path:
     if len(boxes) < len(layers):
         told += "; orange: layers that are drawn as one"
     across, down = max(page.size[0], 3.5), page.size[1]
-    with figure(1, "", size=(across + 0.4, down + 0.92)) as (picture, [panel]):
-        picture.set_dpi(min(picture.dpi, MOST_PIXELS / max(across, down)))
+    with figure(path, 1, "", size=(across + 0.4, down + 0.92)) as [panel]:
+        panel.figure.set_dpi(min(panel.figure.dpi, MOST_PIXELS / max(across, down)))
         panel.set_position((0, 0, 1, 1))  # one unit of the axes is an inch
         panel.set(xlim=(-0.2, across + 0.2), ylim=(-down - 0.02, 0.9))
         panel.axis("off")
@@ -66,7 +66,7 @@ def draw_diagram(network: Any, title: str, path: Path) -> Path:
             _draw_arrow(panel, way)
         for box, lines, centre in zip(boxes, texts, page.centres, strict=False):
             _draw_box(panel, box, lines, centre, width)
-        return save(picture, path)
+    return path
 
 
 Text = tuple[str, float, bool]

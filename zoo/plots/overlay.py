@@ -12,7 +12,7 @@ from typing import Any
 from zoo.errors import UsageError, did_you_mean
 from zoo.plots.curves import History, curve, label_axes, metrics
 from zoo.plots.spread import spread
-from zoo.plots.style import COLOURS, GREY, check_picture, figure, save
+from zoo.plots.style import COLOURS, GREY, figure
 
 LINE = 0.17
 """Height of a line of a label, in inches."""
@@ -42,7 +42,6 @@ def draw_overlay(
     UsageError
         If a run has no such metric, or no epoch is over.
     """
-    check_picture(path)
     for label, history in runs:
         if not history.get("loss"):
             msg = f"{label}: no epoch is over, there is nothing to draw"
@@ -55,7 +54,7 @@ def draw_overlay(
     histories = [history for _, history in runs]
     height = max(2.9, 0.9 + sum(_height(label) for label in labels))
     size = (8.4, 0.7 + height * len(names))
-    with figure(len(names), title, size=size, stacked=True) as (picture, panels):
+    with figure(path, len(names), title, size=size, stacked=True) as panels:
         for panel, name in zip(panels, names, strict=True):
             _panel(panel, name, histories, parts)
             _name_ends(panel, name, labels, histories, height - 0.9)
@@ -63,7 +62,7 @@ def draw_overlay(
             panel.set_xlabel("")
         if parts == both:
             _explain_dashes(panels[0], histories)
-        return save(picture, path)
+    return path
 
 
 def _known(metric: str, runs: Sequence[tuple[str, History]]) -> str:

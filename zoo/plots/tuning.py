@@ -10,19 +10,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo.plots import curves
-from zoo.plots.style import GREY, ORANGE, bare, check_picture, draw_cells, figure, save, shortened
-from zoo.spec.metrics import mode_of
+from zoo.plots.style import GREY, ORANGE, bare, check_picture, draw_cells, figure, shortened
+from zoo.spec.metrics import Mode, mode_of
 from zoo.tuning.board import results_in
+
+Settings = dict[str, Any]
+Means = Sequence[tuple[Settings, float]]
 
 PICTURE = "leaderboard.png"
 LARGEST = 40
 """Rows or columns of a heat map, at most."""
-
-
-def draw_later(folder: Path) -> None:
-    """Begin to draw ``leaderboard.png`` of a tuning's folder."""
-    curves.draw_later(folder, __name__)
 
 
 def draw(folder: Path, path: Path | None = None) -> Path:
@@ -42,7 +39,7 @@ def draw(folder: Path, path: Path | None = None) -> Path:
     path = path or folder / PICTURE
     check_picture(path)
     metric = kept["metric"]
-    rises = (kept.get("mode") or mode_of(metric)) == "max"
+    mode = kept.get("mode") or mode_of(metric)
     means = [(result, result.mean(metric)) for result in results_in(kept)]
     results = [
         (result.settings, mean)
@@ -57,29 +54,24 @@ def draw(folder: Path, path: Path | None = None) -> Path:
         half = (len(keys) + 1) // 2 if len(keys) > 1 else 0
         down, across = _combinations(axes, keys[:half]), _combinations(axes, keys[half:])
         if max(len(down), len(across)) <= LARGEST:
-            return _heat_map(results, down, across, title, metric, path, rises=rises)
-    return _parallel(results, list(axes), title, metric, path, rises=rises)
+            return _heat_map(results, down, across, title, metric, mode, path)
+    return _parallel(results, list(axes), title, metric, mode, path)
 
 
-def _combinations(axes: dict[str, list[Any]], keys: Sequence[str]) -> list[dict[str, Any]]:
+def _combinations(axes: dict[str, list[Any]], keys: Sequence[str]) -> list[Settings]:
     values = itertools.product(*(axes[key] for key in keys))
     return [dict(zip(keys, combination, strict=True)) for combination in values]
 
 
 def _heat_map(
-    results: Sequence[tuple[dict[str, Any], float]],
-    down: Sequence[dict[str, Any]],
-    across: Sequence[dict[str, Any]],
-    title: str,
-    metric: str,
-    path: Path,
-    *,
-    rises: bool,
-) -> Path:
+    means: Means, down: list[Settings], across: list[Settings],
+    title: str, metric: str, mode: Mode, path: Path,
+) -> Path:  # fmt: skip
     import numpy as np
 
+    rises = mode == "max"
     values = np.full((len(down), len(across)), np.nan)
-    for settings, value in results:
+    for settings, value in means:
         row = next(i for i, own in enumerate(down) if own.items() <= settings.items())
         column = next(i for i, own in enumerate(across) if own.items() <= settings.items())
         values[row, column] = value
@@ -88,7 +80,7 @@ def _heat_map(
     longest = max(map(len, rows), default=0) * 0.075
     high = max((text.count("\n") + 1 for text in columns), default=1) * 0.17
     size = (0.58 * len(across) + longest + 2.0, 0.32 * len(down) + high + 1.4)
-    with figure(1, title, size=(max(size[0], 4.5), size[1])) as (picture, [panel]):
+    with figure(path, 1, title, size=(max(size[0], 4.5), size[1])) as [panel]:
         better = "viridis" if rises else "viridis_r"
         draw_cells(panel, values, metric, bar={"fraction": 0.04}, cmap=better, aspect="auto")
         panel.set_xticks(range(len(columns)), columns, fontsize=8)
@@ -109,10 +101,10 @@ def _heat_map(
 
         corner = (column - 0.5, row - 0.5)
         panel.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=ORANGE, linewidth=2.5))
-        return save(picture, path)
+    return path
 
 
-def _texts(settings: dict[str, Any]) -> list[str]:
+def _texts(settings: Settings) -> list[str]:
     """Return the values of a row or column."""
     return [shortened(_text(value), 20) for value in settings.values()]
 
@@ -124,20 +116,15 @@ def _text(value: Any) -> str:
 
 
 def _parallel(
-    results: Sequence[tuple[dict[str, Any], float]],
-    keys: Sequence[str],
-    title: str,
-    metric: str,
-    path: Path,
-    *,
-    rises: bool,
+    means: Means, keys: Sequence[str], title: str, metric: str, mode: Mode, path: Path
 ) -> Path:
     from matplotlib import colormaps
 
-    scales = [_scale([settings[key] for settings, _ in results]) for key in keys]
-    scales.append(_scale([value for _, value in results]))
-    order = sorted(results, key=lambda result: result[1], reverse=not rises)
-    with figure(1, title, size=(1.6 * len(scales) + 1.5, 4.2)) as (picture, [panel]):
+    rises = mode == "max"
+    scales = [_scale([settings[key] for settings, _ in means]) for key in keys]
+    scales.append(_scale([value for _, value in means]))
+    order = sorted(means, key=lambda result: result[1], reverse=not rises)
+    with figure(path, 1, title, size=(1.6 * len(scales) + 1.5, 4.2)) as [panel]:
         colours = colormaps["viridis"]
         for place, (settings, value) in enumerate(order, 1):  # the best lies above the others
             values = [*(settings[key] for key in keys), value]
@@ -154,7 +141,7 @@ def _parallel(
         bare(panel)
         panel.set_xticks(range(len(scales)), [*(shortened(key, 18) for key in keys), metric])
         panel.set(yticks=[], xlim=(-0.1, len(scales) - 0.6))
-        return save(picture, path)
+    return path
 
 
 def _scale(values: Sequence[Any]) -> tuple[dict[str, float], list[tuple[float, str]]]:

@@ -129,6 +129,12 @@ def ensemble_of(
     return model, members
 
 
+def check_member(model: Model, member_weights: Sequence[float] | None) -> None:
+    """Raise `UsageError` unless a model and one beside it may be an ensemble with such weights."""
+    check_agreement(model, model)
+    checked_shares(member_weights, 2)
+
+
 def checked_shares(member_weights: Sequence[float] | None, count: int) -> list[float] | None:
     """Return what part of the mean each of so many models is; None where nothing is said.
 
@@ -223,10 +229,8 @@ def _scale(model: Model, first: Model) -> tuple[float, float]:
     if not isinstance(model.decoder, Value):
         return 1.0, 0.0
     own, wanted = model.decoder.state(), first.decoder.state()
-    return (
-        own["stretch"] / wanted["stretch"],
-        (own["shift"] - wanted["shift"]) / wanted["stretch"],
-    )
+    stretch = wanted["stretch"]
+    return own["stretch"] / stretch, (own["shift"] - wanted["shift"]) / stretch
 
 
 def _members(model: Model, first: Model, share: float | None) -> list[Member]:

@@ -195,10 +195,8 @@ def _retargeted(rows: Labelled, target: str) -> Labelled:
     if not isinstance(rows.inputs, Table) or rows.target is None:
         msg = f"{rows.source} has one target only; it is no table with a column {target!r}"
         raise UsageError(msg)
-    columns = {**rows.inputs.columns, rows.target: rows.labels}
-    labels = Table(columns).column(target)
-    del columns[target]
-    return Labelled(Table(columns, rows.inputs.problems), labels, rows.source, target)
+    table = Table({**rows.inputs.columns, rows.target: rows.labels}, rows.inputs.problems)
+    return _labelled("table", table, target, rows.source)
 
 
 def tensors(

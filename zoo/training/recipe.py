@@ -173,9 +173,8 @@ def targets_for(training: Training, targets: NDArray[Any], units: int | None) ->
     if plain_name(training.loss.uses).startswith("categorical") and targets.ndim == 1:
         import numpy as np
 
-        one_hot: NDArray[np.float32] = np.eye(units or int(targets.max()) + 1, dtype=np.float32)
-        encoded: NDArray[np.float32] = one_hot[targets]
-        return encoded
+        one_hot = np.eye(units or int(targets.max()) + 1, dtype=np.float32)
+        targets = one_hot[targets]
     return targets
 
 

@@ -15,7 +15,7 @@ from zoo.api import spec_and_base
 from zoo.errors import UsageError
 from zoo.figures import finite
 from zoo.runtime.backend import chosen_backend
-from zoo.spec.model import Figure, ModelSpec
+from zoo.spec.model import Figure
 from zoo.training.run import Run
 from zoo.training.train import train_spec
 
@@ -115,12 +115,8 @@ def reproducible() -> list[str]:
     """Return the names of the models that have a recipe and figures to reach."""
     from zoo.registry.registry import registry
 
-    models = registry().models
-    return [name for name in models.names() if _has_figures(models.find(name).value)]
-
-
-def _has_figures(spec: ModelSpec) -> bool:
-    return spec.training is not None and bool(spec.figures)
+    specs = {name: registry().models.find(name).value for name in registry().models.names()}
+    return [name for name, spec in specs.items() if spec.training and spec.figures]
 
 
 def reproduce(

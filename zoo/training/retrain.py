@@ -17,13 +17,7 @@ from zoo.errors import TrainingError, UnknownName, UsageError
 from zoo.spec.component import Component, component_from
 from zoo.spec.model import ModelSpec
 from zoo.spec.training import Training
-from zoo.training.combine import (
-    ENSEMBLE,
-    check_agreement,
-    checked_shares,
-    ensemble_of,
-    save_ensemble,
-)
+from zoo.training.combine import ENSEMBLE, check_member, ensemble_of, save_ensemble
 from zoo.training.data import tensors
 from zoo.training.fit import InMemory, fit, fitted_state
 from zoo.training.lineage import ancestor, environment_of, lineage_in, recipe_of, with_recipe
@@ -100,8 +94,7 @@ def retrain_model(
         msg = "--member-weights are for --ensemble"
         raise UsageError(msg)
     if ensemble:
-        check_agreement(parent, parent)  # before an hour of training: may it be a member?
-        checked_shares(member_weights, 2)
+        check_member(parent, member_weights)  # before an hour of training
     if freeze is not None:
         text = freeze if isinstance(freeze, str) else json.dumps(freeze)
         settings = [*settings, f"training.freeze={text}"]
@@ -166,9 +159,8 @@ def _beside(
         **_figures(whole_model, plan.held, "test"),
     }
     notes = [*plan.notes, *(f"the new member: {note}" for note in member.notes)]
-    return save_ensemble(
-        path, whole_model, members, metrics=metrics, lineage=plan.about, notes=notes
-    )
+    about = plan.about
+    return save_ensemble(path, whole_model, members, metrics=metrics, lineage=about, notes=notes)
 
 
 def _fit(run: Run, model: Model, plan: Plan, *, fitted: Collection[str], exact: bool) -> Run:
@@ -292,9 +284,8 @@ def _plan(
     sides = {"new": rows_for(parent, training, data)}
     if old is not None:
         sides = {"old": rows_for(parent, training, old), **sides}
-    notes = []
-    for rows in sides.values():
-        notes += [f"{rows.source}: {text}" for text in parent.preprocessor.outside(rows.inputs)]
+    outside = parent.preprocessor.outside
+    notes = [f"{rows.source}: {t}" for rows in sides.values() for t in outside(rows.inputs)]
     if test is not None:
         held = {"test": rows_for(parent, training, test, part="test")}
     elif training.carry_state:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UsageError
 from zoo.figures import to_json
-from zoo.plots.curves import draw_later
+from zoo.plots.curves import History, draw_later
 from zoo.registry.registry import registry
 from zoo.runtime.backend import chosen_backend, devices
 from zoo.spec.model import ModelSpec
@@ -33,9 +33,6 @@ CHECKPOINT = "checkpoint.h5"
 
 MEMBER = "member"
 """Folder in that of an ensemble: the run of the member that was trained for it."""
-
-History = dict[str, list[float]]
-"""Keras's logs by name, a value for each epoch."""
 
 
 @dataclass
@@ -153,18 +150,15 @@ def run_folder(name: str, output: Path | None, *, resume: bool) -> Path:
             if begun:
                 return max(begun, key=lambda path: path.stat().st_mtime)
         return fresh_folder(runs)
-    if not output.exists():
+    names = {path.name for path in output.iterdir()} if output.is_dir() else {""}
+    known = names & {CHECKPOINT, "model.zoo", "fold-1", MEMBER}
+    if not output.exists() or not names or (resume and known):
         return output
+    what = "exists and is not an empty folder; a run needs a folder of its own"
     if resume and output.is_dir():
-        known = {path.name for path in output.iterdir()}
-        if not known or known & {CHECKPOINT, "model.zoo", "fold-1", MEMBER}:
-            return output
-        msg = f"{output}: holds no run to go on with"
-        raise UsageError(msg)
-    if not output.is_dir() or any(output.iterdir()):
-        msg = f"{output}: exists and is not an empty folder; a run needs a folder of its own"
-        raise UsageError(msg)
-    return output
+        what = "holds no run to go on with"
+    msg = f"{output}: {what}"
+    raise UsageError(msg)
 
 
 def whole(path: Path) -> bool:

@@ -135,10 +135,8 @@ class Together:
         which = [list(data).index(id(member.data.arrays)) for member in members]
         self._which = np.array(which, np.int32)
         self._held = [len(member.data.arrays["validation"][1]) for member in members]
-        self._train = jax.device_put(_stacked([part.feed.arrays for part in data.values()]))
-        self._validation = jax.device_put(
-            _stacked([part.arrays["validation"] for part in data.values()])
-        )
+        self._train = _stacked([part.feed.arrays for part in data.values()])
+        self._validation = _stacked([part.arrays["validation"] for part in data.values()])
         self._epoch_of_all = jax.jit(self._one_epoch, donate_argnums=0)
         self._measured = jax.jit(self._measure_slice, static_argnums=3)
 
@@ -236,7 +234,7 @@ def _steps(
 
 
 def _stacked(parts: Sequence[Any]) -> Any:
-    """Return the arrays of several parts as one each, zeros below the shorter ones."""
+    """Return the arrays of several parts as one each on the device, zeros below shorter ones."""
     import jax
     import numpy as np
 
@@ -247,4 +245,4 @@ def _stacked(parts: Sequence[Any]) -> Any:
             place[: len(array)] = array
         return stacked
 
-    return jax.tree.map(stack, *parts)
+    return jax.device_put(jax.tree.map(stack, *parts))

@@ -78,27 +78,25 @@ def train_spec(
     run = Run(path, spec, seed, environment=environment(seed))
     source = source_of(training, data)
     told = run.environment["trained_on"] = {"data": [source] if source else []}
-    count = fold_count or training.folds
-    if isinstance(content["train"], Stream):
+    rows, count = content["train"], fold_count or training.folds
+    if isinstance(rows, Stream):
         if training.carry_state:
-            msg = (
-                f"{content['train'].source} is streamed; a state is carried through rows in memory"
-            )
+            msg = f"{rows.source} is streamed; a state is carried through rows in memory"
             raise TrainingError(msg)
         if count:
-            msg = f"{content['train'].source} is streamed, which cannot be cut into folds"
+            msg = f"{rows.source} is streamed, which cannot be cut into folds"
             raise UsageError(msg)
         streamed = Streamed(model, _divided(content, run), seed)
         return fit(run, model, streamed, exact=exact)
     if training.steps_per_epoch is not None:
         msg = (
             f"training.steps_per_epoch={training.steps_per_epoch} is for rows that are streamed; "
-            f"{content['train'].source} is read whole, and an epoch is all of it"
+            f"{rows.source} is read whole, and an epoch is all of it"
         )
         raise TrainingError(msg)
-    told["rows"] = len(content["train"])
+    told["rows"] = len(rows)
     if count:
-        run.metrics["folds"] = _cross_validate(make, run, content["train"], count, exact=exact)
+        run.metrics["folds"] = _cross_validate(make, run, rows, count, exact=exact)
     else:
         content = _divided(content, run)
     return fit(run, model, InMemory(model, content, seed), exact=exact)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import isnan
 from pathlib import Path
 from typing import Any
 
 from zoo.data.stream import Stream
-from zoo.errors import OtherTraining, TrainingError, UsageError
+from zoo.errors import OtherTraining, TrainingError, UsageError, require
 from zoo.model import Model
-from zoo.plots.tuning import draw_later
+from zoo.plots.curves import draw_later
 from zoo.runtime.backend import chosen_backend, keras
 from zoo.spec.metrics import Mode
 from zoo.spec.model import ModelSpec
@@ -24,7 +25,7 @@ from zoo.training.train import seed_of, train_spec
 from zoo.tuning.board import RESULTS, Board, Result, seeds_of
 from zoo.tuning.engines import check_engine, opened
 from zoo.tuning.space import Range, Space, Values
-from zoo.tuning.suggest import check_optuna, suggested
+from zoo.tuning.suggest import suggested
 from zoo.tuning.work import Work
 
 
@@ -94,7 +95,7 @@ def tune_spec(
         raise UsageError(msg)
     check_engine(engine)
     if suggestions is not None:
-        check_optuna()
+        require("optuna", "--optuna needs Optuna", extra="tune")
         if engine != "local":
             msg = "Optuna suggests one configuration after the other; use the engine local"
             raise UsageError(msg)
@@ -150,13 +151,13 @@ def tune_spec(
         raise TrainingError(msg)
     best = with_settings(spec, ranked[0].settings)
     place = path / "best"
-    options: dict[str, Any] = {"target": target, "seed": first, "output": place, "base": base}
+    train = partial(train_spec, best, data, target=target, seed=first, output=place, base=base)
     try:
-        run = train_spec(best, data, resume=resume, **options)
+        run = train(resume=resume)
     except OtherTraining:  # what was the best of fewer results
         shutil.rmtree(place)
-        run = train_spec(best, data, **options)
-    draw_later(path)
+        run = train()
+    draw_later(path, "zoo.plots.tuning")
     return Tuning(path, board.metric, tuple(ranked), run)
 
 

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-import msgspec
-
 from zoo.components import Classifier
 from zoo.data.labelled import Labelled
 from zoo.data.split import folds, stratified_folds
@@ -235,9 +233,8 @@ class Work:
 
     def _start(self, settings: Settings) -> str:
         """Return what tells trainings apart that start differently, or go another way."""
-        spec = with_settings(self.spec, settings)
-        training = msgspec.structs.replace(cast("Training", spec.training), epochs=1)
-        return json.dumps(spec_to(msgspec.structs.replace(spec, training=training)))
+        spec = with_settings(self.spec, {**settings, "training.epochs": 1})
+        return json.dumps(spec_to(spec))
 
 
 def _seen(spec: ModelSpec) -> str:
