@@ -19,13 +19,8 @@ def download_progress(name: str) -> Callable[[int, int | None], None] | None:
         return None
     from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
 
-    bar = _bar(
-        "{task.description}",
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    bar = _bar("{task.description}", *columns)
     task = bar.add_task(name, total=None)
 
     def update(done: int, total: int | None) -> None:

@@ -98,7 +98,7 @@ def best_epoch(history: History, training: Training | None = None) -> int | None
 
 def label_axes(panel: Any, name: str, values: Iterable[float]) -> None:
     """Name the axes of a panel of curves; a loss that falls far gets a logarithmic one."""
-    from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
     shown = [value for value in values if isfinite(value)]
     panel.set(xlabel="epoch", ylabel=name.replace("_", " "))
@@ -110,8 +110,6 @@ def label_axes(panel: Any, name: str, values: Iterable[float]) -> None:
     elif name == "loss" and min(shown) > 0 and max(shown) > SPREAD * min(shown):
         panel.set_yscale("log")  # a bad first epoch would flatten all the others
         if max(shown) < 50 * min(shown):  # one power of ten has too few ticks, and 1 beats 10⁰
-            from matplotlib.ticker import LogLocator
-
             panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             panel.yaxis.set_major_formatter(ScalarFormatter())
             panel.yaxis.set_minor_formatter(NullFormatter())

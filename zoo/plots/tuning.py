@@ -12,7 +12,7 @@ from typing import Any
 
 from zoo.plots.style import GREY, ORANGE, bare, check_picture, draw_cells, figure, shortened
 from zoo.spec.metrics import Mode, mode_of
-from zoo.tuning.board import results_in
+from zoo.tuning.board import kept_in, results_in
 
 Settings = dict[str, Any]
 Means = Sequence[tuple[Settings, float]]
@@ -35,7 +35,7 @@ def draw(folder: Path, path: Path | None = None) -> Path:
     path
         The picture, ``.png`` or ``.svg``; ``leaderboard.png`` in the folder if not given.
     """
-    kept = json.loads((folder / "tune.json").read_text(encoding="utf-8"))
+    kept = kept_in(folder)
     path = path or folder / PICTURE
     check_picture(path)
     metric = kept["metric"]

@@ -117,10 +117,8 @@ class Checkpoint:
 
     def remember_best(self) -> None:
         """Keep a copy of the present weights as the best so far."""
-        import numpy as np
-
         numpy = keras().ops.convert_to_numpy
-        self.best = [np.array(numpy(variable.value)) for variable in self.network.weights]
+        self.best = [numpy(variable.value).copy() for variable in self.network.weights]
 
     def restore_best(self) -> None:
         """Give the network the best weights, where some were kept."""

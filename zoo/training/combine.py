@@ -241,13 +241,9 @@ def _members(model: Model, first: Model, share: float | None) -> list[Member]:
     factor, shift = _scale(model, first)
     spec = model.built_spec
     if spec.architecture.uses != ENSEMBLE:
+        own = (spec.architecture, spec.input, model.preprocessor.state(), model.keras)
         weight = 1.0 if share is None else share
-        return [
-            Member(
-                spec.architecture, spec.input, model.preprocessor.state(), model.keras,
-                weight, (factor, shift), ancestor(model),
-            )
-        ]  # fmt: skip
+        return [Member(*own, weight, (factor, shift), ancestor(model))]
     config = spec.architecture.config
     count = len(config["members"])
     weights = list(config.get("member_weights") or [1.0] * count)

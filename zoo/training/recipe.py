@@ -104,10 +104,9 @@ def keras_class(module: str, component: Component, what: str) -> type[Any]:
     SpecError
         If Keras has no such class.
     """
-    home = getattr(keras(), module)
     classes = {
         plain_name(name): value
-        for name, value in vars(home).items()
+        for name, value in vars(getattr(keras(), module)).items()
         if isinstance(value, type) and not name.startswith("_")
     }
     name = plain_name(component.uses)

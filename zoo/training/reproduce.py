@@ -152,7 +152,6 @@ def reproduce(
     if spec.training is None or not figures:
         msg = f"{name} has no {'recipe' if spec.training is None else 'figures'} to reproduce"
         raise UsageError(msg)
-    backend = chosen_backend()
     chosen = range(1, (seeds or spec.training.starts) + 1)
     runs = []
     for seed in chosen:
@@ -165,7 +164,7 @@ def reproduce(
     )
     return Reproduction(
         spec.name,
-        backend,
+        chosen_backend(),
         tuple(settings),
         tuple(chosen),
         tuple(run.seed for run in runs if run.dead),

@@ -195,9 +195,7 @@ def _training(spec: ModelSpec) -> Training:
 
 def _update_spec(parent: Model, settings: Sequence[str]) -> ModelSpec:
     """Return the spec of an update: the recipe of the first training, in smaller steps."""
-    recipe = recipe_of(parent)
-    _training(recipe)
-    spec, _ = trainable(_slower(recipe), settings)
+    spec, _ = trainable(_slower(recipe_of(parent)), settings)
     if "learning_rate" not in _training(spec).optimizer.config:  # another optimizer was set
         spec = _slower(spec)
     for field in ("architecture", "input", "output"):
@@ -302,8 +300,7 @@ def _plan(
                 f"the old model may know the rows that are held out of {sides['old'].source}: its "
                 "figures on them flatter it"
             )
-    chosen = list(sides.values()) if strategy == "both" else [sides["new"]]
-    train = Labelled.join(chosen) if len(chosen) > 1 else chosen[0]
+    train = Labelled.join(list(sides.values())) if strategy == "both" else sides["new"]
     about: dict[str, Any] = {"strategy": strategy, "data": _named(data)}
     about |= {name: _named(value) for name, value in (("old", old), ("test", test))
               if value is not None}  # fmt: skip

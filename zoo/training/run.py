@@ -185,8 +185,7 @@ def environment(seed: int) -> dict[str, Any]:
     backend = chosen_backend()
     names = ("keras-zoo", "keras", "jax", "jaxlib", "tensorflow", "torch", "numpy", "h5py")
     versions = {name: found for name in names if (found := _version(name))}
-    plugins = [plugin for plugin in registry().plugins if plugin.distribution]
-    versions |= {plugin.distribution: plugin.version for plugin in plugins}
+    versions |= {p.distribution: p.version for p in registry().plugins if p.distribution}
     if backend in sys.modules:  # its own word: TensorFlow's package has several names
         versions[backend] = sys.modules[backend].__version__
     return {

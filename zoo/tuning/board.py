@@ -58,13 +58,10 @@ class Result:
         return " ".join(f"{key}={written(value)}" for key, value in self.settings.items())
 
 
-def seeds_of(folder: Path) -> list[int]:
-    """Return the seeds of the tuning in a folder; none, where there is no tuning."""
+def kept_in(folder: Path) -> Any:
+    """Return what is kept of the tuning in a folder, None where there is none."""
     path = folder / RESULTS
-    if not path.is_file():
-        return []
-    seeds: list[int] = json.loads(path.read_text(encoding="utf-8"))["identity"]["seeds"]
-    return seeds
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def results_in(kept: dict[str, Any]) -> list[Result]:
@@ -74,6 +71,7 @@ def results_in(kept: dict[str, Any]) -> list[Result]:
     return [Result(**record) for record in records]
 
 
+@dataclass
 class Board:
     """All results so far.
 
@@ -85,22 +83,15 @@ class Board:
         What has to be the same when the tuning goes on.
     metric
         What is compared; the first metric of the first result, if not given.
-    mode
+    asked_mode
         Whether the most or the least of it is the best, where Keras does not say.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        identity: dict[str, Any],
-        metric: str | None = None,
-        mode: Mode | None = None,
-    ) -> None:
-        self.folder = folder
-        self.identity = identity
-        self.metric = metric
-        self._mode = mode
-        self.results: list[Result] = []
+    folder: Path
+    identity: dict[str, Any]
+    metric: str | None = None
+    asked_mode: Mode | None = None
+    results: list[Result] = field(default_factory=list, init=False)
 
     def read(self) -> None:
         """Take up the results of the folder, where there are some.
@@ -110,14 +101,13 @@ class Board:
         OtherTraining
             If they belong to another tuning.
         """
-        path = self.folder / RESULTS
-        if not path.is_file():
+        kept = kept_in(self.folder)
+        if kept is None:
             return
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        check_same(path, kept["identity"], self.identity)
+        check_same(self.folder / RESULTS, kept["identity"], self.identity)
         self.metric = self.metric or kept["metric"]
         if self.metric == kept["metric"]:
-            self._mode = self._mode or kept.get("mode")
+            self.asked_mode = self.asked_mode or kept.get("mode")
         self.results = results_in(kept)
         self._write()
 
@@ -132,7 +122,7 @@ class Board:
         """
         recipe = self.identity.get("spec", {}).get("training", {})
         metrics = map(component_from, recipe.get("metrics", ()))
-        return mode_of(self.metric or "loss", metrics, self._mode)
+        return mode_of(self.metric or "loss", metrics, self.asked_mode)
 
     def of(self, settings: dict[str, Any]) -> Result | None:
         """Return the result of a configuration, where there is one."""
@@ -183,7 +173,7 @@ class Board:
         record = {
             "identity": self.identity,
             "metric": self.metric,
-            "mode": self.mode if self.metric else self._mode,
+            "mode": self.mode if self.metric else self.asked_mode,
             "results": [asdict(result) for result in self.results],
         }
         write_text(self.folder / RESULTS, to_json(record, indent=1) + "\n")

@@ -22,7 +22,7 @@ from zoo.training.data import parts
 from zoo.training.recipe import trainable, with_settings
 from zoo.training.run import Run, fresh_folder
 from zoo.training.train import seed_of, train_spec
-from zoo.tuning.board import RESULTS, Board, Result, seeds_of
+from zoo.tuning.board import RESULTS, Board, Result, kept_in
 from zoo.tuning.engines import check_engine, opened
 from zoo.tuning.space import Range, Space, Values
 from zoo.tuning.suggest import suggested
@@ -103,14 +103,14 @@ def tune_spec(
     space = Space(grid)
     path = _folder(spec.name, output, resume=resume)
     if seed is None:  # that of the tuning which goes on, or a random one may be another
-        seed = next(iter(seeds_of(path)), None)
-    first = seed_of(training) if seed is None else seed
+        kept = kept_in(path)
+        seed = kept["identity"]["seeds"][0] if kept else seed_of(training)
     listed = training.seeds.get(chosen_backend(), ())
-    further = range(first, first + seeds + len(listed))
-    chosen = tuple(dict.fromkeys([first, *listed, *further]))[:seeds]
+    further = range(seed, seed + seeds + len(listed))
+    chosen = tuple(dict.fromkeys([seed, *listed, *further]))[:seeds]
     configurations: list[dict[str, Any]] = []
     if not suggestions:
-        configurations = list(space.all()) if draws is None else space.draw(draws, first)
+        configurations = list(space.all()) if draws is None else space.draw(draws, seed)
     for configuration in configurations[:1000]:  # a wrong name or value is said before any work
         with_settings(spec, configuration)
     model = Model(spec, weights=None, base=base)
@@ -137,7 +137,7 @@ def tune_spec(
     with opened(engine) as solve:
         keras()
         if suggestions:
-            total, results = suggestions, suggested(work, space, board, suggestions, first)
+            total, results = suggestions, suggested(work, space, board, suggestions, seed)
         else:
             left = [settings for settings in configurations if board.of(settings) is None]
             total, results = len(configurations), solve(work, work.groups(left))
@@ -151,7 +151,7 @@ def tune_spec(
         raise TrainingError(msg)
     best = with_settings(spec, ranked[0].settings)
     place = path / "best"
-    train = partial(train_spec, best, data, target=target, seed=first, output=place, base=base)
+    train = partial(train_spec, best, data, target=target, seed=seed, output=place, base=base)
     try:
         run = train(resume=resume)
     except OtherTraining:  # what was the best of fewer results
@@ -165,13 +165,13 @@ def _folder(name: str, output: Path | None, *, resume: bool) -> Path:
     """Return the folder of a new tuning, or of the one that is to go on."""
     parent = Path("runs") / name
     if output is None:
-        begun = sorted(parent.glob(f"tune-*/{RESULTS}"), key=lambda path: path.stat().st_mtime)
-        return begun[-1].parent if resume and begun else fresh_folder(parent, "tune-")
-    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
-        return output
-    if resume and (output / RESULTS).is_file():
+        files = sorted(parent.glob(f"tune-*/{RESULTS}"), key=lambda path: path.stat().st_mtime)
+        return files[-1].parent if resume and files else fresh_folder(parent, "tune-")
+    begun = (output / RESULTS).is_file()
+    empty = output.is_dir() and not any(output.iterdir())
+    if not output.exists() or empty or (resume and begun):
         return output
     what = "holds no tuning to go on with" if resume else "exists and is not an empty folder"
-    hint = "" if resume or not (output / RESULTS).is_file() else "; go on with --resume"
+    hint = "; go on with --resume" if begun else ""
     msg = f"{output}: {what}{hint}"
     raise UsageError(msg)

@@ -19,7 +19,7 @@ from zoo.spec.model import ModelSpec
 from zoo.spec.toml import spec_to
 from zoo.spec.training import Training
 from zoo.training.fit import InMemory, fit, fitted_state
-from zoo.training.recipe import with_settings
+from zoo.training.recipe import trainable, with_settings
 from zoo.training.run import Run, environment
 from zoo.training.together import Member, Together, program_of
 from zoo.training.train import starting
@@ -87,16 +87,6 @@ class Work:
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_prepared": {}}
 
-    def training(self, settings: Settings) -> Training:
-        """Return the recipe of a configuration.
-
-        Raises
-        ------
-        UsageError
-            If the spec has no such field, or a value does not fit it.
-        """
-        return cast("Training", with_settings(self.spec, settings).training)
-
     def groups(self, configurations: Sequence[Settings]) -> list[Group]:
         """Return the configurations in pieces of work."""
         if chosen_backend() != "jax":
@@ -151,8 +141,8 @@ class Work:
                 places[start] = slice(len(members), len(members) + len(own))
                 members += own
         together = Together(members)
-        ends = {number: self.training(settings).epochs for number, settings in enumerate(group)}
-        for epochs in sorted(set(ends.values())):
+        ends = [trainable(with_settings(self.spec, settings))[1].epochs for settings in group]
+        for epochs in sorted(set(ends)):
             for step in _steps(epochs) if report else ():
                 together.train(step)
                 figures = _by_name(together.measure())
@@ -161,8 +151,8 @@ class Work:
                     return
             together.train(epochs)
             measured = together.measure()
-            for number, settings in enumerate(group):
-                if ends[number] == epochs:
+            for settings, end in zip(group, ends, strict=True):
+                if end == epochs:
                     yield Result(settings, _by_name(measured[places[self._start(settings)]]))
 
     def _alone(self, group: Sequence[Settings], report: Report | None) -> Iterator[Result]:
