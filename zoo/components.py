@@ -68,7 +68,8 @@ class Preprocessor(abc.ABC):
                 errors.append(error)
         if tensors:
             return each(lambda *arrays: np.stack(arrays), *tensors), errors
-        return each(_none, self.shape), errors
+        sides = each(lambda shape: [0, *(side or 0 for side in shape)], self.shape)
+        return each(lambda own: np.empty(own, np.float32), sides), errors
 
     def steps(self, raw: Any) -> NDArray[np.float32]:
         """Return a raw input as what a session feeds to a recurrent network.
@@ -122,13 +123,6 @@ class Sequencer(Preprocessor):
     @abc.abstractmethod
     def before(self, raw: Any) -> Any:
         """Return what comes before a piece in the order of the alphabet; it may be empty."""
-
-
-def _none(shape: Shape) -> NDArray[np.float32]:
-    """Return the tensor of no inputs."""
-    import numpy as np
-
-    return np.empty((0, *(side or 0 for side in shape)), np.float32)
 
 
 class Decoder(abc.ABC):

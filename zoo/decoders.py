@@ -61,16 +61,13 @@ class Classes(Classifier):
         """Return the index of each known label (int32), and an error for each unknown one."""
         import numpy as np
 
-        names = self.labels or []
-        known = {label: index for index, label in enumerate(names)}
-        known.update({value: index for index, value in enumerate(self.values or ())})
-        found = [known.get(cell) for cell in map(as_cell, labels)]
-        errors: list[InputError | None] = [None] * len(found)
-        shown = ", ".join(self.values or names[:20])
-        for row in [row for row, index in enumerate(found) if index is None]:
-            text = f"unknown class {as_cell(labels[row])!r}, expected one of {shown}"
-            errors[row] = InputError(text, kind="unknown-class")
-        return np.array([index for index in found if index is not None], np.int32), errors
+        names, values = self.labels or [], self.values or []
+        known = {name: index for own in (names, values) for index, name in enumerate(own)}
+        expected = f"expected one of {', '.join(values or names[:20])}"
+        cells = [as_cell(label) for label in labels]
+        texts = [None if cell in known else f"unknown class {cell!r}, {expected}" for cell in cells]
+        errors = [InputError(text, kind="unknown-class") if text else None for text in texts]
+        return np.array([known[cell] for cell in cells if cell in known], np.int32), errors
 
     def decode(
         self, outputs: NDArray[np.floating[Any]], top: int | None = None
@@ -207,9 +204,9 @@ class Value(Regressor):
         """Return a number for each row, or a list where the network has several outputs."""
         shift, stretch = self._fitted()
         outputs = outputs * stretch + shift
-        if outputs.ndim == 2 and outputs.shape[1] == 1:
-            return [float(value) for value in outputs[:, 0]]
-        return [row.tolist() for row in outputs]
+        single = outputs.ndim == 2 and outputs.shape[1] == 1
+        found: list[float | list[float]] = (outputs[:, 0] if single else outputs).tolist()
+        return found
 
 
 def as_cell(label: Any) -> str:

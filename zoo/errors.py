@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Iterable
 
@@ -86,3 +87,22 @@ def is_expected(error: BaseException) -> bool:
     return isinstance(error, ZooError) or (
         weights is not None and isinstance(error, weights.WeightsError)
     )
+
+
+def require(package: str, what: str, *, extra: str) -> None:
+    """Raise `UsageError` unless a package is installed.
+
+    Parameters
+    ----------
+    package
+        What is imported.
+    what
+        Who needs it, as a sentence.
+    extra
+        The extra of zoo's own package that brings it.
+    """
+    try:
+        importlib.import_module(package)
+    except ImportError:
+        msg = f"{what}; run: pip install 'keras-zoo[{extra}]'"
+        raise UsageError(msg) from None

@@ -11,10 +11,7 @@ from typing import Any
 
 def to_json(value: Any, **options: Any) -> str:
     """Return plain data as JSON text, null for numbers that are not finite; as `json.dumps`."""
-    try:
-        return json.dumps(value, allow_nan=False, **options)
-    except ValueError:
-        return json.dumps(finite(value), **options)
+    return json.dumps(finite(value), allow_nan=False, **options)
 
 
 def finite(value: Any, other: float | None = None) -> Any:

@@ -8,7 +8,6 @@ is looked at in any case.
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -106,9 +105,10 @@ def check_targets(model: Model, training: Training, targets: NDArray[Any]) -> No
         if "categorical" in name and classes == 1:
             what = "is for one class of several, and the network has 1 unit"
         elif not _fit(targets.shape[1:], shape[:-1] if sparse else shape):
-            shapes = " with outputs of shape ".join(map(_shown, (targets.shape[1:], shape)))
-            what = f"would compare targets of shape {shapes}; {model.spec.output.uses!r} must make "
-            what += "as many numbers of a target as the network has units"
+            own, outputs = (str(("rows", *s)).replace("'", "") for s in (targets.shape[1:], shape))
+            what = f"would compare targets of shape {own} with outputs of shape {outputs}; "
+            what += f"{model.spec.output.uses!r} must make as many numbers of a target as the "
+            what += "network has units"
         elif (sparse or binary) and classes and _outside(targets, classes if sparse else 2, sparse):
             what = f"takes targets from 0 to {classes - 1 if sparse else 1}, received "
             what += f"{targets.min()} to {targets.max()}"
@@ -203,10 +203,6 @@ def _outside(targets: NDArray[Any], count: int, whole: bool) -> bool:
     return bool(((targets < 0) | (targets > count - 1) | (whole & (targets % 1 != 0))).any())
 
 
-def _shown(sides: tuple[int | None, ...]) -> str:
-    return f"({', '.join(map(str, ('rows', *sides)))}{'' if sides else ','})"
-
-
 # Answers
 
 
@@ -219,30 +215,30 @@ def answers(model: Model, outputs: NDArray[Any], top: int | None = None) -> list
     _decodable(model, getattr(outputs, "shape", None))
     decoder, training = model.decoder, model.spec.training
     head, wanted = asked_by(decoder), wanted_by(training.loss) if training else None
-    half = outputs.dtype.itemsize < 4
-    outputs = outputs.astype(np.float32) if half else outputs
-    half |= requested_dtype() != "float32"
+    half = outputs.dtype.itemsize < 4 or requested_dtype() != "float32"
+    slack = HALF if half else ROUNDING
+    outputs = outputs.astype(np.promote_types(outputs.dtype, np.float32), copy=False)
     flat = outputs.reshape(len(outputs), -1)
-    slack, largest = HALF if half else ROUNDING, sys.float_info.max
-    share, number = (-slack, 1 + slack), (-largest, largest)
-    low, high = share if head in LOSSES else number
+    usable: Any = np.isfinite(flat).all(axis=1)
     with np.errstate(over="ignore", invalid="ignore"):
-        usable: Any = ((flat >= low) & (flat <= high)).all(axis=1)
+        if head in LOSSES:
+            usable &= ((flat >= -slack) & (flat <= 1 + slack)).all(axis=1)
         if head == "softmax":
             away = abs(outputs.sum(axis=-1) - 1).reshape(len(outputs), -1)
             usable &= (away <= max(slack, SUM)).all(axis=1)
-        chosen = outputs if usable.all() else outputs[usable]
-        chosen = chosen.clip(0, 1) if head in LOSSES else chosen
+        chosen = outputs[usable].clip(0, 1) if head in LOSSES else outputs[usable]
         if isinstance(decoder, Regressor):
             found: Iterator[Any] = iter(decoder.decode(chosen))
         else:
-            (low, high), found = share, iter(model.classifier.decode(chosen, top))
-    whole = head is None and wanted == "softmax" and top is None and (low, high) == share
+            found = iter(model.classifier.decode(chosen, top))
+    shares = not isinstance(decoder, Regressor)
+    whole = shares and head is None and wanted == "softmax" and top is None
     results: list[Any] = []
     for row, good in zip(flat, usable, strict=True):
         result = next(found) if good else row
         numbers = list(_numbers(result))
-        fits = good and all(low <= number <= high for number in numbers)
+        fits = good and all(map(isfinite, numbers))
+        fits = fits and (not shares or all(-slack <= number <= 1 + slack for number in numbers))
         fits = fits and (not whole or abs(sum(numbers) - 1) <= max(slack, SUM))
         results.append(result if fits else _no_answer(numbers))
     return results

@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, ProgressColumn
-
-
-def _progress(*columns: str | ProgressColumn, transient: bool = True) -> Progress:
-    """Return what draws these columns, and is gone at its end if it is `transient`."""
-    from rich.console import Console
     from rich.progress import Progress
-
-    return Progress(*columns, console=Console(stderr=True), transient=transient)
 
 
 def download_progress(name: str) -> Callable[[int, int | None], None] | None:
     """Return a function of (bytes done, bytes in all) that draws a bar; None if nobody sees it."""
     if not sys.stderr.isatty():
         return None
-    from rich import progress
+    from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
 
-    bar = _progress(
-        "{task.description}",
-        progress.BarColumn(),
-        progress.DownloadColumn(),
-        progress.TransferSpeedColumn(),
-        progress.TimeRemainingColumn(),
-    )
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    bar = _bar("{task.description}", *columns)
     task = bar.add_task(name, total=None)
 
     def update(done: int, total: int | None) -> None:
@@ -44,30 +33,35 @@ def download_progress(name: str) -> Callable[[int, int | None], None] | None:
     return update
 
 
-class TrainingBar:
-    """Epochs done, time left, and the latest loss and metrics."""
+@contextmanager
+def training_bar(epochs: int) -> Iterator[Callable[[int, dict[str, float]], None]]:
+    """Draw epochs done, time left, and loss and metrics of the last one; on a terminal only.
 
-    def __init__(self, epochs: int) -> None:
-        from rich.progress import BarColumn, TimeRemainingColumn
+    Yields
+    ------
+    callable
+        Takes how many epochs are over, and Keras's logs of the last one.
+    """
+    if not sys.stderr.isatty() or os.environ.get("ZOO_QUIET"):
+        yield lambda done, logs: None
+        return
+    from rich.progress import BarColumn, TimeRemainingColumn
 
-        count = "epoch {task.completed}/{task.total}"
-        logs = "{task.fields[logs]}"
-        self._bar = _progress(count, BarColumn(), TimeRemainingColumn(), logs, transient=False)
-        self._task = self._bar.add_task("", total=epochs, logs="")
-        self._bar.start()
+    columns = ("epoch {task.completed}/{task.total}", BarColumn(), TimeRemainingColumn())
+    bar = _bar(*columns, "{task.fields[logs]}", transient=False)
+    task = bar.add_task("", total=epochs, logs="")
 
-    def update(self, done: int, logs: dict[str, float]) -> None:
-        """Show that `done` epochs are over, with Keras's logs of the last one."""
+    def update(done: int, logs: dict[str, float]) -> None:
         text = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
-        self._bar.update(self._task, completed=done, logs=text)
+        bar.update(task, completed=done, logs=text)
 
-    def close(self) -> None:
-        """Stop drawing; the last state stays on the screen."""
-        self._bar.stop()
+    with bar:
+        yield update
 
 
-class InputsBar:
-    """Inputs done, how many a second, and the time left.
+@contextmanager
+def images_bar(total: int, done: int = 0) -> Iterator[Callable[[], None]]:
+    """Draw images done, how many a second, and the time left; leave nothing behind.
 
     Parameters
     ----------
@@ -75,27 +69,33 @@ class InputsBar:
         How many there are.
     done
         How many were done before.
+
+    Yields
+    ------
+    callable
+        To be called when another one is done.
     """
+    from rich.progress import BarColumn, TimeRemainingColumn
 
-    def __init__(self, total: int, *, done: int = 0) -> None:
-        from rich.progress import BarColumn, TimeRemainingColumn
+    columns = ("{task.completed:,.0f}/{task.total:,.0f}", BarColumn(), "{task.fields[rate]}")
+    bar = _bar(*columns, TimeRemainingColumn())
+    task = bar.add_task("", total=total, completed=done, rate="")
+    began: float | None = None
 
-        count = "{task.completed:,.0f}/{task.total:,.0f}"
-        self._bar = _progress(count, BarColumn(), "{task.fields[rate]}", TimeRemainingColumn())
-        self._before: float = done
-        self._began: float | None = None
-        self._task = self._bar.add_task("", total=total, completed=done, rate="")
-        self._bar.start()
+    def advance() -> None:
+        nonlocal began
+        now = time.monotonic()
+        began = now if began is None else began  # loading the network is no part of the rate
+        count = bar.tasks[0].completed + 1 - done
+        rate = f"{count / (now - began):.3g} images/s" if now - began > 1.0 else ""
+        bar.update(task, advance=1, rate=rate)
 
-    def advance(self) -> None:
-        """Show that another one is done."""
-        done = self._bar.tasks[0].completed + 1
-        if self._began is None:  # loading the network is no part of the rate
-            self._began, self._before = time.monotonic(), done - 1
-        elapsed = time.monotonic() - self._began
-        rate = f"{(done - self._before) / elapsed:.3g} images/s" if elapsed > 1.0 else ""
-        self._bar.update(self._task, completed=done, rate=rate)
+    with bar:
+        yield advance
 
-    def close(self) -> None:
-        """Stop drawing and leave nothing behind."""
-        self._bar.stop()
+
+def _bar(*columns: Any, transient: bool = True) -> Progress:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    return Progress(*columns, console=Console(stderr=True), transient=transient)

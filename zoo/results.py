@@ -111,11 +111,6 @@ class RowResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record that ``--format jsonl`` prints: only the fields that apply."""
-        record: dict[str, Any] = {"row": self.row}
-        for name in ("prediction", "score", "probabilities", "value"):
-            value = getattr(self, name)
-            if value is not None:
-                record[name] = value
-        if self.error:
-            record["error"] = self.error.to_dict()
-        return record
+        names = ("row", "prediction", "score", "probabilities", "value")
+        record = {name: value for name in names if (value := getattr(self, name)) is not None}
+        return record | ({"error": self.error.to_dict()} if self.error else {})

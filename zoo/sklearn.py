@@ -13,7 +13,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -30,7 +30,6 @@ from sklearn.utils.validation import (
 
 from zoo.api import spec_and_base
 from zoo.components import Classifier, Regressor
-from zoo.construct import construct
 from zoo.data.labelled import Labelled
 from zoo.data.split import divide
 from zoo.data.table import Table, take
@@ -39,13 +38,14 @@ from zoo.errors import InputError, TrainingError, UsageError, ZooError
 from zoo.model import Model
 from zoo.registry.registry import registry
 from zoo.results import RowResult
-from zoo.runtime.backend import chosen_backend, devices, keras
+from zoo.runtime.backend import keras
 from zoo.runtime.network import values
 from zoo.spec.model import ModelSpec
 from zoo.spec.toml import spec_to
+from zoo.spec.training import Training
 from zoo.training.adapt import declared_columns, follow_classes, follow_columns
 from zoo.training.fit import InMemory, fit, fitted_state
-from zoo.training.recipe import true_classes, with_settings
+from zoo.training.recipe import trainable, true_classes, with_settings
 from zoo.training.run import Run, environment
 from zoo.training.train import seed_of, starting
 from zoo_weights import write_bundle
@@ -132,19 +132,14 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             if name not in ("model", "seed", "runs")
             and (value is not None or name not in ("epochs", "batch_size"))
         }
-        spec = with_settings(spec, settings)
-        if spec.training is None:
-            msg = f"{spec.name} has no training recipe"
-            raise UsageError(msg)
-        return spec, base
+        return trainable(with_settings(spec, settings))[0], base
 
     def _fit(
         self, spec: ModelSpec, base: Path | None, rows: Labelled, sample_weight: NDArray[Any] | None
     ) -> Self:
         """Train a spec that fits the rows."""
         spec, start = starting(spec, "default")
-        training = spec.training
-        assert training is not None
+        training = cast("Training", spec.training)
         seed = seed_of(training) if self.seed is None else int(self.seed)
         model = Model(spec, weights=start, base=base)
         content = {"train": rows}
@@ -154,7 +149,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             sample_weight = None if sample_weight is None else sample_weight[kept]
         keras()
         with _folder(self.runs, spec.name) as path:
-            run = Run(path, spec, seed, environment=environment(chosen_backend(), devices(), seed))
+            run = Run(path, spec, seed, environment=environment(seed))
             with _value_errors():
                 data = InMemory(model, content, seed, weights=sample_weight)
             fit(run, model, data, keep=self.runs is not None)
@@ -336,8 +331,7 @@ def _is_parameter(name: str) -> bool:
 
 def _check_task(spec: ModelSpec, kind: type[Any], other: str) -> None:
     """Raise `UsageError` unless a spec's outputs are of a kind."""
-    decoder = construct(registry().resolve("decoders", spec.output), spec.output, what="output")
-    if not isinstance(decoder, kind):
+    if not isinstance(Model(spec, weights=None).decoder, kind):
         msg = f"{spec.name}: its task is {spec.task}; use zoo.sklearn.{other}"
         raise UsageError(msg)
 

@@ -206,7 +206,7 @@ def main(name: str, file: Path, paths: list[str]) -> None:
     from zoo.training import run
     from zoo.tuning import tune
 
-    run.draw_later = tune.draw_later = lambda folder: None
+    run.draw_later = tune.draw_later = lambda *arguments: None
     known = {**PATHS, "nudged": nudged}
     found = {}
     for path in paths:

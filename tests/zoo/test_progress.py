@@ -23,7 +23,8 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     monkeypatch.setattr(sys, "stderr", screen)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")
-    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name in ("NO_COLOR", "ZOO_QUIET"):
+        monkeypatch.delenv(name, raising=False)
     return screen
 
 
@@ -49,9 +50,8 @@ def test_no_download_is_drawn_where_nobody_sees_it(monkeypatch: pytest.MonkeyPat
 
 def test_epochs_are_drawn_with_what_they_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = terminal(monkeypatch)
-    bar = progress.TrainingBar(3)
-    bar.update(2, {"loss": 0.25, "accuracy": 0.5})
-    bar.close()
+    with progress.training_bar(3) as update:
+        update(2, {"loss": 0.25, "accuracy": 0.5})
     assert "epoch 2/3" in screen.getvalue()
     assert "loss 0.2500  accuracy 0.5000" in screen.getvalue()
 
@@ -61,11 +61,10 @@ def test_inputs_are_drawn_with_their_rate(monkeypatch: pytest.MonkeyPatch) -> No
     screen = terminal(monkeypatch)
     now = 100.0
     monkeypatch.setattr("zoo.progress.time.monotonic", lambda: now)
-    bar = progress.InputsBar(2000, done=1000)
-    bar.advance()
-    now += 2.0
-    for _ in range(9):
-        bar.advance()
-    bar.close()
+    with progress.images_bar(2000, done=1000) as advance:
+        advance()
+        now += 2.0
+        for _ in range(9):
+            advance()
     assert "1,010/2,000" in screen.getvalue()
     assert "5 images/s" in screen.getvalue()

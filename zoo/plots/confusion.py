@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.plots.style import GREY, check_picture, figure, save, shortened
+from zoo.plots.style import GREY, draw_cells, figure, shortened
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +38,6 @@ def draw_confusion(
     path
         The picture, ``.png`` or ``.svg``.
     """
-    check_picture(path)
     count = len(labels)
     named = count <= MOST
     cell = min(1.3, max(CELL, 5.5 / count)) if named else 12 / count
@@ -50,25 +49,20 @@ def draw_confusion(
     totals = confusion.sum(axis=1)
     shares = confusion / totals.clip(1)[:, None]
     right = confusion.trace() / confusion.sum()
-    with figure(1, "", size=size) as (picture, [panel]):
+    with figure(path, 1, "", size=size) as [panel]:
         panel.set_title(f"{title}: {right:.1%} of {confusion.sum():,} right")
-        shown = panel.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="equal")
-        panel.grid(False)
-        panel.spines[:].set_visible(False)
+        bar = {"fraction": 0.05, "shrink": min(1, 4 / side)}
+        style = {"cmap": "Blues", "vmin": 0, "vmax": 1, "aspect": "equal"}
+        draw_cells(panel, shares, "share of the true class", bar=bar, **style)
         panel.set(xlabel="predicted class", ylabel="true class (rows)")
-        bar = picture.colorbar(shown, ax=panel, fraction=0.05, pad=0.02, shrink=min(1, 4 / side))
-        bar.outline.set_visible(False)
-        bar.set_label("share of the true class")
         if named:
-            style = {"rotation": 90 if upright else 0}
-            panel.set_xticks(range(count), names, **style)
+            panel.set_xticks(range(count), names, rotation=90 if upright else 0)
             rows = [f"{name} ({total:,})" for name, total in zip(names, totals, strict=True)]
             panel.set_yticks(range(count), rows)
             _write_counts(panel, confusion, shares, cell)
         else:
             panel.set(xlabel="predicted class, by number", ylabel="true class, by number")
-        panel.tick_params(length=0)
-        return save(picture, path)
+    return path
 
 
 def _write_counts(panel: Any, confusion: Any, shares: Any, cell: float) -> None:

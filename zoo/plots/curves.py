@@ -17,11 +17,12 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from zoo.plots.style import BLUE, GREY, ORANGE, figure, save
+from zoo.plots.style import BLUE, GREY, ORANGE, figure
 from zoo.spec.toml import read_spec
 from zoo.spec.training import EarlyStopping, Training
 
 History = dict[str, list[float]]
+"""Keras's logs by name, a value for each epoch."""
 
 SPREAD = 5
 """From this ratio of the largest to the smallest loss on, its axis is logarithmic."""
@@ -58,10 +59,11 @@ def draw(run: Path) -> Path:
     history, spec = read_history(run / "history.csv"), read_spec(run / "spec.toml")
     best = best_epoch(history, spec.training)
     names = ["loss", *metrics(history)[:1]]
-    with figure(len(names), spec.name) as (picture, panels):
+    path = run / "curves.png"
+    with figure(path, len(names), spec.name, size=(5.0 * len(names), 3.6)) as panels:
         for panel, name in zip(panels, names, strict=True):
             _curves(panel, history, name, best)
-        return save(picture, run / "curves.png")
+    return path
 
 
 def read_history(path: Path) -> History:
@@ -96,7 +98,7 @@ def best_epoch(history: History, training: Training | None = None) -> int | None
 
 def label_axes(panel: Any, name: str, values: Iterable[float]) -> None:
     """Name the axes of a panel of curves; a loss that falls far gets a logarithmic one."""
-    from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
     shown = [value for value in values if isfinite(value)]
     panel.set(xlabel="epoch", ylabel=name.replace("_", " "))
@@ -108,8 +110,6 @@ def label_axes(panel: Any, name: str, values: Iterable[float]) -> None:
     elif name == "loss" and min(shown) > 0 and max(shown) > SPREAD * min(shown):
         panel.set_yscale("log")  # a bad first epoch would flatten all the others
         if max(shown) < 50 * min(shown):  # one power of ten has too few ticks, and 1 beats 10⁰
-            from matplotlib.ticker import LogLocator
-
             panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             panel.yaxis.set_major_formatter(ScalarFormatter())
             panel.yaxis.set_minor_formatter(NullFormatter())

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from zoo.plots.grid import Grid, column_breaks, lay_out
 from zoo.plots.layers import Box, grouped, read_network
-from zoo.plots.style import GREY, check_picture, figure, save, shortened
+from zoo.plots.style import GREY, check_picture, figure, shortened
 from zoo_weights import printable
 
 MOST = 72
@@ -49,24 +48,24 @@ def draw_diagram(network: Any, title: str, path: Path) -> Path:
     grid = lay_out(len(boxes), edges)
     texts = [_texts(box) for box in boxes]
     width = 0.2 + max(_width(*text) for text in {text for lines in texts for text in lines})
-    page = _page(grid, width)
+    centres, lefts, (across, down) = _page(grid, width)
     count = sum(box.parameters for box in boxes)
     told = f"{len(layers)} layers, {count:,} parameters"
     if len(boxes) < len(layers):
         told += "; orange: layers that are drawn as one"
-    across, down = max(page.size[0], 3.5), page.size[1]
-    with figure(1, "", size=(across + 0.4, down + 0.92)) as (picture, [panel]):
-        picture.set_dpi(min(picture.dpi, MOST_PIXELS / max(across, down)))
+    across = max(across, 3.5)
+    with figure(path, 1, "", size=(across + 0.4, down + 0.92)) as [panel]:
+        panel.figure.set_dpi(min(panel.figure.dpi, MOST_PIXELS / max(across, down)))
         panel.set_position((0, 0, 1, 1))  # one unit of the axes is an inch
         panel.set(xlim=(-0.2, across + 0.2), ylim=(-down - 0.02, 0.9))
         panel.axis("off")
         panel.text(0, 0.62, title, fontsize=12, fontweight="bold", va="baseline")
         panel.text(0, 0.42, told, fontsize=9, color=GREY, va="baseline")
-        for way in _ways(grid, page):
+        for way in _ways(grid, centres, lefts):
             _draw_arrow(panel, way)
-        for box, lines, centre in zip(boxes, texts, page.centres, strict=False):
+        for box, lines, centre in zip(boxes, texts, centres, strict=False):
             _draw_box(panel, box, lines, centre, width)
-        return save(picture, path)
+    return path
 
 
 Text = tuple[str, float, bool]
@@ -92,16 +91,18 @@ def _width(text: str, size: float, bold: bool) -> float:
     return points / 72
 
 
-@dataclass(frozen=True)
-class _Page:
-    """Where places of the grid lie, in inches, y upwards from 0; their columns; the whole."""
+def _page(grid: Grid, width: float) -> tuple[list[Point], list[float], Point]:
+    """Return where places of the grid lie, in inches, y upwards from 0.
 
-    centres: list[Point]
-    lefts: list[float]
-    size: Point
-
-
-def _page(grid: Grid, width: float) -> _Page:
+    Returns
+    -------
+    list of (float, float)
+        The centre of each place.
+    list of float
+        Where the column of each place begins.
+    (float, float)
+        Width and height of the whole.
+    """
     rows = grid.rows
     ends = [_ends(grid, places, width) for places in rows]
     widest = max(high - low for low, high in ends)
@@ -118,7 +119,7 @@ def _page(grid: Grid, width: float) -> _Page:
             lefts[place] = left
         left += high - low + GUTTER
     longest = max(end - begin for begin, end in pairwise(breaks))
-    return _Page(centres, lefts, (left - GUTTER, longest * PITCH))
+    return centres, lefts, (left - GUTTER, longest * PITCH)
 
 
 def _ends(grid: Grid, places: Sequence[int], width: float) -> tuple[float, float]:
@@ -127,13 +128,13 @@ def _ends(grid: Grid, places: Sequence[int], width: float) -> tuple[float, float
     return min(x - half for x, half in sides), max(x + half for x, half in sides)
 
 
-def _ways(grid: Grid, page: _Page) -> Iterator[list[Point]]:
+def _ways(grid: Grid, centres: list[Point], lefts: list[float]) -> Iterator[list[Point]]:
     """Yield each arrow as the points it leads through."""
     across = 0
     for path in grid.paths:
         way: list[Point] = []
         for place, following in pairwise(path):
-            (x, y), (next_x, next_y) = page.centres[place], page.centres[following]
+            (x, y), (next_x, next_y) = centres[place], centres[following]
             if place >= grid.boxes:
                 way.append((x, y + HEIGHT / 2))
             way.append((x, y - HEIGHT / 2))
@@ -141,9 +142,9 @@ def _ways(grid: Grid, page: _Page) -> Iterator[list[Point]]:
                 lane = 0.06 * (across % 3)
                 across += 1
                 bottom, top = y - HEIGHT / 2 - 0.08 - lane, next_y + HEIGHT / 2 + 0.14 + lane
-                edge = page.lefts[following] - GUTTER / 2 + lane
+                edge = lefts[following] - GUTTER / 2 + lane
                 way += [(x, bottom), (edge, bottom), (edge, top), (next_x, top)]
-        x, y = page.centres[path[-1]]
+        x, y = centres[path[-1]]
         yield [*way, (x, y + HEIGHT / 2)]
 
 
@@ -151,13 +152,8 @@ def _draw_arrow(panel: Any, way: list[Point]) -> None:
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path as Line
 
-    style: dict[str, Any] = {
-        "arrowstyle": "-|>",
-        "mutation_scale": 7,
-        "linewidth": 0.8,
-        "color": GREY,
-    }
-    panel.add_patch(FancyArrowPatch(path=Line(way), shrinkA=0, shrinkB=0, **style))
+    style: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 7, "linewidth": 0.8}
+    panel.add_patch(FancyArrowPatch(path=Line(way), color=GREY, shrinkA=0, shrinkB=0, **style))
 
 
 def _draw_box(panel: Any, box: Box, lines: list[Text], centre: Point, width: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any
 
 Edges = list[tuple[int, int]]
@@ -88,7 +88,7 @@ def grouped(boxes: Sequence[Box], edges: Edges, most: int) -> tuple[list[Box], E
     for parts in range(8, 0, -1):
         if len(boxes) <= most:
             break
-        names = [_beginning(box.name, parts) for box in boxes]
+        names = ["_".join(box.name.split("_")[:parts]) for box in boxes]
         merged = _merged(boxes, edges, names, lambda group, name: name)
         if len(merged[0]) <= most:
             boxes, edges = merged
@@ -99,10 +99,6 @@ def grouped(boxes: Sequence[Box], edges: Edges, most: int) -> tuple[list[Box], E
         if max(box.layers for box in merged[0]) < sum(box.layers for box in boxes) / 2:
             return merged
     return list(boxes), edges
-
-
-def _beginning(name: str, parts: int) -> str:
-    return "_".join(name.split("_")[:parts])
 
 
 def _sections(count: int, edges: Edges) -> list[int]:
@@ -126,26 +122,13 @@ def _merged(
     name: Callable[[list[Box], Any], str],
 ) -> tuple[list[Box], Edges]:
     """Make one box of neighbours with the same key: arrows still lead onwards."""
-    groups: list[list[Box]] = []
-    place = []
-    for i, box in enumerate(boxes):
-        if i and keys[i] == keys[i - 1]:
-            groups[-1].append(box)
-        else:
-            groups.append([box])
-        place.append(len(groups) - 1)
-    starts = [place.index(i) for i in range(len(groups))]
-    merged = [
-        group[0]
-        if len(group) == 1
-        else Box(
-            name(group, keys[start]),
-            "",
-            group[-1].shape,
-            sum(box.parameters for box in group),
-            sum(box.layers for box in group),
-        )
-        for group, start in zip(groups, starts, strict=True)
-    ]
+    merged: list[Box] = []
+    place: list[int] = []
+    for key, pairs in groupby(zip(keys, boxes, strict=True), lambda pair: pair[0]):
+        group = [box for _, box in pairs]
+        place += [len(merged)] * len(group)
+        parameters, layers = sum(box.parameters for box in group), sum(box.layers for box in group)
+        whole = Box(name(group, key), "", group[-1].shape, parameters, layers)
+        merged.append(whole if len(group) > 1 else group[0])
     arrows = {(place[a], place[b]) for a, b in edges if place[a] != place[b]}
     return merged, sorted(arrows)

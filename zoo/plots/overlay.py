@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 from collections.abc import Sequence
 from math import isfinite
@@ -11,7 +12,7 @@ from typing import Any
 from zoo.errors import UsageError, did_you_mean
 from zoo.plots.curves import History, curve, label_axes, metrics
 from zoo.plots.spread import spread
-from zoo.plots.style import COLOURS, GREY, check_picture, figure, save
+from zoo.plots.style import COLOURS, GREY, figure
 
 LINE = 0.17
 """Height of a line of a label, in inches."""
@@ -41,19 +42,19 @@ def draw_overlay(
     UsageError
         If a run has no such metric, or no epoch is over.
     """
-    check_picture(path)
     for label, history in runs:
         if not history.get("loss"):
             msg = f"{label}: no epoch is over, there is nothing to draw"
             raise UsageError(msg)
-    names = [_known(metric, runs)] if metric else ["loss", *_shared(runs)[:1]]
+    shared = (name for name in metrics(runs[0][1]) if all(name in own for _, own in runs))
+    names = [_known(metric, runs)] if metric else ["loss", *itertools.islice(shared, 1)]
     both = [("", "-"), ("val_", "--")]
     parts = [("val_", "-")] if metric and metric.startswith("val_") else both
     labels = [textwrap.fill(label, 34) for label, _ in runs]
     histories = [history for _, history in runs]
     height = max(2.9, 0.9 + sum(_height(label) for label in labels))
     size = (8.4, 0.7 + height * len(names))
-    with figure(len(names), title, size=size, stacked=True) as (picture, panels):
+    with figure(path, len(names), title, size=size, stacked=True) as panels:
         for panel, name in zip(panels, names, strict=True):
             _panel(panel, name, histories, parts)
             _name_ends(panel, name, labels, histories, height - 0.9)
@@ -61,7 +62,7 @@ def draw_overlay(
             panel.set_xlabel("")
         if parts == both:
             _explain_dashes(panels[0], histories)
-        return save(picture, path)
+    return path
 
 
 def _known(metric: str, runs: Sequence[tuple[str, History]]) -> str:
@@ -72,10 +73,6 @@ def _known(metric: str, runs: Sequence[tuple[str, History]]) -> str:
             msg = f"{label}: has no metric {metric!r}; there are {', '.join(known)}.{hint}"
             raise UsageError(msg)
     return metric.removeprefix("val_")
-
-
-def _shared(runs: Sequence[tuple[str, History]]) -> list[str]:
-    return [name for name in metrics(runs[0][1]) if all(name in history for _, history in runs[1:])]
 
 
 def _panel(panel: Any, name: str, histories: list[History], parts: list[tuple[str, str]]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.plots.style import check_picture, figure, save, shortened
+from zoo.plots.style import figure, shortened
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,15 +30,16 @@ def draw_sheet(
     path
         The sheet, ``.png`` or ``.svg``.
     """
-    check_picture(path)
     rows = -(-len(pictures) // columns)
     height = 1.1 * pictures.shape[1] / pictures.shape[2] + 0.25
-    with figure(1, title, size=(1.1 * columns, height * rows + 0.3)) as (picture, [panel]):
+    size = (1.1 * columns, height * rows + 0.3)
+    with figure(path, 1, title, size=size) as [panel]:
+        sheet = panel.figure
         panel.remove()
-        grid = picture.subplots(rows, columns, squeeze=False)
+        grid = sheet.subplots(rows, columns, squeeze=False)
         for place in grid.flat:
             place.axis("off")
         for place, pixels, label in zip(grid.flat, pictures, labels, strict=False):
             place.imshow(pixels, cmap="gray", vmin=0, vmax=255)
             place.set_title(shortened(label, 16), fontsize=9)
-        return save(picture, path)
+    return path

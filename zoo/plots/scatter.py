@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.plots.style import BLUE, GREY, check_picture, figure, save
+from zoo.plots.style import BLUE, GREY, figure
 
 if TYPE_CHECKING:
     from zoo.training.report import ValueReport
@@ -28,12 +28,11 @@ def draw_scatter(report: ValueReport, title: str, path: Path) -> Path:
     """
     import numpy as np
 
-    check_picture(path)
     true, predicted = report.true.ravel(), report.predicted.ravel()
     seen = np.isfinite(true) & np.isfinite(predicted)
     true, predicted = true[seen], predicted[seen]
     unit = f" ({report.unit})" if report.unit else ""
-    with figure(1, title, size=(5.4, 5.6)) as (picture, [panel]):
+    with figure(path, 1, title, size=(5.4, 5.6)) as [panel]:
         panel.scatter(
             true, predicted,
             s=18, color=BLUE, linewidths=0, alpha=float(np.clip(150 / max(1, len(true)), 0.1, 0.7)),
@@ -50,4 +49,4 @@ def draw_scatter(report: ValueReport, title: str, path: Path) -> Path:
         box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8}
         place = {"transform": panel.transAxes, "ha": "left", "va": "top", "bbox": box}
         panel.text(0.03, 0.97, figures, **place)
-        return save(picture, path)
+    return path

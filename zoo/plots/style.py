@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import UsageError
+from zoo.errors import UsageError, require
 from zoo_weights import atomic_write
 
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
@@ -42,57 +42,81 @@ def check_picture(path: Path) -> None:
     if path.is_dir():
         msg = f"{path}: is a folder, expected a file to draw"
         raise UsageError(msg)
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        msg = "drawing needs matplotlib; run: pip install 'keras-zoo[plot]'"
-        raise UsageError(msg) from None
+    require("matplotlib", "drawing needs matplotlib", extra="plot")
 
 
 @contextmanager
 def figure(
-    panels: int, title: str, *, size: tuple[float, float] | None = None, stacked: bool = False
-) -> Iterator[tuple[Any, list[Any]]]:
-    """Yield a figure and its panels; no window and no global state.
+    path: Path, panels: int, title: str, *, size: tuple[float, float], stacked: bool = False
+) -> Iterator[list[Any]]:
+    """Yield the panels of a figure, and write it whole or not at all; no window, no global state.
 
     Parameters
     ----------
+    path
+        The picture; its suffix says the format.
     panels
         How many, side by side.
     title
         What stands above them all.
     size
-        Width and height of the whole in inches; chosen by the number of panels if not given.
+        Width and height of the whole in inches.
     stacked
         Whether the panels lie one below the other, with the same x axis.
+
+    Raises
+    ------
+    UsageError
+        If the picture cannot be drawn into the file.
     """
+    check_picture(path)
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(_STYLE):
-        picture = Figure(figsize=size or (5.0 * panels, 3.6), layout="constrained")
-        shape = (panels, 1) if stacked else (1, panels)
-        axes = picture.subplots(*shape, squeeze=False, sharex=stacked)
-        picture.suptitle(title)
-        yield picture, list(axes.flat)
-
-
-def save(picture: Any, path: Path) -> Path:
-    """Write a figure whole or not at all, in the format of the path's suffix."""
     form = path.suffix.lower().removeprefix(".")
     # A date in the file would make the same picture another file every time.
     metadata = {"Date": None} if form == "svg" else None
-    with atomic_write(path) as temporary:
-        # What stands outside of the figure's frame is not cut off, empty margins are.
-        picture.savefig(
-            temporary,
-            format=form,
-            metadata=metadata,
-            dpi=picture.get_dpi(),
-            bbox_inches="tight",
-            pad_inches=0.1,
-        )
-    return path
+    with matplotlib.rc_context(_STYLE):
+        picture = Figure(figsize=size, layout="constrained")
+        shape = (panels, 1) if stacked else (1, panels)
+        axes = picture.subplots(*shape, squeeze=False, sharex=stacked)
+        picture.suptitle(title)
+        yield list(axes.flat)
+        with atomic_write(path) as temporary:
+            # What stands outside of the figure's frame is not cut off, empty margins are.
+            cut: dict[str, Any] = {"bbox_inches": "tight", "pad_inches": 0.1}
+            dpi = picture.get_dpi()
+            picture.savefig(temporary, format=form, metadata=metadata, dpi=dpi, **cut)
+
+
+def bare(panel: Any) -> None:
+    """Take grid, frame and tick marks away from a panel."""
+    panel.grid(False)
+    panel.spines[:].set_visible(False)
+    panel.tick_params(length=0)
+
+
+def draw_cells(panel: Any, values: Any, label: str, *, bar: dict[str, Any], **style: Any) -> None:
+    """Draw numbers as coloured cells, with a colour bar beside them.
+
+    Parameters
+    ----------
+    panel
+        Where to draw.
+    values
+        Array of shape (rows, columns).
+    label
+        What the colours mean.
+    bar
+        How the bar is placed, as ``Figure.colorbar`` takes it.
+    **style
+        As ``Axes.imshow`` takes it.
+    """
+    bare(panel)
+    shown = panel.imshow(values, **style)
+    colours = panel.figure.colorbar(shown, ax=panel, pad=0.02, **bar)
+    colours.outline.set_visible(False)
+    colours.set_label(label)
 
 
 def shortened(text: str, length: int) -> str:

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
-import statistics
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo.plots import curves
-from zoo.plots.style import GREY, ORANGE, check_picture, figure, save, shortened
-from zoo.spec.metrics import mode_of
+from zoo.plots.style import GREY, ORANGE, bare, check_picture, draw_cells, figure, shortened
+from zoo.spec.metrics import Mode, mode_of
+from zoo.tuning.board import kept_in, results_in
+
+Settings = dict[str, Any]
+Means = Sequence[tuple[Settings, float]]
 
 PICTURE = "leaderboard.png"
 LARGEST = 40
 """Rows or columns of a heat map, at most."""
-
-
-def draw_later(folder: Path) -> None:
-    """Begin to draw ``leaderboard.png`` of a tuning's folder."""
-    curves.draw_later(folder, __name__)
 
 
 def draw(folder: Path, path: Path | None = None) -> Path:
@@ -37,52 +35,43 @@ def draw(folder: Path, path: Path | None = None) -> Path:
     path
         The picture, ``.png`` or ``.svg``; ``leaderboard.png`` in the folder if not given.
     """
-    kept = json.loads((folder / "tune.json").read_text(encoding="utf-8"))
+    kept = kept_in(folder)
     path = path or folder / PICTURE
     check_picture(path)
     metric = kept["metric"]
-    rises = (kept.get("mode") or mode_of(metric)) == "max"
+    mode = kept.get("mode") or mode_of(metric)
+    means = [(result, result.mean(metric)) for result in results_in(kept)]
     results = [
-        (result["settings"], statistics.fmean(result["figures"][metric]))
-        for result in kept["results"]
-        if metric in result["figures"] and result["epochs"] is None
+        (result.settings, mean)
+        for result, mean in means
+        if result.state == "finished" and math.isfinite(mean)
     ]
-    results = [(settings, value) for settings, value in results if math.isfinite(value)]
-    title = (
-        f"{kept['identity']['spec']['name']}: mean {metric} of {kept['identity']['folds']} folds"
-    )
-    axes = kept["identity"]["grid"]
-    listed = all(isinstance(values, list) for values in axes.values())
-    if listed and kept["identity"]["search"] == "all":
+    told = kept["identity"]
+    title = f"{told['spec']['name']}: mean {metric} of {told['folds']} folds"
+    axes = told["grid"]
+    if told["search"] == "all":  # of a range there is no combination, so all values are listed
         keys = list(axes)
         half = (len(keys) + 1) // 2 if len(keys) > 1 else 0
         down, across = _combinations(axes, keys[:half]), _combinations(axes, keys[half:])
         if max(len(down), len(across)) <= LARGEST:
-            return _heat_map(results, down, across, title, metric, path, rises=rises)
-    return _parallel(results, list(axes), title, metric, path, rises=rises)
+            return _heat_map(results, down, across, title, metric, mode, path)
+    return _parallel(results, list(axes), title, metric, mode, path)
 
 
-def _combinations(axes: dict[str, list[Any]], keys: Sequence[str]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = [{}]
-    for key in keys:
-        found = [{**settings, key: value} for settings in found for value in axes[key]]
-    return found
+def _combinations(axes: dict[str, list[Any]], keys: Sequence[str]) -> list[Settings]:
+    values = itertools.product(*(axes[key] for key in keys))
+    return [dict(zip(keys, combination, strict=True)) for combination in values]
 
 
 def _heat_map(
-    results: Sequence[tuple[dict[str, Any], float]],
-    down: Sequence[dict[str, Any]],
-    across: Sequence[dict[str, Any]],
-    title: str,
-    metric: str,
-    path: Path,
-    *,
-    rises: bool,
-) -> Path:
+    means: Means, down: list[Settings], across: list[Settings],
+    title: str, metric: str, mode: Mode, path: Path,
+) -> Path:  # fmt: skip
     import numpy as np
 
+    rises = mode == "max"
     values = np.full((len(down), len(across)), np.nan)
-    for settings, value in results:
+    for settings, value in means:
         row = next(i for i, own in enumerate(down) if own.items() <= settings.items())
         column = next(i for i, own in enumerate(across) if own.items() <= settings.items())
         values[row, column] = value
@@ -91,19 +80,13 @@ def _heat_map(
     longest = max(map(len, rows), default=0) * 0.075
     high = max((text.count("\n") + 1 for text in columns), default=1) * 0.17
     size = (0.58 * len(across) + longest + 2.0, 0.32 * len(down) + high + 1.4)
-    with figure(1, title, size=(max(size[0], 4.5), size[1])) as (picture, [panel]):
+    with figure(path, 1, title, size=(max(size[0], 4.5), size[1])) as [panel]:
         better = "viridis" if rises else "viridis_r"
-        shown = panel.imshow(values, cmap=better, aspect="auto")
-        panel.grid(False)
-        panel.spines[:].set_visible(False)
-        panel.tick_params(length=0)
+        draw_cells(panel, values, metric, bar={"fraction": 0.04}, cmap=better, aspect="auto")
         panel.set_xticks(range(len(columns)), columns, fontsize=8)
         panel.set_yticks(range(len(rows)), rows, fontsize=8)
         names = [" and ".join(own[0]) for own in (across, down)]
         panel.set(xlabel=names[0], ylabel=names[1])
-        bar = picture.colorbar(shown, ax=panel, fraction=0.04, pad=0.02)
-        bar.outline.set_visible(False)
-        bar.set_label(metric)
         low, high = np.nanmin(values), np.nanmax(values)
         middle = (low + high) / 2
         for (row, column), value in np.ndenumerate(values):
@@ -118,10 +101,10 @@ def _heat_map(
 
         corner = (column - 0.5, row - 0.5)
         panel.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=ORANGE, linewidth=2.5))
-        return save(picture, path)
+    return path
 
 
-def _texts(settings: dict[str, Any]) -> list[str]:
+def _texts(settings: Settings) -> list[str]:
     """Return the values of a row or column."""
     return [shortened(_text(value), 20) for value in settings.values()]
 
@@ -133,26 +116,19 @@ def _text(value: Any) -> str:
 
 
 def _parallel(
-    results: Sequence[tuple[dict[str, Any], float]],
-    keys: Sequence[str],
-    title: str,
-    metric: str,
-    path: Path,
-    *,
-    rises: bool,
+    means: Means, keys: Sequence[str], title: str, metric: str, mode: Mode, path: Path
 ) -> Path:
     from matplotlib import colormaps
 
-    scales = [_scale([settings[key] for settings, _ in results]) for key in keys]
-    scales.append(_scale([value for _, value in results]))
-    order = sorted(results, key=lambda result: result[1], reverse=not rises)
-    with figure(1, title, size=(1.6 * len(scales) + 1.5, 4.2)) as (picture, [panel]):
+    rises = mode == "max"
+    scales = [_scale([settings[key] for settings, _ in means]) for key in keys]
+    scales.append(_scale([value for _, value in means]))
+    order = sorted(means, key=lambda result: result[1], reverse=not rises)
+    with figure(path, 1, title, size=(1.6 * len(scales) + 1.5, 4.2)) as [panel]:
         colours = colormaps["viridis"]
         for place, (settings, value) in enumerate(order, 1):  # the best lies above the others
-            heights = [
-                scale[0][_text_key(settings[key])] for key, scale in zip(keys, scales, strict=False)
-            ]
-            heights.append(scales[-1][0][_text_key(value)])
+            values = [*(settings[key] for key in keys), value]
+            heights = [own[json.dumps(v)] for (own, _), v in zip(scales, values, strict=True)]
             best = place == len(order)
             share = heights[-1] if rises else 1 - heights[-1]
             style = {"color": ORANGE, "linewidth": 2.5} if best else {"color": colours(share)}
@@ -162,21 +138,15 @@ def _parallel(
             for height, text in ticks:
                 box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1}
                 panel.text(place + 0.03, height, text, fontsize=8, va="center", bbox=box)
-        panel.grid(False)
-        panel.spines[:].set_visible(False)
+        bare(panel)
         panel.set_xticks(range(len(scales)), [*(shortened(key, 18) for key in keys), metric])
         panel.set(yticks=[], xlim=(-0.1, len(scales) - 0.6))
-        panel.tick_params(length=0)
-        return save(picture, path)
-
-
-def _text_key(value: Any) -> str:
-    return json.dumps(value)
+    return path
 
 
 def _scale(values: Sequence[Any]) -> tuple[dict[str, float], list[tuple[float, str]]]:
     """Return the height of each value, 0 to 1, and the ticks of its axis."""
-    distinct = {_text_key(value): value for value in values}
+    distinct = {json.dumps(value): value for value in values}
     numbers = [value for value in distinct.values() if isinstance(value, int | float)]
     if len(numbers) < len(distinct) or any(isinstance(value, bool) for value in numbers):
         places = {key: i / max(1, len(distinct) - 1) for i, key in enumerate(distinct)}

@@ -2,97 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
 import threading
+from collections.abc import Callable
 from types import FrameType
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any
 
 from zoo.errors import TrainingError
 from zoo.registry.registry import registry
 from zoo.runtime.backend import keras
 from zoo.runtime.seeding import seed_epoch
-from zoo.spec.training import EarlyStopping, Training
+from zoo.spec.training import Training
 from zoo.training.checkpoint import Checkpoint, Progress
 from zoo.training.run import Run
 
-
-class Data(Protocol):
-    """Training rows that want to know which epoch begins."""
-
-    def begin(self, epoch: int) -> None:
-        """Take note of which epoch begins."""
-
-
-class Bar:
-    """A bar with the epoch's loss and metrics; on stderr, on a terminal only."""
-
-    def __init__(self, epochs: int) -> None:
-        self._bar: Any = None
-        if sys.stderr.isatty() and not os.environ.get("ZOO_QUIET"):
-            from zoo.progress import TrainingBar
-
-            self._bar = TrainingBar(epochs)
-
-    def update(self, epochs: int, logs: dict[str, float]) -> None:
-        """Show that so many epochs are over."""
-        if self._bar is not None:
-            self._bar.update(epochs, logs)
-
-    def __enter__(self) -> Bar:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-
-class Stopping:
-    """Early stopping that goes on after a restart: its state is part of the progress.
-
-    Parameters
-    ----------
-    training
-        The recipe, which has a rule.
-    checkpoint
-        Keeps the best weights.
-    progress
-        Keeps the state.
-    """
-
-    def __init__(self, training: Training, checkpoint: Checkpoint, progress: Progress) -> None:
-        self.rule = cast("EarlyStopping", training.early_stopping)
-        self.metrics = training.metrics
-        self.checkpoint = checkpoint
-        self.state = progress.stopping
-        if not self.state:
-            self.state.update(best=None, best_epoch=0, waited=0)
-
-    def update(self, epoch: int, logs: dict[str, float]) -> bool:
-        """Take note of an epoch, from 1, and say whether it should be the last.
-
-        Raises
-        ------
-        TrainingError
-            If the figure to watch is not measured.
-        UsageError
-            If nobody says whether more of it is better.
-        """
-        value = logs.get(self.rule.monitor)
-        if value is None:
-            msg = (
-                f"training.early_stopping.monitor: {self.rule.monitor!r} is not measured; "
-                f"there are {', '.join(logs)}"
-            )
-            raise TrainingError(msg)
-        if self.rule.improves(value, self.state["best"], self.metrics):
-            self.state.update(best=value, best_epoch=epoch, waited=0)
-            if self.rule.restore_best:
-                self.checkpoint.remember_best()
-        else:
-            self.state["waited"] += 1
-        return bool(self.state["waited"] >= self.rule.patience)
+if TYPE_CHECKING:
+    from zoo.training.fit import InMemory
+    from zoo.training.streamed import Streamed
 
 
 class Interruption:
@@ -132,11 +58,10 @@ def epoch_callback(
     run: Run,
     progress: Progress,
     checkpoint: Checkpoint,
-    data: Data,
+    data: InMemory | Streamed,
     *,
-    bar: Bar,
+    show: Callable[[int, dict[str, float]], None],
     interruption: Interruption,
-    stopping: Stopping | None,
 ) -> Any:
     """Return the Keras callback that does what is due after each step and each epoch."""
 
@@ -154,13 +79,43 @@ def epoch_callback(
             values = {name: float(value) for name, value in (logs or {}).items()}
             for name, value in values.items():
                 run.history.setdefault(name, []).append(value)
-            bar.update(epoch + 1, values)
+            show(epoch + 1, values)
             registry().notify("epoch_ended", run=run, epoch=epoch, logs=values)
             if interruption.within_epoch:
                 return  # nothing to go on from
             progress.epochs = epoch + 1
-            if stopping is not None and stopping.update(epoch + 1, values):
+            if _stops(data.training, checkpoint, progress, values):
                 self.model.stop_training = True
             checkpoint.save(progress, now=interruption.asked)
 
     return Epochs()
+
+
+def _stops(
+    training: Training, checkpoint: Checkpoint, progress: Progress, logs: dict[str, float]
+) -> bool:
+    """Take note of the epoch that is over, and say whether the recipe's rule ends the training.
+
+    The state of the rule is part of the progress, so that it goes on after a restart.
+
+    Raises
+    ------
+    TrainingError
+        If the figure to watch is not measured.
+    UsageError
+        If nobody says whether more of it is better.
+    """
+    rule, state = training.early_stopping, progress.stopping
+    if rule is None:
+        return False
+    value = logs.get(rule.monitor)
+    if value is None:
+        msg = f"training.early_stopping.monitor: {rule.monitor!r} is not measured; "
+        raise TrainingError(msg + f"there are {', '.join(logs)}")
+    if rule.improves(value, state.get("best"), training.metrics):
+        state.update(best=value, best_epoch=progress.epochs, waited=0)
+        if rule.restore_best:
+            checkpoint.remember_best()
+    else:
+        state["waited"] = state.get("waited", 0) + 1
+    return bool(state["waited"] >= rule.patience)

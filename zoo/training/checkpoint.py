@@ -117,10 +117,8 @@ class Checkpoint:
 
     def remember_best(self) -> None:
         """Keep a copy of the present weights as the best so far."""
-        import numpy as np
-
         numpy = keras().ops.convert_to_numpy
-        self.best = [np.array(numpy(variable.value)) for variable in self.network.weights]
+        self.best = [numpy(variable.value).copy() for variable in self.network.weights]
 
     def restore_best(self) -> None:
         """Give the network the best weights, where some were kept."""
@@ -139,17 +137,12 @@ class Checkpoint:
     def _values(self) -> Iterator[tuple[Slot, Any]]:
         from zoo_weights import Slot
 
-        def slot(group: str, index: int, variable: Any) -> Slot:
-            shape, dtype = tuple(variable.shape), str(variable.dtype)
-            place = f"{group}/vars/{index}"
-            return Slot(group, index, variable.path, shape, dtype, place)
-
-        for index, variable in enumerate(self._variables()):
-            yield slot("training", index, variable), variable.value
-        for index, (variable, value) in enumerate(
-            zip(self.network.weights, self.best, strict=False)
-        ):
-            yield slot("best", index, variable), value
+        training = [(variable, variable.value) for variable in self._variables()]
+        best = zip(self.network.weights, self.best, strict=False)
+        for group, pairs in (("training", training), ("best", best)):
+            for index, (variable, value) in enumerate(pairs):
+                shape, place = tuple(variable.shape), f"{group}/vars/{index}"
+                yield Slot(group, index, variable.path, shape, str(variable.dtype), place), value
 
 
 def seed_in(path: Path) -> int:

@@ -12,11 +12,11 @@ import msgspec
 from zoo.decoders import Value
 from zoo.errors import UsageError
 from zoo.members import MAX_MEMBERS, shares_of
-from zoo.runtime.backend import chosen_backend, devices
 from zoo.runtime.network import build, complete, copy_weights
 from zoo.spec.component import Component, component_from, component_to
 from zoo.spec.fields import NAME_LENGTH
 from zoo.spec.model import ModelSpec
+from zoo.training.fit import fitted_state
 from zoo.training.lineage import ancestor, environment_of, lineage_in, recipe_of, with_recipe
 from zoo.training.run import Run, environment, run_folder
 
@@ -86,8 +86,9 @@ def combine(
     path = run_folder(model.spec.name, output, resume=False)
     metrics: dict[str, dict[str, float]] = {}
     if data is not None:
-        for number, figures in enumerate(measured(models, model, data, target), 1):
-            metrics["test" if number > len(models) else f"member_{number}"] = figures
+        names = [*(f"member_{number}" for number, _ in enumerate(models, 1)), "test"]
+        for name, one in zip(names, (*models, model), strict=True):
+            metrics[name] = _rescaled(one, models[0]).evaluate(data, target=target)
     return save_ensemble(path, model, members, metrics=metrics)
 
 
@@ -128,6 +129,12 @@ def ensemble_of(
     return model, members
 
 
+def check_member(model: Model, member_weights: Sequence[float] | None) -> None:
+    """Raise `UsageError` unless a model and one beside it may be an ensemble with such weights."""
+    check_agreement(model, model)
+    checked_shares(member_weights, 2)
+
+
 def checked_shares(member_weights: Sequence[float] | None, count: int) -> list[float] | None:
     """Return what part of the mean each of so many models is; None where nothing is said.
 
@@ -155,22 +162,11 @@ def save_ensemble(
     weights = [{**member.origin, "weight": member.weight} for member in members]
     seeds = [member.origin.get("seed") for member in members]
     seed = next((seed for seed in reversed(seeds) if seed is not None), 0)
-    run = Run(path, model.spec, seed, metrics=metrics, notes=list(notes))
-    run.environment = environment(chosen_backend(), devices(), seed)
-    run.environment["lineage"] = {
-        **with_recipe(model.spec), **(lineage or {}), "members": weights,
-    }  # fmt: skip
-    state = {"input": model.preprocessor.state(), "output": model.decoder.state()}
-    run.save(model.keras, state)
+    told = environment(seed)
+    told["lineage"] = {**with_recipe(model.spec), **(lineage or {}), "members": weights}
+    run = Run(path, model.spec, seed, metrics=metrics, environment=told, notes=list(notes))
+    run.save(model.keras, fitted_state(model))
     return run
-
-
-def measured(
-    models: Sequence[Model], whole: Model, data: Any, target: str | None
-) -> list[dict[str, float]]:
-    """Return the figures of each model and of their ensemble over the same labelled data."""
-    scaled = (_rescaled(model, models[0]) for model in (*models, whole))
-    return [model.evaluate(data, target=target) for model in scaled]
 
 
 def _rescaled(model: Model, first: Model) -> Model:
@@ -189,29 +185,31 @@ def check_agreement(first: Model, other: Model) -> None:
                 "starts from zero at every call"
             )
             raise UsageError(msg)
-    pairs = {
-        "task": (first.spec.task, other.spec.task),
-        "kind of input": (first.preprocessor.kind, other.preprocessor.kind),
-        "decoder": (type(first.decoder).__name__, type(other.decoder).__name__),
-        "units": (first.keras.output_shape[1:], other.keras.output_shape[1:]),
-    }
-    if isinstance(first.decoder, Value):
-        units = (getattr(model.decoder, "unit", "") for model in (first, other))
-        pairs["unit of the target"] = (next(units), next(units))
-    else:
-        labels = (model.decoder.state().get("labels") or model.decoder.state()
-                  for model in (first, other))  # fmt: skip
-        pairs["classes"] = (next(labels), next(labels))
-    targets = (model.spec.training.target if model.spec.training else None
-               for model in (first, other))  # fmt: skip
-    pairs["target"] = (next(targets), next(targets))
-    for what, (here, there) in pairs.items():
+    traits, others = _traits(first), _traits(other)
+    for what, here in traits.items():
+        there = others.get(what)
         if here != there and not (what == "target" and None in (here, there)):
             msg = (
                 f"{_name(first)} and {_name(other)} cannot be one ensemble: their {what} differs, "
                 f"{_shown(here)} and {_shown(there)}"
             )
             raise UsageError(msg)
+
+
+def _traits(model: Model) -> dict[str, Any]:
+    """Return what members of an ensemble have in common."""
+    decoder, training = model.decoder, model.spec.training
+    traits = {
+        "task": model.spec.task,
+        "kind of input": model.preprocessor.kind,
+        "decoder": type(decoder).__name__,
+        "units": model.keras.output_shape[1:],
+    }
+    if isinstance(decoder, Value):
+        traits["unit of the target"] = decoder.unit
+    else:
+        traits["classes"] = decoder.state().get("labels") or decoder.state()
+    return {**traits, "target": training.target if training else None}
 
 
 def _name(model: Model) -> str:
@@ -231,10 +229,8 @@ def _scale(model: Model, first: Model) -> tuple[float, float]:
     if not isinstance(model.decoder, Value):
         return 1.0, 0.0
     own, wanted = model.decoder.state(), first.decoder.state()
-    return (
-        own["stretch"] / wanted["stretch"],
-        (own["shift"] - wanted["shift"]) / wanted["stretch"],
-    )
+    stretch = wanted["stretch"]
+    return own["stretch"] / stretch, (own["shift"] - wanted["shift"]) / stretch
 
 
 def _members(model: Model, first: Model, share: float | None) -> list[Member]:
@@ -245,13 +241,9 @@ def _members(model: Model, first: Model, share: float | None) -> list[Member]:
     factor, shift = _scale(model, first)
     spec = model.built_spec
     if spec.architecture.uses != ENSEMBLE:
+        own = (spec.architecture, spec.input, model.preprocessor.state(), model.keras)
         weight = 1.0 if share is None else share
-        return [
-            Member(
-                spec.architecture, spec.input, model.preprocessor.state(), model.keras,
-                weight, (factor, shift), ancestor(model),
-            )
-        ]  # fmt: skip
+        return [Member(*own, weight, (factor, shift), ancestor(model))]
     config = spec.architecture.config
     count = len(config["members"])
     weights = list(config.get("member_weights") or [1.0] * count)
@@ -286,6 +278,7 @@ def _spec(models: Sequence[Model], members: Sequence[Member], *, shared: bool) -
     if shared:
         options["shared_input"] = True
     parts = [component_to(member.input) for member in members]
+    training = recipe_of(models[0]).training
     names = list(dict.fromkeys(spec.name.removesuffix("-ensemble") for spec in specs))
     name = f"{names[0]}-ensemble" if len(names) == 1 else "ensemble"
     return ModelSpec(
@@ -295,13 +288,8 @@ def _spec(models: Sequence[Model], members: Sequence[Member], *, shared: bool) -
         architecture=Component(ENSEMBLE, **options),
         input=members[0].input if shared else Component(MEMBERS, members=parts),
         output=specs[0].output,
-        training=_recipe(models[0]),
+        training=training and msgspec.structs.replace(training, freeze=()),
         licence=" and ".join(dict.fromkeys(spec.licence for spec in specs if spec.licence)),
         sources=tuple(dict.fromkeys(source for spec in specs for source in spec.sources)),
         tags=("ensemble",),
     )
-
-
-def _recipe(model: Model) -> Any:
-    training = recipe_of(model).training
-    return training and msgspec.structs.replace(training, freeze=())

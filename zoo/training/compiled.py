@@ -138,12 +138,7 @@ def _jax(network: Any, size: int, arrays: Batch, rows: int, steps: int, *, held:
         return logs, state
 
     data = jax.device_put(arrays) if held else ()
-    state = network._get_jax_state(
-        trainable_variables=True,
-        non_trainable_variables=True,
-        optimizer_variables=True,
-        metrics_variables=True,
-    )
+    state = jax_state(network)
     handed = jax.tree.map(
         lambda a: jax.ShapeDtypeStruct(
             (rows, *a.shape[1:]), jax.dtypes.canonicalize_dtype(a.dtype)
@@ -153,6 +148,12 @@ def _jax(network: Any, size: int, arrays: Batch, rows: int, steps: int, *, held:
     numbers = (jax.ShapeDtypeStruct((rows,), "int32"),)
     steps_at_once.trace(state, data, numbers if held else handed)  # once, for the calls as well
     return lambda state, iterator: steps_at_once(state, data, next(iterator))
+
+
+def jax_state(network: Any) -> Any:
+    """Return the values of trainable and other variables, of the optimizer, and of metrics."""
+    kinds = ("trainable", "non_trainable", "optimizer", "metrics")
+    return network._get_jax_state(**{f"{kind}_variables": True for kind in kinds})
 
 
 def _tensorflow(

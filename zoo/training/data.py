@@ -195,10 +195,8 @@ def _retargeted(rows: Labelled, target: str) -> Labelled:
     if not isinstance(rows.inputs, Table) or rows.target is None:
         msg = f"{rows.source} has one target only; it is no table with a column {target!r}"
         raise UsageError(msg)
-    columns = {**rows.inputs.columns, rows.target: rows.labels}
-    labels = Table(columns).column(target)
-    del columns[target]
-    return Labelled(Table(columns, rows.inputs.problems), labels, rows.source, target)
+    table = Table({**rows.inputs.columns, rows.target: rows.labels}, rows.inputs.problems)
+    return _labelled("table", table, target, rows.source)
 
 
 def tensors(
@@ -230,12 +228,8 @@ def tensors(
     targets, target_errors = decoder.encode(data.labels)
     if not any(input_errors) and not any(target_errors):
         return inputs, targets
-    bad = {
-        row: error
-        for row, errors in enumerate(zip(target_errors, input_errors, strict=True))
-        for error in errors
-        if error is not None
-    }
+    pairs = zip(input_errors, target_errors, strict=True)
+    bad = {row: error for row, (one, two) in enumerate(pairs) if (error := one or two)}
     row, error = next(iter(bad.items()))
     told = f"{data.source}: {data.name_of(row)}: {error.message}"
     if not skip and (preprocessor.kind != "image" or len(bad) == len(data)):

@@ -15,13 +15,14 @@ from zoo.data.labelled import Labelled
 from zoo.errors import TrainingError
 from zoo.heads import check_head, first_error
 from zoo.plots.curves import best_epoch
+from zoo.progress import training_bar
 from zoo.registry.registry import registry
 from zoo.runtime.carry import states_of
 from zoo.runtime.network import build, copy_weights, freeze
 from zoo.runtime.seeding import seeded
 from zoo.spec.training import Training
 from zoo.tensors import each
-from zoo.training.callbacks import Bar, Interruption, Stopping, epoch_callback
+from zoo.training.callbacks import Interruption, epoch_callback
 from zoo.training.checkpoint import Checkpoint
 from zoo.training.data import tensors
 from zoo.training.feed import Feed
@@ -96,7 +97,14 @@ class InMemory:
             check_carry(self.training, len(targets))
             self.arrays[part] = inputs, targets_for(self.training, targets, model.decoder.units)
         inputs, targets = self.arrays["train"]
-        weights = _product(weights, row_weights(model, self.training, targets), len(targets))
+        declared = row_weights(model, self.training, targets)
+        if weights is not None and len(weights) != len(targets):
+            msg = f"{len(weights)} rows have weights and {len(targets)} can be used; "
+            raise TrainingError(msg + "leave the bad ones out first")
+        if weights is None:
+            weights = declared
+        else:
+            weights = (weights if declared is None else weights * declared).astype("float32")
         batch = (inputs, targets) if weights is None else (inputs, targets, weights)
         self.feed = Feed(batch, self.training.batch_size, seed, self.training.shuffle)
         self.rows = len(targets)
@@ -139,19 +147,6 @@ class InMemory:
         """Return inputs and targets of the training rows, of many only some from all parts."""
         every = 1 if self.training.carry_state else max(1, self.rows // ENOUGH)
         return tuple(each(lambda array: array[::every], part) for part in self.arrays["train"])
-
-
-def _product(
-    given: NDArray[Any] | None, declared: NDArray[Any] | None, rows: int
-) -> NDArray[Any] | None:
-    """Return how much each row counts by both, as float32; None where neither says anything."""
-    if given is None:
-        return declared
-    if len(given) != rows:
-        msg = f"{len(given)} rows have weights and {rows} can be used; leave the bad ones out first"
-        raise TrainingError(msg)
-    product: NDArray[Any] = (given if declared is None else given * declared).astype("float32")
-    return product
 
 
 def fit(
@@ -199,13 +194,11 @@ def fit(
             run.environment["resumed"] = checkpoint.warnings
             run.notes += checkpoint.warnings
         run.history = progress.history
-        stopping = Stopping(training, checkpoint, progress) if training.early_stopping else None
         registry().notify("training_started", run=run)
-        with Bar(training.epochs) as bar, Interruption() as interruption:
+        with training_bar(training.epochs) as show, Interruption() as interruption:
             each_epoch = epoch_callback(
-                run, progress, checkpoint, data,
-                bar=bar, interruption=interruption, stopping=stopping,
-            )  # fmt: skip
+                run, progress, checkpoint, data, show=show, interruption=interruption
+            )
             try:
                 network.fit(
                     **data.fit_arguments(network, progress.epochs),

@@ -21,12 +21,11 @@ SHOWN = 5
 def identity_of(run: Run) -> dict[str, Any]:
     """Return what has to be the same when a training goes on, and its versions."""
     told = run.environment
-    identity: dict[str, Any] = {
-        name: told[name] for name in ("backend", "versions") if name in told
-    }
+    identity = {"spec": spec_to(run.spec), "seed": run.seed}
+    identity |= {name: told[name] for name in ("backend", "versions") if name in told}
     if "data" in told:
         identity["data"] = {part: content["sha256"] for part, content in told["data"].items()}
-    return {"spec": spec_to(run.spec), "seed": run.seed, **identity}
+    return identity
 
 
 def check_same(
@@ -57,24 +56,19 @@ def check_same(
         If versions differ and have to be the same.
     """
     before, now = map(_alike, (before, now))
-    for name, value in now.items():
-        if name not in before or name == "versions":
-            continue
-        if found := list(_differences(name, before[name], value)):
-            msg = (
-                f"{path}: was begun with another {name}: {'; '.join(found[:SHOWN])}; resume with "
-                "the same one, or use another folder"
-            )
-            raise OtherTraining(msg)
-    if "versions" not in before or "versions" not in now:
-        return []
-    other = list(_differences("", before["versions"], now["versions"]))
-    if not other:
-        return []
-    if exact:
-        msg = f"{path}: was begun with other versions: {'; '.join(other)}; --exact forbids that"
+    versions: list[str] = []
+    for name in [name for name in now if name in before]:
+        found = list(_differences(name, before[name], now[name]))
+        if name == "versions":
+            versions = [text.removeprefix("versions.") for text in found]
+        elif found:
+            msg = f"{path}: was begun with another {name}: {'; '.join(found[:SHOWN])}; resume with "
+            raise OtherTraining(msg + "the same one, or use another folder")
+    told = "; ".join(versions)
+    if versions and exact:
+        msg = f"{path}: was begun with other versions: {told}; --exact forbids that"
         raise UsageError(msg)
-    return [f"resumed with other versions than it was begun with: {'; '.join(other)}"]
+    return [f"resumed with other versions than it was begun with: {told}"] if versions else []
 
 
 def _alike(identity: dict[str, Any]) -> dict[str, Any]:
@@ -89,6 +83,6 @@ def _differences(name: str, before: Any, now: Any) -> Iterator[str]:
     """Yield what differs between two values of plain data, by dotted path."""
     if isinstance(before, dict) and isinstance(now, dict):
         for key in dict.fromkeys([*before, *now]):
-            yield from _differences(f"{name}.{key}".strip("."), before.get(key), now.get(key))
+            yield from _differences(f"{name}.{key}", before.get(key), now.get(key))
     elif before != now:
         yield f"{name} was {json.dumps(before)}, now {json.dumps(now)}"

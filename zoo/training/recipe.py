@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from zoo.construct import construct, options_of
@@ -14,7 +14,7 @@ from zoo.runtime.backend import keras
 from zoo.runtime.carry import carrying, with_states
 from zoo.spec.component import Component, plain_name
 from zoo.spec.model import ModelSpec
-from zoo.spec.override import assign
+from zoo.spec.override import assign, override
 from zoo.spec.training import Training
 from zoo.tensors import count
 
@@ -104,10 +104,9 @@ def keras_class(module: str, component: Component, what: str) -> type[Any]:
     SpecError
         If Keras has no such class.
     """
-    home = getattr(keras(), module)
     classes = {
         plain_name(name): value
-        for name, value in vars(home).items()
+        for name, value in vars(getattr(keras(), module)).items()
         if isinstance(value, type) and not name.startswith("_")
     }
     name = plain_name(component.uses)
@@ -141,6 +140,22 @@ def options_at(spec: ModelSpec) -> Any:
     return options
 
 
+def trainable(spec: ModelSpec, settings: Sequence[str] = ()) -> tuple[ModelSpec, Training]:
+    """Return a spec with settings as ``--set`` takes them, and its recipe.
+
+    Raises
+    ------
+    UsageError
+        If a setting is wrong, or there is no recipe.
+    """
+    for assignment in settings:  # one at a time: a new optimizer brings new options
+        spec = override(spec, [assignment], options_at(spec))
+    if spec.training is None:
+        msg = f"{spec.name} has no training recipe"
+        raise UsageError(msg)
+    return spec, spec.training
+
+
 def with_settings(spec: ModelSpec, settings: Mapping[str, Any]) -> ModelSpec:
     """Return the spec with fields replaced by Python values, by dotted path or its last part.
 
@@ -157,9 +172,8 @@ def targets_for(training: Training, targets: NDArray[Any], units: int | None) ->
     if plain_name(training.loss.uses).startswith("categorical") and targets.ndim == 1:
         import numpy as np
 
-        one_hot: NDArray[np.float32] = np.eye(units or int(targets.max()) + 1, dtype=np.float32)
-        encoded: NDArray[np.float32] = one_hot[targets]
-        return encoded
+        one_hot = np.eye(units or int(targets.max()) + 1, dtype=np.float32)
+        targets = one_hot[targets]
     return targets
 
 
@@ -200,8 +214,16 @@ def true_classes(targets: NDArray[Any]) -> NDArray[np.intp]:
     return classes
 
 
-def measure(network: Any, inputs: Tensors, targets: NDArray[Any]) -> dict[str, float]:
-    """Return Keras's own evaluation of the network's present weights: loss and metrics."""
+def measure(network: Any, inputs: Any, targets: NDArray[Any] | None = None) -> dict[str, float]:
+    """Return Keras's own evaluation of the network's present weights: loss and metrics.
+
+    Parameters
+    ----------
+    network
+        The compiled network.
+    inputs, targets
+        The rows; or a Keras dataset alone, which has batches of its own.
+    """
     result = network.evaluate(inputs, targets, batch_size=256, verbose=0, return_dict=True)
     return {name: float(value) for name, value in result.items()}
 

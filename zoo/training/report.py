@@ -99,13 +99,13 @@ class ClassReport:
     def lines(self) -> Iterator[str]:
         """Yield the report as a table of text."""
         data = self.data()
-        ends = [("mean of classes", data["macro"]), ("mean of rows", data["weighted"])]
-        width = max(len(label) for label in (*self.labels, "mean of classes"))
+        means = {"mean of classes": data["macro"], "mean of rows": data["weighted"]}
+        rows = [{"label": name, "support": data["rows"], **row} for name, row in means.items()]
+        width = max(len(label) for label in (*self.labels, *means))
         yield f"{'':{width}}  precision  recall      F1  support"
-        for row in data["classes"]:
-            yield f"{row['label']:{width}}  {_cells(row)}  {row['support']:7,}"
-        for label, row in ends:
-            yield f"{label:{width}}  {_cells(row)}  {data['rows']:7,}"
+        for row in [*data["classes"], *rows]:
+            cells = f"{row['precision']:9.4f}  {row['recall']:6.4f}  {row['f1']:6.4f}"
+            yield f"{row['label']:{width}}  {cells}  {row['support']:7,}"
         yield f"{'accuracy':{width}}  {'':9}  {'':6}  {self.accuracy:6.4f}  {data['rows']:7,}"
 
     def draw(self, path: Path, title: str) -> Path:
@@ -222,7 +222,3 @@ def class_report(decoder: Classifier, targets: NDArray[Any], outputs: NDArray[An
 
 def _ratio(part: float, whole: float) -> float:
     return float(part / whole) if whole else 0.0
-
-
-def _cells(row: dict[str, Any]) -> str:
-    return f"{row['precision']:9.4f}  {row['recall']:6.4f}  {row['f1']:6.4f}"

@@ -15,7 +15,7 @@ from zoo.api import spec_and_base
 from zoo.errors import UsageError
 from zoo.figures import finite
 from zoo.runtime.backend import chosen_backend
-from zoo.spec.model import Figure, ModelSpec
+from zoo.spec.model import Figure
 from zoo.training.run import Run
 from zoo.training.train import train_spec
 
@@ -115,12 +115,8 @@ def reproducible() -> list[str]:
     """Return the names of the models that have a recipe and figures to reach."""
     from zoo.registry.registry import registry
 
-    models = registry().models
-    return [name for name in models.names() if _has_figures(models.find(name).value)]
-
-
-def _has_figures(spec: ModelSpec) -> bool:
-    return spec.training is not None and bool(spec.figures)
+    specs = {name: registry().models.find(name).value for name in registry().models.names()}
+    return [name for name, spec in specs.items() if spec.training and spec.figures]
 
 
 def reproduce(
@@ -156,7 +152,6 @@ def reproduce(
     if spec.training is None or not figures:
         msg = f"{name} has no {'recipe' if spec.training is None else 'figures'} to reproduce"
         raise UsageError(msg)
-    backend = chosen_backend()
     chosen = range(1, (seeds or spec.training.starts) + 1)
     runs = []
     for seed in chosen:
@@ -169,7 +164,7 @@ def reproduce(
     )
     return Reproduction(
         spec.name,
-        backend,
+        chosen_backend(),
         tuple(settings),
         tuple(chosen),
         tuple(run.seed for run in runs if run.dead),

@@ -14,22 +14,14 @@ from msgspec.structs import replace
 
 from zoo.data.labelled import Labelled
 from zoo.errors import TrainingError, UnknownName, UsageError
-from zoo.runtime.backend import chosen_backend, devices
 from zoo.spec.component import Component, component_from
 from zoo.spec.model import ModelSpec
-from zoo.spec.override import override
 from zoo.spec.training import Training
-from zoo.training.combine import (
-    ENSEMBLE,
-    check_agreement,
-    checked_shares,
-    ensemble_of,
-    save_ensemble,
-)
+from zoo.training.combine import ENSEMBLE, check_member, ensemble_of, save_ensemble
 from zoo.training.data import tensors
-from zoo.training.fit import InMemory, fit
+from zoo.training.fit import InMemory, fit, fitted_state
 from zoo.training.lineage import ancestor, environment_of, lineage_in, recipe_of, with_recipe
-from zoo.training.recipe import evaluate_on, keras_class, options_at
+from zoo.training.recipe import evaluate_on, keras_class, trainable
 from zoo.training.run import MEMBER, Run, environment, run_folder, whole
 from zoo.training.sides import rows_for, split_for
 from zoo.training.train import seed_of, starting
@@ -102,8 +94,7 @@ def retrain_model(
         msg = "--member-weights are for --ensemble"
         raise UsageError(msg)
     if ensemble:
-        check_agreement(parent, parent)  # before an hour of training: may it be a member?
-        checked_shares(member_weights, 2)
+        check_member(parent, member_weights)  # before an hour of training
     if freeze is not None:
         text = freeze if isinstance(freeze, str) else json.dumps(freeze)
         settings = [*settings, f"training.freeze={text}"]
@@ -127,14 +118,12 @@ def _further(plan: Plan, path: Path, seed: int | None, *, exact: bool) -> Run:
     parent, spec = plan.parent, plan.spec
     seed = seed_of(_training(spec), path) if seed is None else seed
     before = _figures(parent, plan.held, "before")
-    model = Model(spec, weights=parent.weights_name, state=_state(parent))
-    run = Run(path, spec, seed, metrics=before, notes=plan.notes)
-    run.environment = environment(chosen_backend(), devices(), seed)
-    run.environment["lineage"] = {
-        **with_recipe(recipe_of(parent)), **plan.about, "parent": ancestor(parent),
-    }  # fmt: skip
-    content = {"train": plan.train, **plan.held}
-    return _fit(run, model, content, fitted=("input", "output"), exact=exact)
+    model = Model(spec, weights=parent.weights_name, state=fitted_state(parent))
+    told = environment(seed)
+    recipe = with_recipe(recipe_of(parent))
+    told["lineage"] = {**recipe, **plan.about, "parent": ancestor(parent)}
+    run = Run(path, spec, seed, metrics=before, environment=told, notes=plan.notes)
+    return _fit(run, model, plan, fitted=("input", "output"), exact=exact)
 
 
 def _beside(
@@ -151,13 +140,13 @@ def _beside(
     parent, place = plan.parent, path / MEMBER
     spec, start = starting(plan.spec, "default")
     before = _figures(parent, plan.held, "before")
-    used = [origin["seed"] for origin in _origins(parent) if "seed" in origin]
+    origins = [ancestor(parent), *lineage_in(environment_of(parent)).get("members", ())]
+    used = [origin["seed"] for origin in origins if "seed" in origin]
     seed = seed_of(_training(spec), place, used) if seed is None else seed
-    model = Model(spec, weights=start, base=_base(spec), state=_state(parent, "output"))
-    member = Run(place, spec, seed)
-    member.environment = environment(chosen_backend(), devices(), seed)
-    content = {"train": plan.train, **plan.held}
-    member = _fit(member, model, content, fitted=("output",), exact=exact)
+    state = {"output": parent.decoder.state()}
+    model = Model(spec, weights=start, base=_base(spec), state=state)
+    member = Run(place, spec, seed, environment=environment(seed))
+    member = _fit(member, model, plan, fitted=("output",), exact=exact)
     if member.environment.get("interrupted"):
         msg = f"{path}: interrupted while its new member was trained; go on with --resume"
         raise TrainingError(msg)
@@ -170,24 +159,16 @@ def _beside(
         **_figures(whole_model, plan.held, "test"),
     }
     notes = [*plan.notes, *(f"the new member: {note}" for note in member.notes)]
-    return save_ensemble(
-        path, whole_model, members, metrics=metrics, lineage=plan.about, notes=notes
-    )
+    about = plan.about
+    return save_ensemble(path, whole_model, members, metrics=metrics, lineage=about, notes=notes)
 
 
-def _fit(
-    run: Run,
-    model: Model,
-    content: dict[str, Labelled],
-    *,
-    fitted: Collection[str],
-    exact: bool,
-) -> Run:
+def _fit(run: Run, model: Model, plan: Plan, *, fitted: Collection[str], exact: bool) -> Run:
     """Train on rows in memory; of the rows to train on, some may be held out for validation."""
-    training = _training(model.spec)
-    if training.validation is not None:
-        train, held = content["train"].divide(training.validation, run.seed)
-        content = {**content, "train": train, "validation": held}
+    content = {"train": plan.train, **plan.held}
+    split = _training(model.spec).validation
+    if split is not None:
+        content["train"], content["validation"] = plan.train.divide(split, run.seed)
     return fit(run, model, InMemory(model, content, run.seed, fitted=fitted), exact=exact)
 
 
@@ -202,12 +183,6 @@ def _figures(model: Model, held: dict[str, Labelled], name: str) -> dict[str, di
     }
 
 
-def _state(model: Model, *parts: str) -> dict[str, Any]:
-    """Return the fitted state of preprocessor and decoder, or of some of them."""
-    state = {"input": model.preprocessor.state(), "output": model.decoder.state()}
-    return {part: state[part] for part in parts or state}
-
-
 # What is trained
 
 
@@ -220,9 +195,7 @@ def _training(spec: ModelSpec) -> Training:
 
 def _update_spec(parent: Model, settings: Sequence[str]) -> ModelSpec:
     """Return the spec of an update: the recipe of the first training, in smaller steps."""
-    recipe = recipe_of(parent)
-    _training(recipe)
-    spec = _with(_slower(recipe), settings)
+    spec, _ = trainable(_slower(recipe_of(parent)), settings)
     if "learning_rate" not in _training(spec).optimizer.config:  # another optimizer was set
         spec = _slower(spec)
     for field in ("architecture", "input", "output"):
@@ -251,17 +224,11 @@ def _member_spec(parent: Model, settings: Sequence[str]) -> ModelSpec:
             summary="",
             tags=(),
         )
-    spec = _with(spec, settings)
+    spec, _ = trainable(spec, settings)
     if spec.output != recipe_of(parent).output:
         msg = "a new member has the same output as the old model; --set changes it"
         raise UsageError(msg)
     return replace(spec, training=_own_rows(spec, settings))
-
-
-def _with(spec: ModelSpec, settings: Sequence[str]) -> ModelSpec:
-    for assignment in settings:  # one at a time: a new optimizer brings new options
-        spec = override(spec, [assignment], options_at(spec))
-    return spec
 
 
 def _own_rows(spec: ModelSpec, settings: Sequence[str]) -> Training:
@@ -304,10 +271,6 @@ def _base(spec: ModelSpec) -> Path | None:
         return None
 
 
-def _origins(parent: Model) -> list[dict[str, Any]]:
-    return [ancestor(parent), *lineage_in(environment_of(parent)).get("members", ())]
-
-
 # The rows
 
 
@@ -319,9 +282,8 @@ def _plan(
     sides = {"new": rows_for(parent, training, data)}
     if old is not None:
         sides = {"old": rows_for(parent, training, old), **sides}
-    notes = []
-    for rows in sides.values():
-        notes += [f"{rows.source}: {text}" for text in parent.preprocessor.outside(rows.inputs)]
+    outside = parent.preprocessor.outside
+    notes = [f"{rows.source}: {t}" for rows in sides.values() for t in outside(rows.inputs)]
     if test is not None:
         held = {"test": rows_for(parent, training, test, part="test")}
     elif training.carry_state:
@@ -338,8 +300,7 @@ def _plan(
                 f"the old model may know the rows that are held out of {sides['old'].source}: its "
                 "figures on them flatter it"
             )
-    chosen = list(sides.values()) if strategy == "both" else [sides["new"]]
-    train = Labelled.join(chosen) if len(chosen) > 1 else chosen[0]
+    train = Labelled.join(list(sides.values())) if strategy == "both" else sides["new"]
     about: dict[str, Any] = {"strategy": strategy, "data": _named(data)}
     about |= {name: _named(value) for name, value in (("old", old), ("test", test))
               if value is not None}  # fmt: skip

@@ -11,6 +11,7 @@ import platform
 import secrets
 import sys
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UsageError
 from zoo.figures import to_json
-from zoo.plots.curves import draw_later
+from zoo.plots.curves import History, draw_later
 from zoo.registry.registry import registry
+from zoo.runtime.backend import chosen_backend, devices
 from zoo.spec.model import ModelSpec
 from zoo.spec.toml import spec_from, spec_to, write_spec
 
@@ -31,9 +33,6 @@ CHECKPOINT = "checkpoint.h5"
 
 MEMBER = "member"
 """Folder in that of an ensemble: the run of the member that was trained for it."""
-
-History = dict[str, list[float]]
-"""Keras's logs by name, a value for each epoch."""
 
 
 @dataclass
@@ -115,10 +114,12 @@ class Run:
         }
         self.path.mkdir(parents=True, exist_ok=True)
         write_bundle(self.path / "model.zoo", headers, values(network))
-        _write(self.path / "spec.toml", write_spec(self.spec))
-        _write(self.path / "history.csv", _history_csv(self.history))
-        _write(self.path / "metrics.json", to_json(self.metrics, indent=2) + "\n")
-        _write(self.path / "environment.json", to_json(self.environment, indent=2) + "\n")
+        write_text(self.path / "spec.toml", write_spec(self.spec))
+        epochs = enumerate(zip(*self.history.values(), strict=True), 1)
+        table = [["epoch", *self.history], *([number, *values] for number, values in epochs)]
+        write_text(self.path / "history.csv", csv_text(table))
+        write_text(self.path / "metrics.json", to_json(self.metrics, indent=2) + "\n")
+        write_text(self.path / "environment.json", to_json(self.environment, indent=2) + "\n")
         if self.history:
             draw_later(self.path)
 
@@ -148,19 +149,16 @@ def run_folder(name: str, output: Path | None, *, resume: bool) -> Path:
             begun += [path.parent for path in runs.glob(f"*/{MEMBER}") if not whole(path.parent)]
             if begun:
                 return max(begun, key=lambda path: path.stat().st_mtime)
-        return _fresh(runs)
-    if not output.exists():
+        return fresh_folder(runs)
+    names = {path.name for path in output.iterdir()} if output.is_dir() else {""}
+    known = names & {CHECKPOINT, "model.zoo", "fold-1", MEMBER}
+    if not output.exists() or not names or (resume and known):
         return output
+    what = "exists and is not an empty folder; a run needs a folder of its own"
     if resume and output.is_dir():
-        known = {path.name for path in output.iterdir()}
-        if not known or known & {CHECKPOINT, "model.zoo", "fold-1", MEMBER}:
-            return output
-        msg = f"{output}: holds no run to go on with"
-        raise UsageError(msg)
-    if not output.is_dir() or any(output.iterdir()):
-        msg = f"{output}: exists and is not an empty folder; a run needs a folder of its own"
-        raise UsageError(msg)
-    return output
+        what = "holds no run to go on with"
+    msg = f"{output}: {what}"
+    raise UsageError(msg)
 
 
 def whole(path: Path) -> bool:
@@ -168,31 +166,32 @@ def whole(path: Path) -> bool:
     return (path / "model.zoo").is_file() and not (path / CHECKPOINT).is_file()
 
 
-def _fresh(runs: Path) -> Path:
-    stamp = time.strftime("%Y-%m-%d-%H%M%S")
-    folder, number = runs / stamp, 1
+def fresh_folder(parent: Path, prefix: str = "") -> Path:
+    """Return a folder below `parent` that does not exist yet, named by the present time."""
+    stamp = prefix + time.strftime("%Y-%m-%d-%H%M%S")
+    folder, number = parent / stamp, 1
     while folder.exists():
         number += 1
-        folder = runs / f"{stamp}-{number}"
+        folder = parent / f"{stamp}-{number}"
     return folder
 
 
-def environment(backend: str, device: list[str], seed: int) -> dict[str, Any]:
+def environment(seed: int) -> dict[str, Any]:
     """Return the identity of a new run and what its result may depend on.
 
     That is: versions, backend, devices, machine, seed. The identity is random and stays when the
     folder is moved.
     """
+    backend = chosen_backend()
     names = ("keras-zoo", "keras", "jax", "jaxlib", "tensorflow", "torch", "numpy", "h5py")
     versions = {name: found for name in names if (found := _version(name))}
-    plugins = [plugin for plugin in registry().plugins if plugin.distribution]
-    versions |= {plugin.distribution: plugin.version for plugin in plugins}
+    versions |= {p.distribution: p.version for p in registry().plugins if p.distribution}
     if backend in sys.modules:  # its own word: TensorFlow's package has several names
         versions[backend] = sys.modules[backend].__version__
     return {
         "id": secrets.token_hex(6),
         "backend": backend,
-        "devices": device,
+        "devices": devices(),
         "seed": seed,
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -209,16 +208,15 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _history_csv(history: History) -> str:
+def csv_text(rows: Iterable[Sequence[Any]]) -> str:
+    """Return rows of cells as CSV; every digit of a number is written."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["epoch", *history])
-    for epoch, row in enumerate(zip(*history.values(), strict=True), 1):
-        writer.writerow([epoch, *(repr(value) for value in row)])
+    csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
 
 
-def _write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
     from zoo_weights import atomic_write
 
     with atomic_write(path) as temporary:

@@ -49,14 +49,13 @@ def rows_for(parent: Model, training: Training, data: Any, *, part: str = "train
         If columns of the model are missing, or there are classes that it does not know.
     """
     content = parts(parent.preprocessor, training, data, training.target)
-    rows = content.get(part, content["train"])
+    rows: Labelled | Stream = content.get(part, content["train"])
     if isinstance(rows, Stream):
         msg = f"{rows.source}: is streamed, and rows can be held out of those in memory only"
         raise UsageError(msg)
-    found: Labelled = rows
-    _check_columns(parent, found)
-    _check_classes(parent, found, training)
-    return found
+    _check_columns(parent, rows)
+    _check_classes(parent, rows, training)
+    return rows
 
 
 def _check_columns(parent: Model, rows: Labelled) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Any
 
 from zoo.data.labelled import Labelled
@@ -14,7 +14,7 @@ from zoo.runtime.backend import keras
 from zoo.tensors import each
 from zoo.training.compiled import Batch, compile_steps, cut, steps_of, typed
 from zoo.training.data import tensors
-from zoo.training.recipe import row_weights, targets_for
+from zoo.training.recipe import measure, row_weights, targets_for
 
 if TYPE_CHECKING:
     from zoo.model import Model
@@ -78,9 +78,10 @@ class Streamed:
         whole = max(1, PIECE // size) * size
         at_once = compile_steps(network, size, self.sample(), rows=whole, steps=steps, held=False)
         piece = at_once or size
-        self._reading = self._batches(
-            self._epochs(epoch), piece, epoch, shuffle=self.training.shuffle
-        )
+        epochs: Iterable[Iterable[Labelled]] = itertools.repeat(self.stream)
+        if self.training.steps_per_epoch:
+            epochs = in_epochs(self.stream, self.rows, epoch)
+        self._reading = self._batches(epochs, piece, epoch, shuffle=self.training.shuffle)
         batches = self._reading if at_once else (typed(network, batch) for batch in self._reading)
         arguments: dict[str, Any] = {"x": batches, "steps_per_epoch": steps_of(self.rows, piece)}
         if "validation" in self.parts:
@@ -99,18 +100,11 @@ class Streamed:
         """Return loss and metrics of the present weights on each part."""
         size = max(256, self.training.batch_size)
         try:
-            found = {
-                part: network.evaluate(self._pass(part, size), verbose=0, return_dict=True)
-                for part in self.parts
-            }
+            return {part: measure(network, self._pass(part, size)) for part in self.parts}
         except Exception:
             if self.failure is not None:
                 raise self.failure from None
             raise
-        return {
-            part: {name: float(value) for name, value in figures.items()}
-            for part, figures in found.items()
-        }
 
     def sample(self) -> Batch:
         """Return inputs, targets and, where classes have weights, row weights of some rows."""
@@ -129,12 +123,6 @@ class Streamed:
         except ZooError as error:
             self.failure = error
             raise
-
-    def _epochs(self, epoch: int) -> Iterator[Iterable[Labelled]]:
-        """Yield the training rows of the epochs from that number on."""
-        if self.training.steps_per_epoch:
-            return in_epochs(self.stream, self.rows, epoch)
-        return itertools.repeat(self.stream)
 
     def _pass(self, part: str, size: int) -> Any:
         """Return the batches of a part, in its own order, as what Keras may begin anew.
@@ -178,16 +166,11 @@ class Streamed:
                     draw = np.random.default_rng([self.seed, epoch, number])
                     batch = cut(batch, draw.permutation(len(batch[1])))
                 if rest is not None:
-                    batch = tuple(each(_joined, *pair) for pair in zip(rest, batch, strict=True))
+                    pairs = zip(rest, batch, strict=True)
+                    batch = tuple(each(lambda *a: np.concatenate(a), *pair) for pair in pairs)
                 whole = len(batch[1]) // size * size
                 for start in range(0, whole, size):
                     yield cut(batch, slice(start, start + size))
                 rest = cut(batch, slice(whole, None))
             if rest is not None and len(rest[1]):
                 yield rest
-
-
-def _joined(*arrays: Any) -> Any:
-    import numpy as np
-
-    return np.concatenate(arrays)

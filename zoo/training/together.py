@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.heads import check_head
 from zoo.runtime.network import freeze
 from zoo.runtime.seeding import seeded
-from zoo.training.compiled import cut, repeatable, typed
+from zoo.training.compiled import cut, jax_state, repeatable, typed
 from zoo.training.recipe import compile_network, trainee
 
 if TYPE_CHECKING:
@@ -88,12 +88,7 @@ def program_of(member: Member) -> str | None:
 
     batch = cut(member.data.feed.arrays, slice(training.batch_size))
     network._symbolic_build(data_batch=batch)
-    state = network._get_jax_state(
-        trainable_variables=True,
-        non_trainable_variables=True,
-        optimizer_variables=True,
-        metrics_variables=True,
-    )
+    state = jax_state(network)
     steps = (network.train_step, state), (network.test_step, (*state[:2], state[3]))
     texts = [jax.jit(step).lower(own, typed(network, batch)).as_text() for step, own in steps]
     # What calls back into Python, or takes its constants as arguments, is not all in the text.
@@ -131,18 +126,8 @@ class Together:
         self._network = networks[members[0].start]
         sample = members[0].data.feed.arrays
         self._network._symbolic_build(data_batch=cut(sample, slice(self._size)))
-        self._metrics = [variable.value for variable in self._network.metrics_variables]
-        states = {
-            start: [
-                [variable.value for variable in variables]
-                for variables in (
-                    network.trainable_variables,
-                    network.non_trainable_variables,
-                    network.optimizer.variables,
-                )
-            ]
-            for start, network in networks.items()
-        }
+        self._metrics = jax_state(self._network)[3]
+        states = {start: list(jax_state(network)[:3]) for start, network in networks.items()}
         self._state = jax.tree.map(
             lambda *values: jax.numpy.stack(values), *(states[member.start] for member in members)
         )
@@ -150,10 +135,8 @@ class Together:
         which = [list(data).index(id(member.data.arrays)) for member in members]
         self._which = np.array(which, np.int32)
         self._held = [len(member.data.arrays["validation"][1]) for member in members]
-        self._train = jax.device_put(_stacked([part.feed.arrays for part in data.values()]))
-        self._validation = jax.device_put(
-            _stacked([part.arrays["validation"] for part in data.values()])
-        )
+        self._train = _stacked([part.feed.arrays for part in data.values()])
+        self._validation = _stacked([part.arrays["validation"] for part in data.values()])
         self._epoch_of_all = jax.jit(self._one_epoch, donate_argnums=0)
         self._measured = jax.jit(self._measure_slice, static_argnums=3)
 
@@ -189,11 +172,9 @@ class Together:
         import jax
 
         def step(state: Any, which: Any, rows: Any) -> Any:
-            trainable, others, optimizer = state
             batch = self._batch(data, which, rows)
-            full = (trainable, others, optimizer, self._metrics)
-            _, (trainable, others, optimizer, _) = self._network.train_step(full, batch)
-            return [trainable, others, optimizer], ()
+            _, (*state, _) = self._network.train_step((*state, self._metrics), batch)
+            return state, ()
 
         common = min(self._rows) // self._size * self._size
         state, _ = _steps(step, state, which, orders[:, :common], self._size)
@@ -253,7 +234,7 @@ def _steps(
 
 
 def _stacked(parts: Sequence[Any]) -> Any:
-    """Return the arrays of several parts as one each, zeros below the shorter ones."""
+    """Return the arrays of several parts as one each on the device, zeros below shorter ones."""
     import jax
     import numpy as np
 
@@ -264,4 +245,4 @@ def _stacked(parts: Sequence[Any]) -> Any:
             place[: len(array)] = array
         return stacked
 
-    return jax.tree.map(stack, *parts)
+    return jax.device_put(jax.tree.map(stack, *parts))

@@ -19,14 +19,13 @@ from zoo.data.stream import Stream
 from zoo.errors import TrainingError, UsageError
 from zoo.figures import deviation
 from zoo.heads import with_head
-from zoo.runtime.backend import chosen_backend, devices, keras, require_training
+from zoo.runtime.backend import chosen_backend, keras, require_training
 from zoo.spec.model import ModelSpec
-from zoo.spec.override import override
 from zoo.spec.training import Training
 from zoo.training.checkpoint import seed_in
 from zoo.training.data import parts, source_of
 from zoo.training.fit import InMemory, fit
-from zoo.training.recipe import options_at
+from zoo.training.recipe import trainable
 from zoo.training.run import CHECKPOINT, Run, environment, run_folder, whole
 from zoo.training.streamed import Streamed
 
@@ -61,13 +60,9 @@ def train_spec(
         If the data cannot be used.
     """
     require_training()
-    for assignment in settings:  # one at a time: a new optimizer brings new options
-        spec = override(spec, [assignment], options_at(spec))
-    if spec.training is None:
-        msg = f"{spec.name} has no training recipe"
-        raise UsageError(msg)
+    spec, training = trainable(spec, settings)
     if target is not None:  # the run knows what it learnt
-        spec = replace(spec, training=replace(spec.training, target=target))
+        spec = replace(spec, training=replace(training, target=target))
     spec, start = starting(spec, weights)
     training = cast("Training", spec.training)
     path = run_folder(spec.name, output, resume=resume)
@@ -80,30 +75,28 @@ def train_spec(
     make = functools.partial(Model, spec, weights=start, base=base)
     model = make()
     content = parts(model.preprocessor, training, data, target)
-    run = Run(path, spec, seed, environment=environment(chosen_backend(), devices(), seed))
+    run = Run(path, spec, seed, environment=environment(seed))
     source = source_of(training, data)
     told = run.environment["trained_on"] = {"data": [source] if source else []}
-    count = fold_count or training.folds
-    if isinstance(content["train"], Stream):
+    rows, count = content["train"], fold_count or training.folds
+    if isinstance(rows, Stream):
         if training.carry_state:
-            msg = (
-                f"{content['train'].source} is streamed; a state is carried through rows in memory"
-            )
+            msg = f"{rows.source} is streamed; a state is carried through rows in memory"
             raise TrainingError(msg)
         if count:
-            msg = f"{content['train'].source} is streamed, which cannot be cut into folds"
+            msg = f"{rows.source} is streamed, which cannot be cut into folds"
             raise UsageError(msg)
         streamed = Streamed(model, _divided(content, run), seed)
         return fit(run, model, streamed, exact=exact)
     if training.steps_per_epoch is not None:
         msg = (
             f"training.steps_per_epoch={training.steps_per_epoch} is for rows that are streamed; "
-            f"{content['train'].source} is read whole, and an epoch is all of it"
+            f"{rows.source} is read whole, and an epoch is all of it"
         )
         raise TrainingError(msg)
-    told["rows"] = len(content["train"])
+    told["rows"] = len(rows)
     if count:
-        run.metrics["folds"] = _cross_validate(make, run, content["train"], count, exact=exact)
+        run.metrics["folds"] = _cross_validate(make, run, rows, count, exact=exact)
     else:
         content = _divided(content, run)
     return fit(run, model, InMemory(model, content, seed), exact=exact)
@@ -133,9 +126,9 @@ def _cross_validate(
     for number, (kept, held) in enumerate(folds(len(rows), count), 1):
         model = make()
         content = {"train": rows.take(kept), "validation": rows.take(held)}
-        fold = Run(run.path / f"fold-{number}", run.spec, run.seed)
-        fold.environment = environment(chosen_backend(), devices(), run.seed)
-        fold.environment["trained_on"] = {**run.environment["trained_on"], "held": [number, count]}
+        told = environment(run.seed)
+        told["trained_on"] = {**run.environment["trained_on"], "held": [number, count]}
+        fold = Run(run.path / f"fold-{number}", run.spec, run.seed, environment=told)
         fold = fit(fold, model, InMemory(model, content, run.seed), exact=exact)
         if fold.environment.get("interrupted"):
             msg = f"interrupted in fold {number} of {count}; go on with --resume"

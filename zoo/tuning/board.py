@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 import statistics
@@ -16,8 +14,8 @@ from zoo.figures import deviation, finite, to_json
 from zoo.spec.component import component_from
 from zoo.spec.metrics import Mode, mode_of
 from zoo.training.identity import check_same
+from zoo.training.run import csv_text, write_text
 from zoo.tuning.space import written
-from zoo_weights import atomic_write
 
 RESULTS, LEADERBOARD = "tune.json", "leaderboard.csv"
 
@@ -60,15 +58,20 @@ class Result:
         return " ".join(f"{key}={written(value)}" for key, value in self.settings.items())
 
 
-def seeds_of(folder: Path) -> list[int]:
-    """Return the seeds of the tuning in a folder; none, where there is no tuning."""
+def kept_in(folder: Path) -> Any:
+    """Return what is kept of the tuning in a folder, None where there is none."""
     path = folder / RESULTS
-    if not path.is_file():
-        return []
-    seeds: list[int] = json.loads(path.read_text(encoding="utf-8"))["identity"]["seeds"]
-    return seeds
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
+def results_in(kept: dict[str, Any]) -> list[Result]:
+    """Return the results of a ``tune.json``."""
+    records = ({**record, "figures": finite(record["figures"], math.nan)}
+               for record in kept["results"])  # fmt: skip
+    return [Result(**record) for record in records]
+
+
+@dataclass
 class Board:
     """All results so far.
 
@@ -80,22 +83,15 @@ class Board:
         What has to be the same when the tuning goes on.
     metric
         What is compared; the first metric of the first result, if not given.
-    mode
+    asked_mode
         Whether the most or the least of it is the best, where Keras does not say.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        identity: dict[str, Any],
-        metric: str | None = None,
-        mode: Mode | None = None,
-    ) -> None:
-        self.folder = folder
-        self.identity = identity
-        self.metric = metric
-        self._mode = mode
-        self.results: list[Result] = []
+    folder: Path
+    identity: dict[str, Any]
+    metric: str | None = None
+    asked_mode: Mode | None = None
+    results: list[Result] = field(default_factory=list, init=False)
 
     def read(self) -> None:
         """Take up the results of the folder, where there are some.
@@ -105,18 +101,14 @@ class Board:
         OtherTraining
             If they belong to another tuning.
         """
-        path = self.folder / RESULTS
-        if not path.is_file():
+        kept = kept_in(self.folder)
+        if kept is None:
             return
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        check_same(path, kept["identity"], self.identity)
+        check_same(self.folder / RESULTS, kept["identity"], self.identity)
         self.metric = self.metric or kept["metric"]
         if self.metric == kept["metric"]:
-            self._mode = self._mode or kept.get("mode")
-        self.results = [
-            Result(**{**result, "figures": finite(result["figures"], math.nan)})
-            for result in kept["results"]
-        ]
+            self.asked_mode = self.asked_mode or kept.get("mode")
+        self.results = results_in(kept)
         self._write()
 
     @property
@@ -130,7 +122,7 @@ class Board:
         """
         recipe = self.identity.get("spec", {}).get("training", {})
         metrics = map(component_from, recipe.get("metrics", ()))
-        return mode_of(self.metric or "loss", metrics, self._mode)
+        return mode_of(self.metric or "loss", metrics, self.asked_mode)
 
     def of(self, settings: dict[str, Any]) -> Result | None:
         """Return the result of a configuration, where there is one."""
@@ -145,13 +137,7 @@ class Board:
             If the metric to compare was not measured.
         """
         if result.figures:
-            names = [name for name in result.figures if name != "loss"]
-            self.metric = self.metric or (names[0] if names else "loss")
-            if self.metric not in result.figures:
-                msg = (
-                    f"metric {self.metric!r} is not measured; there are {', '.join(result.figures)}"
-                )
-                raise UsageError(msg)
+            self.metric = self.compared(result.figures)
         self.results.append(result)
         self._write()
 
@@ -187,35 +173,27 @@ class Board:
         record = {
             "identity": self.identity,
             "metric": self.metric,
-            "mode": self.mode if self.metric else self._mode,
+            "mode": self.mode if self.metric else self.asked_mode,
             "results": [asdict(result) for result in self.results],
         }
-        for name, text in (
-            (RESULTS, to_json(record, indent=1) + "\n"),
-            (LEADERBOARD, self._csv()),
-        ):
-            with atomic_write(self.folder / name) as temporary:
-                temporary.write_text(text, encoding="utf-8")
+        write_text(self.folder / RESULTS, to_json(record, indent=1) + "\n")
+        write_text(self.folder / LEADERBOARD, csv_text(self._table()))
 
-    def _csv(self) -> str:
+    def _table(self) -> list[list[Any]]:
         metric = self.metric or "loss"
-        keys = list(dict.fromkeys(key for result in self.results for key in result.settings))
+        keys = dict.fromkeys(key for result in self.results for key in result.settings)
+        names = dict.fromkeys(name for result in self.results for name in result.figures)
+        others = [name for name in names if name != metric]
         folds = max((len(result.figures.get(metric, ())) for result in self.results), default=0)
         each = [f"{metric}_{number}" for number in range(1, folds + 1)]
-        others = [name for name in self._names() if name != metric]
-        text = io.StringIO()
         head = ["rank", *keys, metric, f"{metric}_deviation", *each, *others, "state", "problem"]
-        table = csv.writer(text, lineterminator="\n")
-        table.writerow(head)
+        table: list[list[Any]] = [head]
         for rank, result in enumerate(self.ranked(), 1):
             values = result.figures.get(metric, [])
             spread = deviation(values) if len(values) > 1 else ""
-            row = [rank, *(written(result.settings.get(key, "")) for key in keys)]
+            row: list[Any] = [rank, *(written(result.settings.get(key, "")) for key in keys)]
             row += [result.mean(metric), spread] if values else ["", ""]
             row += [*values, *[""] * (folds - len(values))]
             row += [result.mean(name) if name in result.figures else "" for name in others]
-            table.writerow([*row, result.state, result.problem or ""])
-        return text.getvalue()
-
-    def _names(self) -> list[str]:
-        return list(dict.fromkeys(name for result in self.results for name in result.figures))
+            table.append([*row, result.state, result.problem])
+        return table

@@ -6,8 +6,9 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 
-from zoo.errors import UsageError
+from zoo.errors import UsageError, require
 from zoo.runtime.backend import chosen_backend
 from zoo.tuning.board import Result
 from zoo.tuning.work import Group, Work
@@ -26,7 +27,7 @@ def opened(engine: str) -> Iterator[Solve]:
     threads of their own do not like.
     """
     if engine == "local":
-        yield _here
+        yield lambda work, groups: chain.from_iterable(map(work.solve, groups))
         return
     import ray
 
@@ -45,22 +46,13 @@ def opened(engine: str) -> Iterator[Solve]:
             ray.shutdown()
 
 
-def _here(work: Work, groups: Sequence[Group]) -> Iterator[Result]:
-    for group in groups:
-        yield from work.solve(group)
-
-
 def check_engine(engine: str) -> None:
     """Raise `UsageError` unless an engine is known and its package is installed."""
     if engine not in ENGINES:
         msg = f"the engine must be one of {', '.join(ENGINES)}, received {engine!r}"
         raise UsageError(msg)
     if engine == "ray":
-        try:
-            import ray  # noqa: F401
-        except ImportError:
-            msg = "the engine ray needs Ray; run: pip install 'keras-zoo[ray]'"
-            raise UsageError(msg) from None
+        require("ray", "the engine ray needs Ray", extra="ray")
 
 
 def _on_ray(work: Work, groups: Sequence[Group]) -> Iterator[Result]:

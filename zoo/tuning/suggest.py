@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isnan
 from typing import Any
 
-from zoo.errors import UsageError
 from zoo.tuning.board import Board, Result
 from zoo.tuning.space import Range, Space
-from zoo.tuning.work import Settings, Work
+from zoo.tuning.work import Work
 
 TRIES = 20
 """How often a configuration that is known already may be suggested again in a row."""
-
-
-def check_optuna() -> None:
-    """Raise `UsageError` unless Optuna is installed."""
-    try:
-        import optuna  # noqa: F401
-    except ImportError:
-        msg = "--optuna needs Optuna; run: pip install 'keras-zoo[tune]'"
-        raise UsageError(msg) from None
 
 
 def suggested(work: Work, space: Space, board: Board, count: int, seed: int) -> Iterator[Result]:
@@ -36,11 +27,12 @@ def suggested(work: Work, space: Space, board: Board, count: int, seed: int) -> 
     tries = 0
     while len(board.results) < count and tries < TRIES:
         if study is None:  # what is compared is known with the first result
-            study = _study(optuna, board, seed)
-            for result in board.results:
-                _tell_kept(study, result, space, spaces, board)
+            study = _study(space, spaces, board, seed)
         trial = study.ask(spaces)
-        settings = _settings(space, trial.params)
+        settings = {
+            key: axis[trial.params[key]] if isinstance(axis, list) else trial.params[key]
+            for key, axis in space.axes.items()
+        }
         known = board.of(settings)
         if known is not None:
             tries += 1
@@ -63,12 +55,27 @@ def suggested(work: Work, space: Space, board: Board, count: int, seed: int) -> 
                 _tell(study, trial, result, board)
 
 
-def _study(optuna: Any, board: Board, seed: int) -> Any:
-    return optuna.create_study(
+def _study(space: Space, spaces: dict[str, Any], board: Board, seed: int) -> Any:
+    """Return a study that knows of the results so far."""
+    import optuna
+
+    study = optuna.create_study(
         direction="maximize" if board.mode == "max" else "minimize",
         sampler=optuna.samplers.TPESampler(seed=seed),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=5),
     )
+    for result in board.results:
+        value = _value(result, board)
+        if value is None:
+            continue
+        drawn = {
+            key: axis.index(result.settings[key]) if isinstance(axis, list)
+            else result.settings[key]
+            for key, axis in space.axes.items()
+        }  # fmt: skip
+        kept = optuna.trial.create_trial(params=drawn, distributions=spaces, value=value)
+        study.add_trial(kept)
+    return study
 
 
 def _distributions(space: Space) -> dict[str, Any]:
@@ -85,34 +92,18 @@ def _distributions(space: Space) -> dict[str, Any]:
     return {key: of(axis) for key, axis in space.axes.items()}
 
 
-def _settings(space: Space, drawn: dict[str, Any]) -> Settings:
-    return {
-        key: axis[drawn[key]] if isinstance(axis, list) else drawn[key]
-        for key, axis in space.axes.items()
-    }
-
-
 def _tell(study: Any, trial: Any, result: Result, board: Board) -> None:
     from optuna.trial import TrialState
 
-    value = result.mean(board.metric or "loss")
-    if result.state == "finished" and value == value:
+    value = _value(result, board)
+    if value is not None:
         study.tell(trial, value)
     else:
         pruned = result.state == "pruned"
         study.tell(trial, state=TrialState.PRUNED if pruned else TrialState.FAIL)
 
 
-def _tell_kept(study: Any, result: Result, space: Space, spaces: Any, board: Board) -> None:
-    """Let a study know of a result from before it began."""
-    import optuna
-
+def _value(result: Result, board: Board) -> float | None:
+    """Return what a configuration reached; None where there is nothing to learn from."""
     value = result.mean(board.metric or "loss")
-    if result.state != "finished" or value != value:
-        return
-    drawn = {
-        key: axis.index(result.settings[key]) if isinstance(axis, list) else result.settings[key]
-        for key, axis in space.axes.items()
-    }
-    kept = optuna.trial.create_trial(params=drawn, distributions=spaces, value=value)
-    study.add_trial(kept)
+    return value if result.state == "finished" and not isnan(value) else None

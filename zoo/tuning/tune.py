@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import isnan
 from pathlib import Path
 from typing import Any
 
 from zoo.data.stream import Stream
-from zoo.errors import OtherTraining, TrainingError, UsageError
+from zoo.errors import OtherTraining, TrainingError, UsageError, require
 from zoo.model import Model
-from zoo.plots.tuning import draw_later
+from zoo.plots.curves import draw_later
 from zoo.runtime.backend import chosen_backend, keras
-from zoo.spec.metrics import Mode, mode_of
+from zoo.spec.metrics import Mode
 from zoo.spec.model import ModelSpec
-from zoo.spec.override import override
 from zoo.spec.toml import spec_to
 from zoo.training.data import parts
-from zoo.training.recipe import options_at, with_settings
-from zoo.training.run import Run
+from zoo.training.recipe import trainable, with_settings
+from zoo.training.run import Run, fresh_folder
 from zoo.training.train import seed_of, train_spec
-from zoo.tuning.board import RESULTS, Board, Result, seeds_of
+from zoo.tuning.board import RESULTS, Board, Result, kept_in
 from zoo.tuning.engines import check_engine, opened
 from zoo.tuning.space import Range, Space, Values
-from zoo.tuning.suggest import check_optuna, suggested
+from zoo.tuning.suggest import suggested
 from zoo.tuning.work import Work
 
 
@@ -97,27 +95,26 @@ def tune_spec(
         raise UsageError(msg)
     check_engine(engine)
     if suggestions is not None:
-        check_optuna()
+        require("optuna", "--optuna needs Optuna", extra="tune")
         if engine != "local":
             msg = "Optuna suggests one configuration after the other; use the engine local"
             raise UsageError(msg)
-    for assignment in settings:
-        spec = override(spec, [assignment], options_at(spec))
-    if spec.training is None:
-        msg = f"{spec.name} has no training recipe"
-        raise UsageError(msg)
+    spec, training = trainable(spec, settings)
     space = Space(grid)
     path = _folder(spec.name, output, resume=resume)
     if seed is None:  # that of the tuning which goes on, or a random one may be another
-        seed = next(iter(seeds_of(path)), None)
-    first = seed_of(spec.training) if seed is None else seed
-    chosen = _seeds(spec, first, seeds)
-    configurations = [] if suggestions else _configurations(space, draws, first)
+        kept = kept_in(path)
+        seed = kept["identity"]["seeds"][0] if kept else seed_of(training)
+    listed = training.seeds.get(chosen_backend(), ())
+    further = range(seed, seed + seeds + len(listed))
+    chosen = tuple(dict.fromkeys([seed, *listed, *further]))[:seeds]
+    configurations: list[dict[str, Any]] = []
+    if not suggestions:
+        configurations = list(space.all()) if draws is None else space.draw(draws, seed)
     for configuration in configurations[:1000]:  # a wrong name or value is said before any work
         with_settings(spec, configuration)
     model = Model(spec, weights=None, base=base)
-    content = parts(model.preprocessor, spec.training, data, target)
-    rows = content["train"]
+    rows = parts(model.preprocessor, training, data, target)["train"]
     if isinstance(rows, Stream):
         msg = f"{rows.source} is streamed, which cannot be cut into folds"
         raise UsageError(msg)
@@ -127,21 +124,20 @@ def tune_spec(
         "grid": space.to_dict(),
         "search": search,
         "folds": folds,
-        "seeds": list(chosen),
+        "seeds": chosen,
         "backend": chosen_backend(),
         "rows": len(rows),
         "data": rows.content()["sha256"],
     }
     work = Work(spec, rows, folds, chosen, base)
     work.cuts(spec)  # too few rows are said before any work
-    board = Board(path, json.loads(json.dumps(identity)), metric, mode)
+    board = Board(path, identity, metric, mode)
     board.read()
-    if board.metric is not None:
-        mode_of(board.metric, spec.training.metrics, mode)
+    board.mode  # noqa: B018  # that nobody says which is better is said before any work
     with opened(engine) as solve:
         keras()
         if suggestions:
-            total, results = suggestions, suggested(work, space, board, suggestions, first)
+            total, results = suggestions, suggested(work, space, board, suggestions, seed)
         else:
             left = [settings for settings in configurations if board.of(settings) is None]
             total, results = len(configurations), solve(work, work.groups(left))
@@ -155,47 +151,27 @@ def tune_spec(
         raise TrainingError(msg)
     best = with_settings(spec, ranked[0].settings)
     place = path / "best"
-    options: dict[str, Any] = {"target": target, "seed": first, "output": place, "base": base}
+    train = partial(train_spec, best, data, target=target, seed=seed, output=place, base=base)
     try:
-        run = train_spec(best, data, resume=resume, **options)
+        run = train(resume=resume)
     except OtherTraining:  # what was the best of fewer results
         shutil.rmtree(place)
-        run = train_spec(best, data, **options)
-    draw_later(path)
+        run = train()
+    draw_later(path, "zoo.plots.tuning")
     return Tuning(path, board.metric, tuple(ranked), run)
-
-
-def _configurations(space: Space, draws: int | None, seed: int) -> list[dict[str, Any]]:
-    return list(space.all()) if draws is None else space.draw(draws, seed)
-
-
-def _seeds(spec: ModelSpec, first: int, count: int) -> tuple[int, ...]:
-    """Return the first seed, and as many more as there are to be: the spec's, then counted on."""
-    assert spec.training is not None
-    listed = spec.training.seeds.get(chosen_backend(), ())
-    further = (seed for seed in range(first + 1, 2**32) if seed not in listed)
-    more = [seed for seed in listed if seed != first]
-    return tuple([first, *more, *(next(further) for _ in range(count))][:count])
 
 
 def _folder(name: str, output: Path | None, *, resume: bool) -> Path:
     """Return the folder of a new tuning, or of the one that is to go on."""
     parent = Path("runs") / name
     if output is None:
-        begun = sorted(parent.glob(f"tune-*/{RESULTS}"), key=lambda path: path.stat().st_mtime)
-        if resume and begun:
-            return begun[-1].parent
-        stamp = f"tune-{time.strftime('%Y-%m-%d-%H%M%S')}"
-        folder, number = parent / stamp, 1
-        while folder.exists():
-            number += 1
-            folder = parent / f"{stamp}-{number}"
-        return folder
-    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
-        return output
-    if resume and (output / RESULTS).is_file():
+        files = sorted(parent.glob(f"tune-*/{RESULTS}"), key=lambda path: path.stat().st_mtime)
+        return files[-1].parent if resume and files else fresh_folder(parent, "tune-")
+    begun = (output / RESULTS).is_file()
+    empty = output.is_dir() and not any(output.iterdir())
+    if not output.exists() or empty or (resume and begun):
         return output
     what = "holds no tuning to go on with" if resume else "exists and is not an empty folder"
-    hint = "" if resume or not (output / RESULTS).is_file() else "; go on with --resume"
+    hint = "; go on with --resume" if begun else ""
     msg = f"{output}: {what}{hint}"
     raise UsageError(msg)

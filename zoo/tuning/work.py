@@ -9,19 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-import msgspec
-
 from zoo.components import Classifier
 from zoo.data.labelled import Labelled
 from zoo.data.split import folds, stratified_folds
 from zoo.errors import ZooError
 from zoo.model import Model
-from zoo.runtime.backend import chosen_backend, devices
+from zoo.runtime.backend import chosen_backend
 from zoo.spec.model import ModelSpec
 from zoo.spec.toml import spec_to
 from zoo.spec.training import Training
 from zoo.training.fit import InMemory, fit, fitted_state
-from zoo.training.recipe import with_settings
+from zoo.training.recipe import trainable, with_settings
 from zoo.training.run import Run, environment
 from zoo.training.together import Member, Together, program_of
 from zoo.training.train import starting
@@ -89,16 +87,6 @@ class Work:
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_prepared": {}}
 
-    def training(self, settings: Settings) -> Training:
-        """Return the recipe of a configuration.
-
-        Raises
-        ------
-        UsageError
-            If the spec has no such field, or a value does not fit it.
-        """
-        return cast("Training", with_settings(self.spec, settings).training)
-
     def groups(self, configurations: Sequence[Settings]) -> list[Group]:
         """Return the configurations in pieces of work."""
         if chosen_backend() != "jax":
@@ -153,8 +141,8 @@ class Work:
                 places[start] = slice(len(members), len(members) + len(own))
                 members += own
         together = Together(members)
-        ends = {number: self.training(settings).epochs for number, settings in enumerate(group)}
-        for epochs in sorted(set(ends.values())):
+        ends = [trainable(with_settings(self.spec, settings))[1].epochs for settings in group]
+        for epochs in sorted(set(ends)):
             for step in _steps(epochs) if report else ():
                 together.train(step)
                 figures = _by_name(together.measure())
@@ -163,8 +151,8 @@ class Work:
                     return
             together.train(epochs)
             measured = together.measure()
-            for number, settings in enumerate(group):
-                if ends[number] == epochs:
+            for settings, end in zip(group, ends, strict=True):
+                if end == epochs:
                     yield Result(settings, _by_name(measured[places[self._start(settings)]]))
 
     def _alone(self, group: Sequence[Settings], report: Report | None) -> Iterator[Result]:
@@ -235,9 +223,8 @@ class Work:
 
     def _start(self, settings: Settings) -> str:
         """Return what tells trainings apart that start differently, or go another way."""
-        spec = with_settings(self.spec, settings)
-        training = msgspec.structs.replace(cast("Training", spec.training), epochs=1)
-        return json.dumps(spec_to(msgspec.structs.replace(spec, training=training)))
+        spec = with_settings(self.spec, {**settings, "training.epochs": 1})
+        return json.dumps(spec_to(spec))
 
 
 def _seen(spec: ModelSpec) -> str:
@@ -250,8 +237,8 @@ def _seen(spec: ModelSpec) -> str:
 def _train(member: Member) -> dict[str, float]:
     """Train one fold by itself, and return its figures on the rows held out."""
     with tempfile.TemporaryDirectory() as folder:
-        told = environment(chosen_backend(), devices(), member.seed)
-        run = Run(Path(folder), member.model.spec, member.seed, environment=told)
+        seed = member.seed
+        run = Run(Path(folder), member.model.spec, seed, environment=environment(seed))
         fit(run, member.model, member.data, keep=False)
     if run.environment.get("interrupted"):
         raise KeyboardInterrupt

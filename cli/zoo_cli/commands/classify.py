@@ -110,16 +110,13 @@ def _bar_is_seen(output: str | None) -> bool:
 
 def _with_bar(tally: _Tally, items: NamedInputs, done: Done) -> Generator[Classification]:
     """Pass results on and show how many there are."""
-    from zoo.progress import InputsBar
+    from zoo.progress import images_bar
 
     before = sum(done.inputs.values())
-    bar = InputsBar(before + sum(1 for _ in items), done=before)
-    try:
+    with images_bar(before + sum(1 for _ in items), done=before) as advance:
         for result in tally:
             yield result
-            bar.advance()
-    finally:
-        bar.close()
+            advance()
 
 
 def _model(name: str, weights: str | None) -> zoo.Model:

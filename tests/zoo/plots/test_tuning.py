@@ -15,8 +15,9 @@ from zoo.plots.tuning import draw
 
 
 def write(folder: Path, grid: dict[str, Any], values: list[tuple[dict[str, Any], float]]) -> Path:
+    search = "all" if all(isinstance(axis, list) for axis in grid.values()) else "random 9"
     record = {
-        "identity": {"spec": {"name": "mlp-x"}, "grid": grid, "folds": 3, "search": "all"},
+        "identity": {"spec": {"name": "mlp-x"}, "grid": grid, "folds": 3, "search": search},
         "metric": "accuracy",
         "results": [
             {"settings": settings, "figures": {"accuracy": [value]}, "epochs": None}
@@ -38,6 +39,20 @@ def test_a_grid_is_a_heat_map(tmp_path: Path, texts: Callable[[Path], list[str]]
     assert {"0.500", "0.510", "0.600", "0.610", "sgd", "adam", "16", "32-16"} <= set(shown)
     assert "mlp-x: mean accuracy of 3 folds" in shown
     assert {"optimizer", "hidden", "accuracy"} <= set(shown)
+
+
+def test_a_figure_that_is_no_number_leaves_its_cell_empty(
+    tmp_path: Path, texts: Callable[[Path], list[str]]
+) -> None:
+    """In the file it is null."""
+    write(tmp_path, {"epochs": [1, 2]}, [({"epochs": 1}, 0.75)])
+    record = json.loads((tmp_path / "tune.json").read_text())
+    lost = {"settings": {"epochs": 2}, "figures": {"accuracy": [0.5, None]}, "epochs": None}
+    record["results"].append(lost)
+    (tmp_path / "tune.json").write_text(json.dumps(record))
+    shown = texts(draw(tmp_path, tmp_path / "x.svg"))
+    assert "0.750" in shown
+    assert not {"0.500", "0.250", "nan"} & set(shown)
 
 
 @pytest.mark.parametrize("grid", [{"epochs": [1, 2, 3]}, {"epochs": [1, 2], "units": [3]}])

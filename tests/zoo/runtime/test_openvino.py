@@ -52,11 +52,11 @@ from zoo.runtime.backend import chosen_backend
 if chosen_backend() == "openvino":  # read back by a later process: the same
     from pathlib import Path
     from zoo.runtime.network import values
-    from zoo.runtime.openvino import kept, restored
+    from zoo.runtime.openvino import restored, written
     from zoo_weights import write_bundle
     weights = Path(sys.argv[2] + ".zoo")
     write_bundle(weights, {}, values(network))
-    again = restored(kept(network)[0], lambda: (weights, {}))
+    again = restored(written(network), lambda: (weights, {}))
     np.testing.assert_array_equal(Runner(again)(inputs, batch_size=2), outputs)
 """
 

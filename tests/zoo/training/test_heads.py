@@ -400,6 +400,26 @@ def test_half_precision_may_round(
         assert sum(result.probabilities.values()) == pytest.approx(1, abs=1e-2)
 
 
+def test_a_share_may_be_told_in_percent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network gives a number from 0 to 1; what a regressor makes of it may be larger."""
+
+    class Percent(zoo.Regressor):
+        output_activation = "sigmoid"
+        units = 1
+
+        def encode(self, labels: Any) -> Any:
+            return np.array(labels, np.float32)[:, None] / 100, [None] * len(labels)
+
+        def decode(self, outputs: Any) -> Any:
+            return (100 * outputs[:, 0]).tolist()
+
+    register(monkeypatch, "decoders", percent=Percent)
+    shares = [50 + 40 * x for x in X]
+    recipe = spec("own/percent", "mse")
+    run = zoo.train(recipe, table(shares), seed=1, output=tmp_path / "run")
+    assert all(result.value > 1 for result in run.model.predict([{"x": x} for x in X]))
+
+
 def test_class_weights_are_for_one_class_a_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

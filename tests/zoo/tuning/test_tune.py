@@ -211,6 +211,7 @@ def test_which_way_a_metric_is_better_has_to_be_known(tmp_path: Path) -> None:
     zoo.tune("mlp-pima", {"hidden": [[2]]}, mode="max", **arguments)
     kept = json.loads((tmp_path / "t" / "tune.json").read_text())
     assert (kept["metric"], kept["mode"]) == ("true_positives", "max")
+    zoo.tune("mlp-pima", {"hidden": [[2]]}, resume=True, **arguments)  # it was said once
 
 
 def test_numbers_are_judged_on_folds_of_consecutive_rows(tmp_path: Path) -> None:
