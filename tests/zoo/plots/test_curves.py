@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import inf, nan
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,6 +52,12 @@ def test_every_history_is_drawn(tmp_path: Path, size, name: str) -> None:
     assert list(read_history(run / "history.csv")) == list(history)
 
 
+def stopping(**rule: Any) -> zoo.Training:
+    """Return a recipe that stops early, by a rule."""
+    rule = {"patience": 3, **rule}
+    return zoo.Training(loss=zoo.Component("mse"), early_stopping=EarlyStopping(**rule))
+
+
 def test_the_best_epoch_is_that_of_the_monitored_figure() -> None:
     history = {
         "loss": [3.0, 2.0, 1.0, 0.5],
@@ -59,12 +66,10 @@ def test_the_best_epoch_is_that_of_the_monitored_figure() -> None:
     }
     assert best_epoch({"loss": history["loss"]}) == 4
     assert best_epoch(history) == 2
-    assert best_epoch(history, EarlyStopping(patience=3, monitor="loss")) == 4
+    assert best_epoch(history, stopping(monitor="loss")) == 4
     # Higher is better here.
-    rule = EarlyStopping(patience=3, monitor="val_accuracy")
-    assert best_epoch(history, rule) == 3
-    rule = EarlyStopping(patience=3, monitor="val_accuracy", min_delta=0.05)
-    assert best_epoch(history, rule) == 2
+    assert best_epoch(history, stopping(monitor="val_accuracy")) == 3
+    assert best_epoch(history, stopping(monitor="val_accuracy", min_delta=0.05)) == 2
     assert best_epoch({"loss": [nan, inf]}) is None
     assert best_epoch({"loss": [nan, 2.0]}) == 2
     assert best_epoch({}) is None
@@ -91,7 +96,7 @@ def test_the_marked_epoch_is_the_one_whose_weights_are_kept(tmp_path: Path) -> N
     table = zoo.Table({"x": x, "y": [3 * value + value**2 for value in x]})
     run = zoo.train(spec, table, seed=1, output=tmp_path / "run")
     assert spec.training is not None
-    best = best_epoch(run.history, spec.training.early_stopping)
+    best = best_epoch(run.history, spec.training)
     assert best is not None
     assert run.metrics["validation"]["mean_absolute_error"] == pytest.approx(
         run.history["val_mean_absolute_error"][best - 1], rel=1e-4

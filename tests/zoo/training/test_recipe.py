@@ -35,7 +35,7 @@ def line() -> zoo.Table:
 @pytest.fixture
 def classes() -> zoo.Table:
     x = np.random.default_rng(0).normal(size=200)
-    rare = x + np.random.default_rng(1).normal(size=200) > 1.5
+    rare = x + np.random.default_rng(1).normal(size=200) > 0.8
     return zoo.Table({"x": x.tolist(), "y": ["rare" if r else "common" for r in rare]})
 
 
