@@ -239,8 +239,10 @@ class Model:
             return Runner(self.keras)
         if network := place.restored():
             return Runner(network)
+        written = place.written(lambda: build(self.architecture(), initialise=True))
         runner = Runner(self.keras)
-        place.keep(lambda: build(self.architecture(), initialise=True), runner)
+        if written:
+            place.keep(written, runner)
         return runner
 
     # State

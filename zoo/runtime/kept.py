@@ -17,6 +17,7 @@ What is kept answers as the code that is here now would, because
 from __future__ import annotations
 
 import contextlib
+import gc
 import hashlib
 import importlib.util
 import json
@@ -189,18 +190,14 @@ class Place:
         found: KeptNetwork | None = self._backend.restored(data, self.file) if data else None
         return found
 
-    def keep(self, make: Callable[[], Any], runner: Runner) -> None:
-        """Keep a network's computation, if it computes what the network does.
+    def written(self, make: Callable[[], Any]) -> bytes:
+        """Return the computation of a network, to `keep`; empty where it is not to be kept.
 
         Parameters
         ----------
         make
             Builds the network with initial weights.
-        runner
-            The network with the weights of the file.
         """
-        from zoo.runtime.runner import Runner
-
         assert self._backend is not None
         assert self._files is not None
         # Code that this process has imported may have changed since.
@@ -209,12 +206,23 @@ class Place:
             for file in self._files
         )
         if doubtful or self._read() == CANNOT:  # an earlier process found out
-            return
+            return b""
         try:
-            data = self._backend.written(make())
-            kept = self._backend.restored(data, self.file)
-            same = _alike(Runner(kept), runner)
+            data: bytes = self._backend.written(make())
         except Exception:  # a network can do whatever it likes; then it is built each time
+            data = b""
+            self._write(CANNOT)
+        gc.collect()  # a network refers to itself, and may be large
+        return data
+
+    def keep(self, data: bytes, runner: Runner) -> None:
+        """Keep a computation, if it computes what the network does with the weights of the file."""
+        from zoo.runtime.runner import Runner
+
+        assert self._backend is not None
+        try:
+            same = _alike(Runner(self._backend.restored(data, self.file)), runner)
+        except Exception:  # as above
             same = False
         self._write(data if same else CANNOT)
 

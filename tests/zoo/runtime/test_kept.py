@@ -496,7 +496,7 @@ def test_what_is_kept_was_compared_with_keras(
     network, file = scaled(2.0), tmp_path / "w.weights.h5"
     network.save_weights(file)
     here = place(file=lambda: (file, {}))
-    here.keep(lambda: scaled(factor), Runner(network))
+    here.keep(here.written(lambda: scaled(factor)), Runner(network))
     assert (here.restored() is not None) == expected
     assert len([*own_home.iterdir()]) == 1
 
@@ -514,7 +514,7 @@ def test_a_network_that_cannot_be_kept_is_tried_once(
     for _ in range(3):
         here = place()
         assert here.restored() is None
-        here.keep(make, Runner(scaled(1.0)))
+        assert not here.written(make)
     assert len(attempts) == 1
 
 
@@ -522,12 +522,11 @@ def test_code_that_changed_since_it_was_imported_keeps_nothing(
     place: Any, settled: None, own_home: Path, site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The old code would be kept under the new one's name."""
-    runner = Runner(scaled(1.0))
     (site / "pure_net/build.py").write_text("# new\n")
-    place().keep(lambda: scaled(1.0), runner)
+    assert not place().written(lambda: scaled(1.0))
     monkeypatch.setattr(kept, "BEGAN", time.time_ns())
     monkeypatch.setattr(kept, "EARLIER", frozenset({str(site / "pure_more.py")}))
-    place().keep(lambda: scaled(1.0), runner)
+    assert not place().written(lambda: scaled(1.0))
     assert not own_home.exists()
 
 
