@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from zoo.spec.model import State
     from zoo.tensors import Tensors
     from zoo.training.evaluate import Figures
-    from zoo_weights import WeightsRecord
+    from zoo_weights import Slot, WeightsRecord
 
 BATCH = 8
 """Pictures computed at once where the caller does not say; more take memory and no less time."""
@@ -208,6 +208,13 @@ class Model:
         name = None if self._weights == "default" else self.weights_name
         return self.spec.record(name)
 
+    def _read_weights(self, places: Sequence[Slot]) -> Iterator[tuple[int, NDArray[Any]]]:
+        """Yield the weights that were asked for, with their positions among `places`."""
+        from zoo_weights import read_weights
+
+        file, options = self._weights_file()
+        yield from read_weights(file, places, **options)
+
     def _weights_file(self) -> tuple[Path, dict[str, Any]]:
         """Return the file of the weights, brought here if need be, and how it is to be read."""
         from zoo.config import store
@@ -224,7 +231,7 @@ class Model:
     def runner(self) -> Runner:
         """The network, compiled; built only if no earlier process kept what it computes."""
         from zoo.runtime.kept import Place
-        from zoo.runtime.network import build
+        from zoo.runtime.network import build, with_any_values
         from zoo.runtime.runner import Runner
 
         record = self._record() if self.weights_name is not None else None
@@ -234,12 +241,13 @@ class Model:
         self.check_weights()
         component = self.spec.architecture
         entry = registry().part("architectures", component)
-        place = Place(entry, component, self._offered(), self._weights_file)
+        place = Place(entry, component, self._offered(), self._read_weights)
         if not place.usable:
             return Runner(self.keras)
         if network := place.restored():
             return Runner(network)
-        written = place.written(lambda: build(self.architecture(), initialise=True))
+        make = self.architecture()
+        written = place.written(lambda: with_any_values(build(make, initialise=False)))
         runner = Runner(self.keras)
         if written:
             place.keep(written, runner)

@@ -13,7 +13,7 @@ from zoo.runtime.kept import KeptNetwork
 from zoo_weights import Slot
 
 if TYPE_CHECKING:
-    from zoo.runtime.kept import WeightsFile
+    from zoo.runtime.kept import Weights
 
 MAX_BYTES = 64 << 20
 """Largest computation that is kept: weights are not in it, a hundred layers are 60 kB."""
@@ -56,8 +56,8 @@ def identity() -> list[Any]:
     ]
 
 
-def restored(data: bytes, file: WeightsFile) -> KeptNetwork | None:
-    """Return the network of what was kept, with the weights of a file.
+def restored(data: bytes, weights: Weights) -> KeptNetwork | None:
+    """Return the network of what was kept, with these weights.
 
     None where JAX does not like it any more.
 
@@ -74,11 +74,8 @@ def restored(data: bytes, file: WeightsFile) -> KeptNetwork | None:
         return None
     from jax import device_put
 
-    from zoo_weights import read_weights
-
-    path, options = file()
     arrays += (None for _ in kept.slots)
-    for position, array in read_weights(path, kept.slots, **options):
+    for position, array in weights(kept.slots):
         arrays[position] = device_put(array)  # a CPU adopts memory that is aligned
     return network
 

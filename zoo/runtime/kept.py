@@ -23,7 +23,7 @@ import importlib.util
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from functools import cached_property
 from importlib import metadata
@@ -38,6 +38,7 @@ from zoo.config import home
 from zoo.registry.loading import BEGAN, EARLIER, roots_of
 from zoo.runtime import backend
 from zoo.spec.component import component_to
+from zoo_weights import Slot
 
 if TYPE_CHECKING:
     from zoo.registry.table import Entry
@@ -58,8 +59,8 @@ CANNOT = b""
 MAX_FILES = 10_000
 """Files of an architecture's packages that are looked at; one with more is built each time."""
 
-WeightsFile = Callable[[], tuple[Path, dict[str, Any]]]
-"""Returns the weights file and the options of `zoo_weights.read_weights`."""
+Weights = Callable[[Sequence[Slot]], Iterable[tuple[int, Any]]]
+"""Yields the position and the numbers of each weight whose place is given."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,8 @@ class Place:
         Its name and options.
     offered
         What else the architecture is handed: ``input_shape``, ``units`` and the like.
-    file
-        The weights that the network will have.
+    weights
+        Reads the weights that the network will have.
     """
 
     def __init__(
@@ -114,10 +115,10 @@ class Place:
         architecture: Entry[Any],
         component: Component,
         offered: Mapping[str, Any],
-        file: WeightsFile,
+        weights: Weights,
     ) -> None:
         self._made_from = (architecture, component, offered)
-        self.file = file
+        self._weights = weights
 
     @cached_property
     def usable(self) -> bool:
@@ -187,7 +188,7 @@ class Place:
         """
         assert self._backend is not None
         data = self._read()
-        found: KeptNetwork | None = self._backend.restored(data, self.file) if data else None
+        found: KeptNetwork | None = self._backend.restored(data, self._weights) if data else None
         return found
 
     def written(self, make: Callable[[], Any]) -> bytes:
@@ -196,7 +197,7 @@ class Place:
         Parameters
         ----------
         make
-            Builds the network with initial weights.
+            Builds the network with any weights but those of the file.
         """
         assert self._backend is not None
         assert self._files is not None
@@ -216,12 +217,24 @@ class Place:
         return data
 
     def keep(self, data: bytes, runner: Runner) -> None:
-        """Keep a computation, if it computes what the network does with the weights of the file."""
-        from zoo.runtime.runner import Runner
+        """Keep a computation, if it computes what a network does with its own weights.
+
+        The numbers are compared for a row that is drawn at random.
+        """
+        import numpy as np
+
+        from zoo.runtime.network import slots
+        from zoo.runtime.runner import Runner, dtype_of
 
         assert self._backend is not None
+        wanted = runner.inputs
+        row = 2 * np.random.default_rng(0).random((1, *wanted.shape[1:]))  # 0 and 1 as words
+        row = row.astype(dtype_of(wanted))
+        own = (variable.value for _, variable in slots(runner.network))
         try:
-            same = _alike(Runner(self._backend.restored(data, self.file)), runner)
+            ours = Runner(self._backend.restored(data, lambda _: enumerate(own)))(row)
+            keras = runner(row)
+            same = np.allclose(ours, keras, rtol=1e-4, atol=1e-4 * np.abs(keras).max())
         except Exception:  # as above
             same = False
         self._write(data if same else CANNOT)
@@ -235,18 +248,6 @@ class Place:
 
     def _write(self, data: bytes) -> None:
         private.write(FOLDER, self.name, hashlib.sha256(data).digest() + data)
-
-
-def _alike(kept: Runner, runner: Runner) -> bool:
-    """Whether two runners compute the same finite numbers of a row drawn at random."""
-    import numpy as np
-
-    from zoo.runtime.runner import dtype_of
-
-    wanted = runner.inputs
-    row = 2 * np.random.default_rng(0).random((1, *wanted.shape[1:]))  # as numbers of words, 0 or 1
-    ours, keras = (compute(row.astype(dtype_of(wanted))) for compute in (kept, runner))
-    return bool(np.allclose(ours, keras, rtol=1e-4, atol=1e-4 * np.abs(keras).max()))
 
 
 def _places_of(distribution: metadata.Distribution) -> Iterator[str]:

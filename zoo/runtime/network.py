@@ -90,6 +90,17 @@ def complete(network: Any) -> None:
             layer.finalize_state()
 
 
+def with_any_values(network: Any) -> Any:
+    """Return a network whose weights have been given numbers that take no time to draw."""
+    import numpy as np
+
+    for variable in network.variables:
+        if variable._value is None and "float" in str(variable.dtype):
+            _fill(variable, np.full(variable.shape, 0.37, "float32"))
+    complete(network)
+    return network
+
+
 def slots(network: Any) -> list[tuple[Slot, Any]]:
     """Return the place of every weight in a file, with its variable.
 

@@ -22,7 +22,7 @@ from zoo.tensors import each
 from zoo_weights import Slot
 
 if TYPE_CHECKING:
-    from zoo.runtime.kept import WeightsFile
+    from zoo.runtime.kept import Weights
     from zoo.tensors import Tensors
 
 PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
@@ -206,8 +206,8 @@ def identity() -> list[Any]:
     return [openvino.__version__, requested_dtype()]
 
 
-def restored(data: bytes, file: WeightsFile) -> KeptNetwork | None:
-    """Return the network of what was kept, with the weights of a file.
+def restored(data: bytes, weights: Weights) -> KeptNetwork | None:
+    """Return the network of what was kept, with these weights.
 
     None where OpenVINO does not like it any more.
 
@@ -216,6 +216,7 @@ def restored(data: bytes, file: WeightsFile) -> KeptNetwork | None:
     zoo_weights.WeightsError
         If the weights do not fit.
     """
+    import numpy as np
     import openvino
     import openvino.opset16 as ops
 
@@ -223,16 +224,13 @@ def restored(data: bytes, file: WeightsFile) -> KeptNetwork | None:
         kept = msgspec.msgpack.decode(data, type=Kept)
         model = openvino.Core().read_model(kept.graph, kept.constants)
         parameters = {node.get_friendly_name(): node for node in model.get_parameters()}
-        weights = [parameters[_weight(position)] for position in range(len(kept.slots))]
+        open_weights = [parameters[_weight(position)] for position in range(len(kept.slots))]
     except Exception:  # whatever OpenVINO says
         return None
-    from zoo_weights import read_weights
-
-    path, options = file()
-    for position, array in read_weights(path, kept.slots, **options):
-        constant = ops.constant(array, shared_memory=True)
-        weights[position].output(0).replace(constant.output(0))
-        model.remove_parameter(weights[position])
+    for position, array in weights(kept.slots):
+        constant = ops.constant(np.asarray(array), shared_memory=True)
+        open_weights[position].output(0).replace(constant.output(0))
+        model.remove_parameter(open_weights[position])
     wanted = Input(kept.input_shape, kept.input_dtype)
     return KeptNetwork(wanted, kept.output_shape, Compiled(lambda: (model, None)))
 

@@ -29,6 +29,7 @@ from zoo.runtime import exported, kept
 from zoo.runtime.backend import chosen_backend, keras
 from zoo.runtime.kept import FOLDER, Place
 from zoo.runtime.runner import Runner
+from zoo_weights import read_weights
 
 pytestmark = pytest.mark.skipif(
     chosen_backend() != "jax", reason="those of OpenVINO are tested beside it"
@@ -375,7 +376,7 @@ def test_what_nobody_declares_pure_is_not_kept(site: Path, own_home: Path, tmp_p
     assert not own_home.exists()
 
 
-def no_weights() -> Any:
+def no_weights(places: Any) -> Any:
     msg = "JAX keeps one computation for all weights"
     raise AssertionError(msg)
 
@@ -388,12 +389,12 @@ def place(site: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Place]:
 
     def make(
         version: str = "1.0", *, shape: Any = (3,), units: int = 2, value: Any = None,
-        pure: Any = ("pure-helper",), file: Any = no_weights, **options: Any,
+        pure: Any = ("pure-helper",), weights: Any = no_weights, **options: Any,
     ) -> Place:  # fmt: skip
         owner = Plugin("kept", "pure_net", "pure_net", version)
         entry = Entry("net", owner, value or "pure_net.build:build", site, pure)
         offered = {"input_shape": shape, "units": units}
-        return Place(entry, zoo.Component("kept/net", **options), offered, file)
+        return Place(entry, zoo.Component("kept/net", **options), offered, weights)
 
     return make
 
@@ -495,7 +496,7 @@ def test_what_is_kept_was_compared_with_keras(
     """A network that is built otherwise the second time was no function of its arguments."""
     network, file = scaled(2.0), tmp_path / "w.weights.h5"
     network.save_weights(file)
-    here = place(file=lambda: (file, {}))
+    here = place(weights=lambda places: read_weights(file, places))
     here.keep(here.written(lambda: scaled(factor)), Runner(network))
     assert (here.restored() is not None) == expected
     assert len([*own_home.iterdir()]) == 1
@@ -561,7 +562,7 @@ def test_a_sequential_network_is_kept(tmp_path: Path) -> None:
     network = module.Sequential([module.Input((4,)), module.layers.Dense(3)])
     file = tmp_path / "w.weights.h5"
     network.save_weights(file)
-    found = exported.restored(exported.written(network), lambda: (file, {}))
+    found = exported.restored(exported.written(network), lambda places: read_weights(file, places))
     inputs = np.ones((2, 4), np.float32)
     np.testing.assert_array_equal(Runner(found)(inputs), Runner(network)(inputs))
     assert found is not None

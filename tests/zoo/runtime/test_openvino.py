@@ -53,10 +53,10 @@ if chosen_backend() == "openvino":  # read back by a later process: the same
     from pathlib import Path
     from zoo.runtime.network import values
     from zoo.runtime.openvino import restored, written
-    from zoo_weights import write_bundle
+    from zoo_weights import read_weights, write_bundle
     weights = Path(sys.argv[2] + ".zoo")
     write_bundle(weights, {}, values(network))
-    again = restored(written(network), lambda: (weights, {}))
+    again = restored(written(network), lambda places: read_weights(weights, places))
     np.testing.assert_array_equal(Runner(again)(inputs, batch_size=2), outputs)
 """
 
