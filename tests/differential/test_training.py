@@ -11,6 +11,7 @@ import os
 import pickle
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -31,11 +32,21 @@ pytestmark = pytest.mark.backends
 on_jax = pytest.mark.skipif(chosen_backend() != "jax", reason="bit for bit, and together, on JAX")
 
 CASES = training.CASES
-QUICK = ("max-norm", "counter", "own-step", "ema", "python-counter")
-"""A case each for: a number that no graph shows, a state, a step, an end, a step by itself."""
 
-EVERY = [name if name in QUICK else slow(name) for name in CASES]
-"""All cases, those of `QUICK` in the quick tier."""
+BESIDE = [] if chosen_backend() == "jax" else ["whole", "nudged"]
+PATHS_OF = {
+    "test_an_epoch_in_one_program": ["whole", *BESIDE],
+    "test_a_stream": ["streamed", *BESIDE],
+    "test_tuned_side_by_side": ["tuned"],
+    "test_resumed": ["whole"],
+    "test_in_threads": ["whole", *BESIDE],
+}
+"""What a test compares with."""
+
+
+def every(*quick: str) -> list[Any]:
+    """Return all cases, some of them in the quick tier."""
+    return [name if name in quick else slow(name) for name in CASES]
 
 
 @pytest.fixture(autouse=True)
@@ -47,26 +58,37 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     registry.cache_clear()
 
 
-@pytest.fixture(scope="session")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """What a case ends with in plain Keras, in a process of its own."""
+@pytest.fixture(scope="module")
+def reference(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What a case ends with in plain Keras, in a process of its own.
+
+    The process is ahead of the tests: it trains in the order in which they ask.
+    """
     folder = tmp_path_factory.mktemp("plain")
-    done: dict[tuple[str, str], Any] = {}
+    asked: dict[str, None] = {}
+    for item in request.session.items:
+        if item.path == request.path and "reference" in item.fixturenames:
+            paths = PATHS_OF[item.originalname]
+            asked.update({f"{item.callspec.params['name']}.{path}": None for path in paths})
+    said = (folder / "said").open("wb")
+    process = subprocess.Popen(
+        [sys.executable, training.__file__, str(folder), *asked],
+        env={**os.environ, "ZOO_PLAIN": "1", "KERAS_BACKEND": chosen_backend()},
+        stdout=said, stderr=said,
+    )  # fmt: skip
 
     def of(name: str, path: str) -> Any:
-        if (name, path) not in done:
-            extra = ["tuned"] if chosen_backend() == "jax" else ["nudged"]
-            file = folder / name
-            subprocess.run(
-                [sys.executable, training.__file__, name, str(file), "whole", "streamed", *extra],
-                env={**os.environ, "ZOO_PLAIN": "1", "KERAS_BACKEND": chosen_backend()},
-                check=True, capture_output=True, text=True,
-            )  # fmt: skip
-            found = pickle.loads(file.read_bytes())
-            done.update({(name, path): outcome for path, outcome in found.items()})
-        return done[name, path]
+        file = folder / f"{name}.{path}"
+        while not file.exists():
+            if process.poll() is not None and not file.exists():
+                pytest.fail((folder / "said").read_text()[-4000:])
+            time.sleep(0.02)
+        return pickle.loads(file.read_bytes())
 
-    return of
+    yield of
+    process.kill()
+    process.wait()
+    said.close()
 
 
 def numbers(outcome: Any) -> Iterator[Any]:
@@ -116,7 +138,7 @@ def handed(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
     return found
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", every("max-norm", "own-fit"))
 def test_an_epoch_in_one_program(
     name: str, reference: Any, handed: list[int | None], tmp_path: Path
 ) -> None:
@@ -128,14 +150,14 @@ def test_an_epoch_in_one_program(
     assert taken == [chosen_backend() not in case.declined] * 2
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", every("counter"))
 def test_a_stream(name: str, reference: Any, handed: list[int | None], tmp_path: Path) -> None:
     compare(training.streamed(CASES[name], tmp_path), reference, name, "streamed")
     assert (handed[0] is not None) == (chosen_backend() not in CASES[name].declined)
 
 
 @on_jax
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", every("own-step"))
 def test_tuned_side_by_side(
     name: str, reference: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -154,7 +176,7 @@ def test_tuned_side_by_side(
 
 
 @on_jax
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", every("ema"))
 def test_resumed(name: str, reference: Any, killed: Any, tmp_path: Path) -> None:
     case = CASES[name]
     folder = tmp_path / "run"
@@ -166,7 +188,8 @@ def test_resumed(name: str, reference: Any, killed: Any, tmp_path: Path) -> None
     compare(training.ended(train(resume=True)), reference, name, "whole")
 
 
-@pytest.mark.parametrize("name", ["dropout", slow("counter"), slow("own-loss"), slow("drawn")])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["dropout", "counter", "own-loss", "drawn"])
 def test_in_threads(name: str, reference: Any, tmp_path: Path) -> None:
     """Four at once, of which one is the one that is compared."""
     with ThreadPoolExecutor(4) as pool:
@@ -178,7 +201,7 @@ def test_in_threads(name: str, reference: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(chosen_backend() != "torch", reason="traces are torch's")
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", every("plain", "counter"))
 def test_what_torch_traces(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     traces = []
     before = traced._trace

@@ -77,6 +77,7 @@ def _seed_tensorflow(seed: int, after: ExitStack) -> None:
         after.callback(config.disable_op_determinism)
         config.enable_op_determinism()
     before = context()
-    after.callback(setattr, before, "_rng", before._rng)
+    if hasattr(before, "_rng"):  # something was seeded before
+        after.callback(setattr, before, "_rng", before._rng)
     after.callback(before._set_global_seed, before._seed)
     tensorflow.random.set_seed(seed)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,13 @@ def test_everything_is_given_back() -> None:
         assert deterministic() == (chosen_backend() == "tensorflow")
     assert deterministic() == before
     assert drawn() == expected != inside
+
+
+@pytest.mark.backends
+@pytest.mark.skipif(chosen_backend() != "tensorflow", reason="its generator comes with a seed")
+def test_nobody_seeded_anything_before() -> None:
+    code = "from zoo.runtime.seeding import seeded\nwith seeded(3): pass\nwith seeded(3): pass"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def weights(folder: Path, seed: int) -> list[Any]:
