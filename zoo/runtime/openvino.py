@@ -45,7 +45,7 @@ def graph(network: Any, inputs: Any) -> tuple[Any, Any]:
     Raises
     ------
     BackendError
-        If it has layers that Keras cannot express in OpenVINO.
+        If it has layers that Keras cannot express in OpenVINO, or a state that changes.
     """
     import openvino
     import openvino.opset16 as ops
@@ -59,8 +59,15 @@ def graph(network: Any, inputs: Any) -> tuple[Any, Any]:
         return OpenVINOKerasTensor(node.output(0))
 
     parameters = each(parameter, inputs)
+    before = [variable._value for variable in network.variables]
     try:
         outputs = network(parameters, training=False)
+        after = [variable._value for variable in network.variables]
+        if [*map(id, before)] != [*map(id, after)]:  # a graph holds them as they were
+            for variable, value in zip(network.variables, before, strict=True):
+                variable._value = value
+            msg = "its state changes with every call"
+            raise ValueError(msg)
     except Exception as error:
         reason = " ".join(str(error).split())[:300]
         msg = f"{network.name} cannot be computed by openvino ({reason}); use --backend jax"
