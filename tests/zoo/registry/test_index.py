@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -339,3 +340,23 @@ def test_a_folder_that_is_gone_holds_no_sources(tmp_path):
     found = look([str(tmp_path / "gone"), str(tmp_path / "here")])
     assert found is not None
     assert [stamp.path for stamp in found.files] == [str(tmp_path / "here" / "code.py")]
+
+
+AT_ONCE = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+import zoo
+sys.setswitchinterval(1e-6)
+ready = Barrier(8)
+with ThreadPoolExecutor(8) as pool:
+    found = list(pool.map(lambda _: ready.wait() < 8 and zoo.list_models(), range(8)))
+print(len(found), len({len(models) for models in found}))
+"""
+
+
+def test_threads_may_be_the_first_to_look(tmp_path: Path) -> None:
+    """What two threads first read at once ended the process."""
+    env = {**os.environ, "ZOO_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", AT_ONCE], env=env, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "8 1\n")
