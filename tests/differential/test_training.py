@@ -138,9 +138,23 @@ def handed(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
     return found
 
 
+@pytest.fixture
+def traces(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What torch replays."""
+    found: list[Any] = []
+    before = traced._trace
+
+    def noted(*arguments: Any) -> Any:
+        found.append(before(*arguments))
+        return found[-1]
+
+    monkeypatch.setattr(traced, "_trace", noted)
+    return found
+
+
 @pytest.mark.parametrize("name", every("max-norm", "own-fit"))
 def test_an_epoch_in_one_program(
-    name: str, reference: Any, handed: list[int | None], tmp_path: Path
+    name: str, reference: Any, handed: list[int | None], traces: list[Any], tmp_path: Path
 ) -> None:
     """Behind a training that no name, shape or forward graph tells from this one."""
     case = CASES[name]
@@ -148,6 +162,7 @@ def test_an_epoch_in_one_program(
     compare(training.whole(case, tmp_path), reference, name, "whole")
     taken = [rows is not None for rows in handed]
     assert taken == [chosen_backend() not in case.declined] * 2
+    assert bool(traces) == (case.traced and chosen_backend() == "torch")
 
 
 @pytest.mark.parametrize("name", every("counter"))
@@ -198,13 +213,3 @@ def test_in_threads(name: str, reference: Any, tmp_path: Path) -> None:
             for seed in (2, 1, 3, 4)
         ]
     compare(started[1].result(), reference, name, "whole")
-
-
-@pytest.mark.skipif(chosen_backend() != "torch", reason="traces are torch's")
-@pytest.mark.parametrize("name", every("plain", "counter"))
-def test_what_torch_traces(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    traces = []
-    before = traced._trace
-    monkeypatch.setattr(traced, "_trace", lambda *given: traces.append(1) or before(*given))
-    training.whole(CASES[name], tmp_path)
-    assert bool(traces) == CASES[name].traced

@@ -83,16 +83,17 @@ CASES = {
         kind: Case(kind, traced=True)
         for kind in (
             "max-norm", "unit-norm", "non-negative", "regularized", "dropout", "batch-normalised",
-            "frozen", "masking", "lstm-dropout", "simple-rnn", "stacked",
+            "frozen", "lstm-dropout", "simple-rnn", "stacked", "orthogonal", "activity", "twice",
+            "twice-normalised",
         )
     },
     **{
         kind: Case(kind)
         for kind in (
-            "own-constraint", "own-activation", "orthogonal", "activity", "reversal",
-            "at-inference", "counter", "of-the-batch", "penalty", "normalization",
+            "own-constraint", "own-activation", "masking", "reversal", "at-inference",
+            "counter", "of-the-batch", "penalty", "normalization",
             "seeded-dropout", "noise", "alpha-dropout", "layer-normalised", "spectral", "prelu",
-            "residual", "twice", "twice-normalised", "lambda", "mask", "bidirectional",
+            "residual", "lambda", "mask", "bidirectional",
             "time-distributed", "attention", "bfloat16", "float16", "own-loss", "own-step",
             "own-log", "scheduled", "derived",
         )
@@ -129,7 +130,7 @@ CASES = {
             "validation": 0.3, "metrics": (zoo.Component("Recall"), zoo.Component("AUC")),
             "early_stopping": zoo.EarlyStopping(patience=1, monitor="val_recall"),
         },
-        apart=True,
+        traced=True, apart=True,
     ),
 }  # fmt: skip
 

@@ -7,6 +7,7 @@ import dataclasses
 import fnmatch
 import functools
 import sys
+import threading
 import warnings
 from pathlib import Path
 from types import ModuleType
@@ -277,11 +278,22 @@ def _part(table: Table[Reference], component: Component, near: str | None) -> En
     return table.find(component.uses, near=near)
 
 
-@functools.cache
 def registry() -> Registry:
     """Return the registry of this process; plugins are loaded on the first call."""
+    with _loading:
+        return _registry()
+
+
+@functools.cache
+def _registry() -> Registry:
     loaded = Registry()
     loaded.load_installed()
     for problem in loaded.problems:
         print(problem.line(), file=sys.stderr)
     return loaded
+
+
+registry.cache_clear = _registry.cache_clear  # type: ignore[attr-defined]
+
+_loading = threading.RLock()
+"""The first of several threads loads: msgspec ends the process where two learn a type at once."""

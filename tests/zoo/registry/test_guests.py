@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -215,6 +217,25 @@ def test_what_a_plugin_registers_is_asked_each_time(guests, zoo_command):
         guests.site / "__pycache__", ignore_errors=True
     )  # Python would take its word for the new source
     assert listed("b") == "seen-b-b-b"
+
+
+AT_ONCE = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+import zoo
+sys.setswitchinterval(1e-6)
+ready = Barrier(8)
+with ThreadPoolExecutor(8) as pool:
+    found = list(pool.map(lambda _: ready.wait() < 8 and zoo.list_models(), range(8)))
+print(len(found), len({len(models) for models in found}))
+"""
+
+
+def test_threads_may_be_the_first_to_look():
+    """What two threads first read at once ended the process."""
+    done = subprocess.run([sys.executable, "-c", AT_ONCE], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "8 1\n")
 
 
 @pytest.mark.parametrize(
