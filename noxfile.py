@@ -47,17 +47,22 @@ def tests_all(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize("backend", ["jax", "tensorflow", "torch"])
 def backends(session: nox.Session, backend: str) -> None:
-    """Repeat on a backend what must give the same on each; JAX is that of both tiers already."""
-    tiers = [] if backend == "jax" else ["--slow"]
-    measured(session, backend, *tiers, "-m", "backends", KERAS_BACKEND=backend)
+    """Repeat on a backend what must give the same on each, the quick tests of it."""
+    measured(session, backend, "-m", "backends", KERAS_BACKEND=backend)
+
+
+@nox.session(name="backends-slow")
+@nox.parametrize("backend", ["tensorflow", "torch"])
+def backends_slow(session: nox.Session, backend: str) -> None:
+    """Repeat the slow ones, which the slow tier runs on JAX."""
+    measured(session, f"{backend}-slow", "-m", "backends and slow", KERAS_BACKEND=backend)
 
 
 @nox.session
-def coverage(session: nox.Session) -> None:
-    """Run both tiers, measure the lines of each, and judge every module."""
-    measured(session, "quick")
-    measured(session, "slow", "-m", "slow")
-    session.run("python", "tools/coverage_report.py")
+@nox.parametrize("tier", ["quick", "slow"])
+def coverage(session: nox.Session, tier: str) -> None:
+    """Run a tier and measure its lines; ``tools/coverage_report.py`` judges every module."""
+    measured(session, tier, *(["-m", "slow"] if tier == "slow" else []))
 
 
 def measured(session: nox.Session, name: str, *arguments: str, **env: str) -> None:

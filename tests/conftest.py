@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -66,6 +67,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if out:
         config.hook.pytest_deselected(items=out)
         items[:] = [item for item in items if item not in set(out)]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Begin no slow test where those who wait have no time left."""
+    until = float(os.environ.get("ZOO_SLOW_UNTIL", "inf"))
+    if time.time() > until and item.get_closest_marker("slow"):
+        pytest.skip("no time left for slow tests (ZOO_SLOW_UNTIL)")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

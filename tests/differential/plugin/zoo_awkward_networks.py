@@ -231,11 +231,6 @@ def twice(x, strength):
     return shared(shared(x) * strength)
 
 
-def twice_normalised(x, strength):
-    shared = layers.BatchNormalization()
-    return shared(dense(shared(x)) * strength)
-
-
 def with_mask(x, strength):
     words = layers.Lambda(lambda a: ops.cast(ops.abs(a * 3), "int32") % 5)(x)
     hidden = layers.Embedding(5, 4, mask_zero=True)(words)
@@ -259,15 +254,8 @@ def convolution(x, strength):
 KINDS = {
     "plain": lambda x, s: dense(x),
     "max-norm": lambda x, s: dense(x, kernel_constraint=keras.constraints.MaxNorm(0.5 * s)),
-    "unit-norm": lambda x, s: dense(x, kernel_constraint="unit_norm") * s,
-    "non-negative": lambda x, s: dense(x, kernel_constraint="non_neg") * s,
     "own-constraint": lambda x, s: dense(x, kernel_constraint=AtMost(0.3 * s)),
-    "own-activation": lambda x, s: dense(x, activation=lambda a: ops.sin(a * s)),
     "regularized": lambda x, s: dense(x, kernel_regularizer=keras.regularizers.L1L2(0.1 * s, 0.1)),
-    "orthogonal": lambda x, s: dense(
-        x, kernel_regularizer=keras.regularizers.OrthogonalRegularizer(0.1 * s)
-    ),
-    "activity": lambda x, s: dense(x, activity_regularizer=keras.regularizers.L2(0.1 * s)),
     "reversal": lambda x, s: Reversal(s)(dense(x)),
     "at-inference": lambda x, s: AtInference(s)(dense(x)),
     "counter": lambda x, s: Counter(s)(dense(x)),
@@ -280,25 +268,17 @@ KINDS = {
     "dropout": lambda x, s: layers.Dropout(0.2 * s)(dense(x)),
     "seeded-dropout": lambda x, s: layers.Dropout(0.2 * s, seed=3)(dense(x)),
     "noise": lambda x, s: layers.GaussianNoise(0.1 * s)(dense(x)),
-    "alpha-dropout": lambda x, s: layers.AlphaDropout(0.2 * s)(dense(x)),
     "batch-normalised": lambda x, s: layers.BatchNormalization(momentum=0.9 / s)(dense(x)),
-    "layer-normalised": lambda x, s: layers.LayerNormalization()(dense(x)) * s,
     "spectral": lambda x, s: layers.SpectralNormalization(layers.Dense(6))(x) * s,
-    "prelu": lambda x, s: layers.PReLU()(dense(x, activation=None)) * s,
     "residual": lambda x, s: layers.add([dense(x), x]) * s,
     "twice": twice,
-    "twice-normalised": twice_normalised,
     "lambda": lambda x, s: layers.Lambda(lambda a: a * s)(dense(x)),
     "frozen": frozen,
     "mask": with_mask,
     "masking": lambda x, s: layers.GRU(4)(layers.Masking(0.0)(steps(x)) * s),
-    "simple-rnn": lambda x, s: layers.SimpleRNN(4)(steps(x)) * s,
     "lstm-dropout": lambda x, s: layers.LSTM(4, dropout=0.2, recurrent_dropout=0.2)(steps(x)) * s,
     "stacked": lambda x, s: layers.LSTM(3)(layers.LSTM(4, return_sequences=True)(steps(x))) * s,
     "bidirectional": lambda x, s: layers.Bidirectional(layers.LSTM(3))(steps(x)) * s,
-    "time-distributed": lambda x, s: layers.Flatten()(
-        layers.TimeDistributed(layers.Dense(3))(steps(x)) * s
-    ),
     "attention": attention,
     "convolution": convolution,
     "bfloat16": lambda x, s: dense(x, dtype="mixed_bfloat16") * s,
