@@ -47,7 +47,7 @@ KEPT = {
 }
 """For each network of `zoo_answers`, whether its computation is kept between processes."""
 
-QUICK = ("batch-coupled", "finalized", "counter")
+QUICK = ("finalized",)
 EVERY = [kind if kind in QUICK else slow(kind) for kind in KEPT]
 
 STATES = ("counter", "noise")
@@ -124,7 +124,8 @@ def test_openvino_refuses_a_state(kind: str, weights: Any, ask: Ask) -> None:
         ask("zoo", (kind, weights[kind, 1]), backend="openvino")
 
 
-@pytest.mark.parametrize("kind", EVERY)
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KEPT)
 def test_rows_that_do_not_fill_a_batch(kind: str, weights: Any, ask: Ask) -> None:
     """Also where nothing is kept: the program of the network itself."""
     file = weights[kind, 1]
