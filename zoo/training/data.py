@@ -214,8 +214,8 @@ def tensors(
     data, preprocessor, decoder
         The rows, and what makes inputs and targets of them.
     skip
-        Whether rows that cannot be used are left out. Photos always are: one that is damaged says
-        nothing about the others.
+        Whether rows that cannot be used are left out. Damaged photos always are: one says nothing
+        about the others.
     notes
         Where to say how many were left out.
 
@@ -229,11 +229,13 @@ def tensors(
     if not any(input_errors) and not any(target_errors):
         return inputs, targets
     pairs = zip(input_errors, target_errors, strict=True)
-    bad = {row: error for row, (one, two) in enumerate(pairs) if (error := one or two)}
-    row, error = next(iter(bad.items()))
+    bad = {row: error for row, (one, two) in enumerate(pairs) if (error := two or one)}
+    photos = preprocessor.kind == "image" and len(bad) < len(data)
+    fatal = {row: bad[row] for row in bad if not skip and (target_errors[row] or not photos)}
+    row, error = next(iter((fatal or bad).items()))
     told = f"{data.source}: {data.name_of(row)}: {error.message}"
-    if not skip and (preprocessor.kind != "image" or len(bad) == len(data)):
-        more = f" ({len(bad)} of {len(data)} rows are bad)" if len(bad) > 1 else ""
+    if fatal:
+        more = f" ({len(fatal)} of {len(data)} rows are bad)" if len(fatal) > 1 else ""
         raise TrainingError(told + more)
     if notes is not None:
         notes.append(f"{told}; left out {len(bad)} of {len(data)} rows")

@@ -67,8 +67,9 @@ def measured(model: Model, data: Any, target: str | None) -> tuple[Figures, Tens
         msg = f"{rows.source}: holds other rows than when {model.spec.name} was trained; give "
         raise InputError(msg + "labelled data", kind="changed-data")
     skip = training_of(model).skip_bad_rows
+    notes: list[str] = []
     pieces = [
-        tensors(piece, model.preprocessor, model.decoder, skip=skip)
+        tensors(piece, model.preprocessor, model.decoder, skip=skip, notes=notes)
         for piece in (rows if isinstance(rows, Stream) else [rows])
     ]
     if not any(len(targets) for _, targets in pieces):
@@ -77,7 +78,9 @@ def measured(model: Model, data: Any, target: str | None) -> tuple[Figures, Tens
     inputs = each(lambda *arrays: np.concatenate(arrays), *(piece for piece, _ in pieces))
     targets = np.concatenate([targets for _, targets in pieces])
     values = evaluate_on(model, inputs, targets)
-    return Figures(values, kind, len(targets), rows.source), inputs, targets
+    figures = Figures(values, kind, len(targets), rows.source)
+    figures.words = "; ".join([figures.words, *notes])
+    return figures, inputs, targets
 
 
 def _rows(model: Model, data: Any, target: str | None) -> tuple[Labelled | Stream, str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import zoo
-from zoo.errors import SpecError, TrainingError, UsageError
+from zoo.errors import SpecError, TrainingError, UsageError, ZooError
 
 
 def small(**changes: object) -> zoo.ModelSpec:
@@ -160,3 +161,28 @@ def test_of_many_rows_some_from_all_parts_tell_that_a_network_is_dead(
     )  # fmt: skip
     run = zoo.train(spec, rows, seed=0, output=tmp_path / "run")
     assert any("for every row" in note for note in run.notes), run.notes
+
+
+def test_a_damaged_photo_costs_itself_and_an_unknown_class_is_an_error(
+    shapes: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "photos"
+    shutil.copytree(shapes, folder)
+    (folder / "discs" / "damaged.png").write_bytes(b"\x89PNG, and no more")
+    spec = zoo.ModelSpec(
+        name="two-shapes", task="image-classification",
+        architecture=zoo.Component("vision/cnn", filters=[2]),
+        input=zoo.Component("vision/image", size=8),
+        output=zoo.Component("vision/classes", labels=["discs", "stripes"]),
+        training=zoo.Training(loss=zoo.Component("sparse_categorical_crossentropy"), epochs=1),
+    )  # fmt: skip
+    run = zoo.train(spec, folder, seed=1, output=tmp_path / "run")
+    (note,) = [note for note in run.notes if "damaged.png" in note]
+    assert note.endswith("left out 1 of 33 rows")
+    figures = run.model.evaluate(folder)
+    assert figures.count == 32
+    assert figures.words.endswith("left out 1 of 33 rows")
+    (folder / "stripes").rename(folder / "stars")
+    for measure in (run.model.evaluate, lambda data: zoo.train(spec, data, output=tmp_path / "x")):
+        with pytest.raises(ZooError, match="unknown class 'stars'"):
+            measure(folder)
