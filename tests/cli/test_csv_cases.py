@@ -253,4 +253,5 @@ def test_bad_rows_are_left_out_where_the_recipe_says_so(cli, tmp_path):
     told = [cli("evaluate", "a", "--data", name).out for name in ("rows.csv", "plain.csv")]
     figures = told[1].removesuffix("of 8 rows of plain.csv\n")
     assert figures
-    assert told[0] == f"{figures}of 8 rows it was trained on\n"
+    assert told[0].startswith(f"{figures}of 8 rows it was trained on; rows.csv: row 1: ")
+    assert told[0].endswith("; left out 3 of 11 rows\n")

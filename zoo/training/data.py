@@ -229,7 +229,7 @@ def tensors(
     if not any(input_errors) and not any(target_errors):
         return inputs, targets
     pairs = zip(input_errors, target_errors, strict=True)
-    bad = {row: error for row, (one, two) in enumerate(pairs) if (error := two or one)}
+    bad = {row: error for row, (one, two) in enumerate(pairs) if (error := one or two)}
     photos = preprocessor.kind == "image" and len(bad) < len(data)
     fatal = {row: bad[row] for row in bad if not skip and (target_errors[row] or not photos)}
     row, error = next(iter((fatal or bad).items()))
