@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import Any
 
 import numpy as np
 import pytest
 from tiers import slow
 
-from zoo.runtime.backend import chosen_backend
 from zoo.runtime.seeding import seed_epoch, seeded
 from zoo.training import feed as feeds
 from zoo.training.feed import Feed
@@ -155,45 +153,3 @@ def test_an_epoch_is_few_calls(make: Any, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(feeds, "compile_steps", counted)
     trained(make, rows(), plain=False)
     assert calls == EPOCHS
-
-
-@pytest.mark.backends
-def test_what_torch_traces_and_what_not() -> None:
-    if chosen_backend() != "torch":
-        pytest.skip("traces are torch's")
-    import keras
-
-    from zoo.training.traced import fastest
-
-    def steps(network: Any) -> tuple[Any, Any]:
-        network.optimizer.build(network.trainable_variables)
-        batch = tuple(keras.ops.convert_to_tensor(part[:SIZE]) for part in rows()[:2])
-        network._symbolic_build(data_batch=batch)
-        return fastest(network, batch, native=False), network.train_step
-
-    fast, plain = steps(dense())
-    assert fast is not plain
-    fast, plain = steps(dense(seed=1))  # it makes a generator from its own state at each step
-    assert fast == plain
-
-
-@pytest.mark.backends
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch's compiler imports it
-def test_native_code_of_torch() -> None:
-    if chosen_backend() != "torch" or not shutil.which("c++"):
-        pytest.skip("it is torch's, and takes a compiler")
-    import keras
-
-    from zoo.training.traced import _candidates, _Variables
-
-    network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
-    network.compile("adam", "categorical_crossentropy")
-    network.optimizer.build(network.trainable_variables)
-    batch = tuple(keras.ops.convert_to_tensor(part[:SIZE]) for part in rows()[:2])
-    network._symbolic_build(data_batch=batch)
-    variables = _Variables(network)
-    native, replayed = _candidates(network, batch, variables, native=True)
-    wanted = variables.after_two(network.train_step, batch)
-    assert variables.alike(variables.after_two(native, batch), wanted)
-    assert variables.alike(variables.after_two(replayed, batch), wanted)
