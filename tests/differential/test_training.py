@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 import pytest
 import training
-from tiers import slow
 
 import zoo
 from zoo.registry.registry import registry
@@ -28,7 +27,6 @@ from zoo.runtime.backend import chosen_backend
 from zoo.training import feed, streamed, traced
 from zoo.tuning.work import Work
 
-pytestmark = pytest.mark.backends
 on_jax = pytest.mark.skipif(chosen_backend() != "jax", reason="bit for bit, and together, on JAX")
 
 CASES = training.CASES
@@ -44,9 +42,23 @@ PATHS_OF = {
 """What a test compares with."""
 
 
-def every(*quick: str) -> list[Any]:
-    """Return all cases, some of them in the quick tier."""
-    return [name if name in quick else slow(name) for name in CASES]
+REPEATED = (
+    "plain", "max-norm", "batch-normalised", "stacked", "counter", "python-counter", "scheduled",
+    "ema", "ema-overwrites", "noise", "own-fit",
+)  # fmt: skip
+"""What the tests of the backends repeat; ``KERAS_BACKEND=torch pytest --slow tests/differential``
+compares all of it on another one."""
+
+
+def every(*quick: str, repeated: bool = False) -> list[Any]:
+    """Return all cases, some of them in the quick tier, some for the other backends too."""
+    rows = []
+    for name in CASES:
+        marks = [] if name in quick else [pytest.mark.slow]
+        if repeated and name in REPEATED:
+            marks.append(pytest.mark.backends)
+        rows.append(pytest.param(name, marks=marks))
+    return rows
 
 
 @pytest.fixture(autouse=True)
@@ -152,7 +164,7 @@ def traces(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return found
 
 
-@pytest.mark.parametrize("name", every("max-norm", "own-fit"))
+@pytest.mark.parametrize("name", every("max-norm", "own-fit", repeated=True))
 def test_an_epoch_in_one_program(
     name: str, reference: Any, handed: list[int | None], traces: list[Any], tmp_path: Path
 ) -> None:
@@ -165,7 +177,7 @@ def test_an_epoch_in_one_program(
     assert bool(traces) == (case.traced and chosen_backend() == "torch")
 
 
-@pytest.mark.parametrize("name", every("counter"))
+@pytest.mark.parametrize("name", every("counter", repeated=True))
 def test_a_stream(name: str, reference: Any, handed: list[int | None], tmp_path: Path) -> None:
     compare(training.streamed(CASES[name], tmp_path), reference, name, "streamed")
     assert (handed[0] is not None) == (chosen_backend() not in CASES[name].declined)
