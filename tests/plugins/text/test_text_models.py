@@ -253,7 +253,7 @@ def test_the_figures_are_reached(
     real(name.removeprefix("mlp-"))
     monkeypatch.chdir(tmp_path)
     result = reproduce(name)
-    assert len(result.seeds) == 3
+    assert len(result.seeds) == 5
     assert result.passed, result.to_dict()
 
 
