@@ -12,7 +12,7 @@ import pickle
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -46,16 +46,22 @@ REPEATED = (
     "plain", "max-norm", "batch-normalised", "stacked", "counter", "python-counter", "scheduled",
     "ema", "ema-overwrites", "noise", "own-fit",
 )  # fmt: skip
-"""What the tests of the backends repeat; ``KERAS_BACKEND=torch pytest --slow tests/differential``
-compares all of it on another one."""
+TUNED = (
+    "accumulation", "clipnorm", "drawn", "in-order", "noise", "of-the-batch", "own-loss",
+    "residual", "weights",
+)  # fmt: skip
+RESUMED = ("bidirectional", "decay", "derived", "dropout", "reversal")
+"""Rows of the slow tier, of which the tests of the backends repeat the first; the long one has all
+of them."""
 
 
-def every(*quick: str, repeated: bool = False) -> list[Any]:
-    """Return all cases, some of them in the quick tier, some for the other backends too."""
+def every(*quick: str, often: Sequence[str] = REPEATED) -> list[Any]:
+    """Return all cases with their tiers; those of `REPEATED` are for the other backends too."""
     rows = []
     for name in CASES:
-        marks = [] if name in quick else [pytest.mark.slow]
-        if repeated and name in REPEATED:
+        tier = pytest.mark.slow if name in often else pytest.mark.long
+        marks = [] if name in quick else [tier]
+        if often is REPEATED and name in often:
             marks.append(pytest.mark.backends)
         rows.append(pytest.param(name, marks=marks))
     return rows
@@ -164,7 +170,7 @@ def traces(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return found
 
 
-@pytest.mark.parametrize("name", every("max-norm", "own-fit", repeated=True))
+@pytest.mark.parametrize("name", every("max-norm", "own-fit"))
 def test_an_epoch_in_one_program(
     name: str, reference: Any, handed: list[int | None], traces: list[Any], tmp_path: Path
 ) -> None:
@@ -177,14 +183,14 @@ def test_an_epoch_in_one_program(
     assert bool(traces) == (case.traced and chosen_backend() == "torch")
 
 
-@pytest.mark.parametrize("name", every("counter", repeated=True))
+@pytest.mark.parametrize("name", every("counter"))
 def test_a_stream(name: str, reference: Any, handed: list[int | None], tmp_path: Path) -> None:
     compare(training.streamed(CASES[name], tmp_path), reference, name, "streamed")
     assert (handed[0] is not None) == (chosen_backend() not in CASES[name].declined)
 
 
 @on_jax
-@pytest.mark.parametrize("name", every("own-step"))
+@pytest.mark.parametrize("name", every("own-step", often=TUNED))
 def test_tuned_side_by_side(
     name: str, reference: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -203,7 +209,7 @@ def test_tuned_side_by_side(
 
 
 @on_jax
-@pytest.mark.parametrize("name", every("ema"))
+@pytest.mark.parametrize("name", every("ema", often=RESUMED))
 def test_resumed(name: str, reference: Any, killed: Any, tmp_path: Path) -> None:
     case = CASES[name]
     folder = tmp_path / "run"
