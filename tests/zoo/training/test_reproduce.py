@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 import zoo
+from zoo.errors import UsageError
 from zoo.spec.toml import write_spec
-from zoo.training.reproduce import Measured, reproduce
+from zoo.training.reproduce import Measured, reproduce, value_of
 
 
 @pytest.mark.parametrize(
@@ -116,3 +117,18 @@ def dying(**changes: Any) -> zoo.ModelSpec:
         ),
         figures=(zoo.Figure(metric="loss", at_most=1.0),),
     )
+
+
+def test_what_a_run_reached_of_a_figure(tmp_path: Path) -> None:
+    """The last epoch's, the best epoch's, one number of a weight; or that it was not measured."""
+    run = zoo.train("mlp-pima", epochs=2, seed=1, output=tmp_path / "run")
+
+    def reached(**figure: Any) -> float:
+        return value_of(zoo.Figure(**{"on": "train", "at_least": 0.0, **figure}), run)
+
+    assert reached(metric="accuracy") == run.metrics["train"]["accuracy"]
+    assert reached(metric="accuracy", best=True) == max(run.history["accuracy"])
+    with pytest.raises(UsageError, match="recall on train was not measured; there are train"):
+        reached(metric="recall")
+    with pytest.raises(UsageError, match="has no weight 'output/kernel' of one number"):
+        reached(metric="output/kernel", on="weights")
