@@ -233,8 +233,8 @@ class ZooClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
     epochs, batch_size
         Instead of the recipe's.
     seed
-        Seed of initial weights, order and splits; the spec's first one for the backend, or a
-        random one, if not given.
+        Seed of initial weights, order and splits; the one that the spec picked for the backend, or
+        a random one, if not given.
     runs
         Folder in which every fit leaves a run folder; none are left if not given.
     **settings

@@ -18,7 +18,7 @@ from typing import Any
 import answering
 import numpy as np
 import pytest
-from tiers import long, slow
+from tiers import slow
 
 import zoo
 from zoo.registry.registry import registry
@@ -111,7 +111,7 @@ def test_kept_between_processes(kind: str, weights: Any, ask: Ask) -> None:
     assert compared(kind, weights, ask) == KEPT[kind]
 
 
-@pytest.mark.parametrize("kind", [long(kind) for kind in KEPT if kind not in (*STATES, *COARSER)])
+@pytest.mark.parametrize("kind", [slow(kind) for kind in KEPT if kind not in (*STATES, *COARSER)])
 def test_on_openvino(kind: str, weights: Any, ask: Ask) -> None:
     pytest.importorskip("openvino")
     assert compared(kind, weights, ask, backend="openvino") == KEPT[kind]

@@ -46,25 +46,21 @@ REPEATED = (
     "plain", "max-norm", "batch-normalised", "stacked", "counter", "python-counter", "scheduled",
     "ema", "ema-overwrites", "noise", "own-fit",
 )  # fmt: skip
-TUNED = (
-    "accumulation", "clipnorm", "drawn", "in-order", "noise", "of-the-batch", "own-loss",
-    "residual", "weights",
-)  # fmt: skip
-RESUMED = ("bidirectional", "decay", "derived", "dropout", "reversal")
-"""Rows of the slow tier, of which the tests of the backends repeat the first; the long one has all
-of them."""
+"""Rows that the tests of the backends repeat."""
 
 
-def every(*quick: str, often: Sequence[str] = REPEATED) -> list[Any]:
-    """Return all cases with their tiers; those of `REPEATED` are for the other backends too."""
-    rows = []
-    for name in CASES:
-        tier = pytest.mark.slow if name in often else pytest.mark.long
-        marks = [] if name in quick else [tier]
-        if often is REPEATED and name in often:
-            marks.append(pytest.mark.backends)
-        rows.append(pytest.param(name, marks=marks))
-    return rows
+def every(*quick: str, repeated: Sequence[str] = REPEATED) -> list[Any]:
+    """Return all cases, in the slow tier but for some."""
+    return [
+        pytest.param(
+            name,
+            marks=[
+                *([] if name in quick else [pytest.mark.slow]),
+                *([pytest.mark.backends] if name in repeated else []),
+            ],
+        )
+        for name in CASES
+    ]
 
 
 @pytest.fixture(autouse=True)
@@ -190,7 +186,7 @@ def test_a_stream(name: str, reference: Any, handed: list[int | None], tmp_path:
 
 
 @on_jax
-@pytest.mark.parametrize("name", every("own-step", often=TUNED))
+@pytest.mark.parametrize("name", every("own-step", repeated=()))
 def test_tuned_side_by_side(
     name: str, reference: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -209,7 +205,7 @@ def test_tuned_side_by_side(
 
 
 @on_jax
-@pytest.mark.parametrize("name", every("ema", often=RESUMED))
+@pytest.mark.parametrize("name", every("ema", repeated=()))
 def test_resumed(name: str, reference: Any, killed: Any, tmp_path: Path) -> None:
     case = CASES[name]
     folder = tmp_path / "run"
