@@ -45,9 +45,9 @@ def tests_all(session: nox.Session) -> None:
 
 
 @nox.session
-@nox.parametrize("backend", ["jax", "tensorflow", "torch"])
+@nox.parametrize("backend", ["tensorflow", "torch"])
 def backends(session: nox.Session, backend: str) -> None:
-    """Repeat on a backend what must give the same on each, the quick tests of it."""
+    """Repeat quick tests of what must give the same on each backend; ``tests`` runs them on JAX."""
     measured(session, backend, "-m", "backends", KERAS_BACKEND=backend)
 
 
