@@ -79,4 +79,4 @@ def measured(session: nox.Session, name: str, *arguments: str, **env: str) -> No
 @nox.session
 def docs(session: nox.Session) -> None:
     """Write the generated pages anew."""
-    session.run("python", "docs/generate.py")
+    session.run("python", "tools/generate_docs.py")

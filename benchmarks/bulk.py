@@ -23,8 +23,8 @@ COPIES = 10
 CONVERT = """
 import sys
 import openvino, zoo
-from zoo.runtime.openvino import graph
-from zoo.runtime.runner import inputs_of
+from zoo.accel.openvino import graph
+from zoo.backend.runner import inputs_of
 network = zoo.get_model(sys.argv[1], weights=sys.argv[2]).keras
 openvino.save_model(graph(network, inputs_of(network))[0], sys.argv[3], compress_to_fp16=False)
 """

@@ -21,7 +21,7 @@ def write_random_vgg16(path: Path) -> None:
     import numpy as np
 
     import zoo
-    from zoo.runtime.network import build, slots
+    from zoo.backend.network import build, slots
 
     network = build(zoo.get_model("vgg16", weights=None).architecture(), initialise=False)
     rng = np.random.default_rng(0)

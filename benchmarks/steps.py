@@ -26,10 +26,10 @@ def main() -> None:
 def compared(name: str) -> Ratio:
     """Return the ratio of the time per step of one model."""
     import zoo
-    from zoo.runtime.network import build
-    from zoo.training.data import parts
-    from zoo.training.fit import InMemory
-    from zoo.training.recipe import compile_network
+    from zoo.backend.network import build
+    from zoo.inference.measure import compile_network
+    from zoo.inference.rows import parts
+    from zoo.training.rows import InMemory
 
     model = zoo.get_model(name, weights=None)
     training = model.spec.training

@@ -160,7 +160,7 @@ def clear_compiled() -> Iterator[None]:
 def no_curves() -> Iterator[None]:
     """No training in this process starts another one to draw its curves; commands still do."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("zoo.training.run.draw_later", lambda folder: None)
+        patch.setattr("zoo.runs.run.draw_later", lambda folder: None)
         yield
 
 
@@ -206,15 +206,15 @@ Cli = Callable[..., Result]
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
     """Run `zoo ARGUMENTS` in this process, in an empty folder; `stdin` is bytes."""
     from zoo_cli.main import run
-    from zoo_cli.options import State
+    from zoo_cli.options import Verbosity
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
 
     def call(*arguments: str | Path, stdin: bytes = b"") -> Result:
         # A process has these once; the next command here is another process to its user.
-        monkeypatch.setattr(State, "verbosity", 0)
-        monkeypatch.setattr(State, "quiet", False)
+        monkeypatch.setattr(Verbosity, "verbosity", 0)
+        monkeypatch.setattr(Verbosity, "quiet", False)
         for name in ("ZOO_QUIET", "ZOO_OFFLINE"):
             monkeypatch.setenv(name, os.environ.get(name, ""))
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
@@ -285,7 +285,7 @@ def killed(monkeypatch: pytest.MonkeyPatch) -> Killer:
     class Killed(BaseException):
         pass
 
-    monkeypatch.setattr("zoo.training.checkpoint.LEAST", 0.0)
+    monkeypatch.setattr("zoo.training.checkpoint.MIN_SECONDS", 0.0)
     monkeypatch.setattr("zoo.training.checkpoint.SHARE", 1e9)
 
     def end(epoch: int, train: Callable[[], Any]) -> None:

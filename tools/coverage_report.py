@@ -18,9 +18,9 @@ BELOW = 5.0
 """How many points the quick tier may be below both tiers."""
 ELSEWHERE = {
     "plugins/zoo_vision/convert_efficientnet_lite0.py": "torch",
-    "zoo/runtime/seeding.py": "TensorFlow and torch",
-    "zoo/training/compiled.py": "TensorFlow and torch",
-    "zoo/training/traced.py": "torch",
+    "zoo/backend/seeding.py": "TensorFlow and torch",
+    "zoo/training/steps/compiled.py": "TensorFlow and torch",
+    "zoo/training/steps/traced.py": "torch",
     "zoo/tuning/engines.py": "Ray",
 }
 """Modules that need what ``dev`` lacks: judged by all that ran, where the backends are among it."""

@@ -9,19 +9,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from zoo.api import ensemble, get_model, get_spec, list_models, load, retrain, train, tune
-    from zoo.components import Classifier, Decoder, Preprocessor, Regressor, Sequencer
+    from zoo.api import ensemble, get_model, list_models, load, retrain, train, tune
     from zoo.data.table import Table
     from zoo.errors import InputError, ZooError
-    from zoo.model import Model
+    from zoo.inference.model import Model
+    from zoo.inference.session import Session
+    from zoo.parts.base import Classifier, Decoder, Preprocessor, Regressor, Sequencer
+    from zoo.parts.results import Classification, Prediction, RowResult
     from zoo.registry.hooks import hookimpl
-    from zoo.results import Classification, Prediction, RowResult
-    from zoo.session import Session
+    from zoo.registry.registry import get_spec
+    from zoo.runs.run import Run
     from zoo.spec.component import Component
     from zoo.spec.dataset import Dataset
     from zoo.spec.model import Figure, ModelSpec, State
     from zoo.spec.training import EarlyStopping, Split, Training
-    from zoo.training.run import Run
     from zoo.tuning.tune import Tuning
     from zoo_weights import WeightsRecord
     from zoo_weights.records import FileRecord
@@ -64,19 +65,20 @@ __all__ = [
 ]
 
 _HOME = {
-    "zoo.api": "ensemble get_model get_spec list_models load retrain train tune",
-    "zoo.components": "Classifier Decoder Preprocessor Regressor Sequencer",
+    "zoo.api": "ensemble get_model list_models load retrain train tune",
+    "zoo.parts.base": "Classifier Decoder Preprocessor Regressor Sequencer",
     "zoo.data.table": "Table",
     "zoo.errors": "InputError ZooError",
-    "zoo.model": "Model",
+    "zoo.inference.model": "Model",
     "zoo.registry.hooks": "hookimpl",
-    "zoo.results": "Classification Prediction RowResult",
-    "zoo.session": "Session",
+    "zoo.registry.registry": "get_spec",
+    "zoo.parts.results": "Classification Prediction RowResult",
+    "zoo.inference.session": "Session",
     "zoo.spec.component": "Component",
     "zoo.spec.dataset": "Dataset",
     "zoo.spec.model": "Figure ModelSpec State",
     "zoo.spec.training": "EarlyStopping Split Training",
-    "zoo.training.run": "Run",
+    "zoo.runs.run": "Run",
     "zoo.tuning.tune": "Tuning",
     "zoo_weights.records": "FileRecord WeightsRecord",
 }

@@ -7,13 +7,13 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from zoo.errors import UnknownName, UsageError
-from zoo.registry.registry import registry
+from zoo.errors import UsageError
+from zoo.registry.registry import find_spec, registry, spec_and_base
 from zoo.spec.model import ModelSpec
 
 if TYPE_CHECKING:
-    from zoo.model import Model
-    from zoo.training.run import Run
+    from zoo.inference.model import Model
+    from zoo.runs.run import Run
     from zoo.tuning.space import Range, Values
     from zoo.tuning.tune import Tuning
 
@@ -46,22 +46,6 @@ def list_models(
     ]
 
 
-def get_spec(name: str) -> ModelSpec:
-    """Return the spec of a model, the names of its parts in full.
-
-    Parameters
-    ----------
-    name
-        ``model``, ``plugin/model``, or either with ``.tag``.
-
-    Raises
-    ------
-    UnknownName
-        If there is no such model, or more than one plugin owns the name.
-    """
-    return _found(name)[0]
-
-
 def get_model(name: str | ModelSpec, *, weights: str | PathLike[str] | None = "default") -> Model:
     """Return a model; its network is built and its weights are loaded on first use.
 
@@ -73,11 +57,11 @@ def get_model(name: str | ModelSpec, *, weights: str | PathLike[str] | None = "d
         Tag of one of its weights records, path of a weights file or bundle, ``"default"`` for the
         first record, or None for random weights.
     """
-    from zoo.model import Model
+    from zoo.inference.model import Model
 
     if isinstance(name, ModelSpec):
         return Model(name, weights=weights)
-    spec, base, tag = _found(name)
+    spec, base, tag = find_spec(name)
     if tag and weights not in ("default", tag):
         msg = f"{name!r} names the weights {tag!r}, but weights={weights!r} were asked for"
         raise UsageError(msg)
@@ -94,7 +78,7 @@ def load(path: str | PathLike[str]) -> Model:
     zoo_weights.WeightsError
         If the file is no bundle.
     """
-    from zoo.model import Model
+    from zoo.inference.model import Model
 
     return Model.from_bundle(Path(path))
 
@@ -331,7 +315,7 @@ def retrain(
         If the rows do not fit the model: the message says which columns or classes.
     """
     parent = load(run)  # first: a wrong path costs no imports
-    from zoo.training.retrain import retrain_model
+    from zoo.updating.retrain import retrain_model
 
     return retrain_model(
         parent,
@@ -378,37 +362,14 @@ def ensemble(
     UsageError
         If the models do not fit together; the message says what differs.
     """
-    from zoo.model import Model
+    from zoo.inference.model import Model
 
     loaded = [model if isinstance(model, Model) else load(model) for model in models]
-    from zoo.training.combine import combine
+    from zoo.updating.ensemble import combine
 
     return combine(
         loaded, member_weights=member_weights, data=data, target=target, output=_path(output)
     )
-
-
-def spec_and_base(model: str | PathLike[str] | ModelSpec) -> tuple[ModelSpec, Path | None]:
-    """Return the spec of a name or a ``SPEC.toml``, and the folder its relative paths start at."""
-    if isinstance(model, ModelSpec):
-        return model, None
-    path = Path(model)
-    if path.suffix == ".toml":
-        from zoo.spec.toml import read_spec
-
-        try:
-            return registry().full_names(read_spec(path)), path.parent
-        except UnknownName as error:
-            msg = f"{path}: {error}"
-            raise UnknownName(msg) from None
-    return _found(str(model))[:2]
-
-
-def _found(name: str) -> tuple[ModelSpec, Path, str | None]:
-    """Return the spec of a name, its base folder, and the tag of the weights that it names."""
-    reg = registry()
-    entry, tag = reg.find_model(name)
-    return reg.full_names(entry.value, near=entry.owner.name), entry.base, tag
 
 
 def _assignments(settings: Sequence[str], **given: int | None) -> list[str]:

@@ -7,9 +7,9 @@ import statistics
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from zoo.components import Classifier, Regressor
 from zoo.errors import InputError
-from zoo.results import Prediction
+from zoo.parts.base import Classifier, Regressor
+from zoo.parts.results import Prediction
 
 if TYPE_CHECKING:
     import numpy as np

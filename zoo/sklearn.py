@@ -28,25 +28,27 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from zoo.api import spec_and_base
-from zoo.components import Classifier, Regressor
+from zoo.backend.choose import keras
+from zoo.backend.network import values
 from zoo.data.labelled import Labelled
 from zoo.data.split import divide
 from zoo.data.table import Table, take
 from zoo.decoders import as_cell
 from zoo.errors import InputError, TrainingError, UsageError, ZooError
-from zoo.model import Model
-from zoo.registry.registry import registry
-from zoo.results import RowResult
-from zoo.runtime.backend import keras
-from zoo.runtime.network import values
+from zoo.inference.base import BUNDLE
+from zoo.inference.model import Model
+from zoo.inference.targets import true_classes
+from zoo.parts.base import Classifier, Regressor
+from zoo.parts.results import RowResult
+from zoo.parts.settings import trainable, with_settings
+from zoo.registry.registry import registry, spec_and_base
+from zoo.runs.run import Run
 from zoo.spec.model import ModelSpec
 from zoo.spec.toml import spec_to
 from zoo.spec.training import Training
 from zoo.training.adapt import declared_columns, follow_classes, follow_columns
-from zoo.training.fit import InMemory, fit, fitted_state
-from zoo.training.recipe import trainable, true_classes, with_settings
-from zoo.training.run import Run, environment
+from zoo.training.fit import fit
+from zoo.training.rows import InMemory
 from zoo.training.train import seed_of, starting
 from zoo_weights import write_bundle
 
@@ -149,7 +151,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             sample_weight = None if sample_weight is None else sample_weight[kept]
         keras()
         with _folder(self.runs, spec.name) as path:
-            run = Run(path, spec, seed, environment=environment(seed))
+            run = Run.begin(path, spec, seed)
             with _value_errors():
                 data = InMemory(model, content, seed, weights=sample_weight)
             fit(run, model, data, keep=self.runs is not None)
@@ -360,9 +362,9 @@ def _folder(runs: str | None, name: str) -> Iterator[Path]:
 
 def _bundle(model: Model) -> bytes:
     """Return the bundle of a trained model."""
-    headers = {"spec": spec_to(model.spec), "state": fitted_state(model)}
+    headers = {"spec": spec_to(model.spec), "state": model.fitted_state}
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.zoo"
+        path = Path(folder) / BUNDLE
         texts = {name: json.dumps(header) for name, header in headers.items()}
         write_bundle(path, texts, values(model.keras))
         return path.read_bytes()
@@ -371,7 +373,7 @@ def _bundle(model: Model) -> bytes:
 def _from_bundle(content: bytes) -> Model:
     """Return the model of a bundle, its network loaded."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.zoo"
+        path = Path(folder) / BUNDLE
         path.write_bytes(content)
         model = Model.from_bundle(path)
         _ = model.keras  # read while the file is there

@@ -12,7 +12,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from zoo_cli.options import State, common_options
+from zoo_cli.options import Verbosity, common_options
 
 COMMANDS = {
     "list": "List the models.",
@@ -141,7 +141,7 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        if State.verbosity >= 2:
+        if Verbosity.verbosity >= 2:
             raise
         return _report(error)
 
@@ -160,5 +160,5 @@ def _report(error: Exception) -> int:
 
 def _show_warning(message: Any, category: Any, *_: Any, **__: Any) -> None:
     """Print what concerns the user (a renamed model) as a line; the rest only under ``-v``."""
-    if issubclass(category, FutureWarning) or State.verbosity:
+    if issubclass(category, FutureWarning) or Verbosity.verbosity:
         click.echo(f"zoo: {message}", err=True)

@@ -12,7 +12,7 @@ import click
 FORMATS = ("text", "json", "jsonl", "csv")
 
 
-class State:
+class Verbosity:
     """What the common options said, for the whole process."""
 
     verbosity: ClassVar[int] = 0
@@ -21,7 +21,7 @@ class State:
 
 def note(text: str) -> None:
     """Print a line for people on stderr, unless ``-q``."""
-    if not State.quiet:
+    if not Verbosity.quiet:
         click.echo(f"zoo: {text}", err=True)
 
 
@@ -43,14 +43,14 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
         verbose: int,
         **kwargs: Any,
     ) -> Any:
-        State.verbosity = max(State.verbosity, verbose)
-        State.quiet = State.quiet or quiet
-        if State.quiet:
+        Verbosity.verbosity = max(Verbosity.verbosity, verbose)
+        Verbosity.quiet = Verbosity.quiet or quiet
+        if Verbosity.quiet:
             os.environ["ZOO_QUIET"] = "1"
         if offline:
             os.environ["ZOO_OFFLINE"] = "1"
         if backend or device:
-            from zoo.runtime.backend import request
+            from zoo.backend.choose import request
 
             request(backend, device)
         return function(*args, **kwargs)

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 import click
 
-from zoo.figures import to_json
+from zoo.numeric import to_json
 
 Lines = Callable[[dict[str, Any]], Iterable[str]]
 Rows = Callable[[dict[str, Any]], Iterable[dict[str, Any]]]

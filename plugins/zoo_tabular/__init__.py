@@ -34,7 +34,7 @@ def register_architectures(register: Register) -> None:
 def register_preprocessors(register: Register) -> None:
     """Name what turns rows into tensors."""
     register("columns", "zoo_tabular.columns:Columns")
-    register("inputs", "zoo.multi_input:Inputs")
+    register("inputs", "zoo.parts.multi_input:Inputs")
 
 
 @zoo.hookimpl

@@ -15,7 +15,7 @@ import pytest
 from places import IMAGES, MUG
 
 import zoo
-from zoo.runtime.backend import keras
+from zoo.backend.choose import keras
 
 pytestmark = pytest.mark.backends
 

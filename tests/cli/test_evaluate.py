@@ -177,8 +177,8 @@ def test_pictures_that_cannot_be_drawn_cost_no_evaluation(cli, run, monkeypatch)
 
 
 def test_a_model_of_neither_classes_nor_numbers(run, monkeypatch):
-    from zoo.components import Decoder
     from zoo.errors import UsageError
+    from zoo.parts.base import Decoder
     from zoo.training.report import examine
 
     model = zoo.load(run)

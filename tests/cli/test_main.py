@@ -95,8 +95,8 @@ def test_summary_needs_no_weights(cli):
 def test_doctor_as_text(cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """A backend that does not start is told of with its last words."""
     probe = "import sys\nif sys.argv[1] == 'jax': print('[\"cpu:0\"]')\nelse: raise OSError('no')"
-    monkeypatch.setattr("zoo.runtime.doctor._PROBE", probe)
-    monkeypatch.setattr("zoo.runtime.doctor.installed_backends", lambda: ["jax", "torch"])
+    monkeypatch.setattr("zoo.doctor._PROBE", probe)
+    monkeypatch.setattr("zoo.doctor.installed_backends", lambda: ["jax", "torch"])
     done = cli("doctor")
     lines = [line.split() for line in done.out.splitlines()]
     assert done.status == 0
@@ -110,7 +110,7 @@ def test_doctor_as_text(cli, monkeypatch: pytest.MonkeyPatch) -> None:
         msg = "backend must be one of jax, tensorflow, torch"
         raise UsageError(msg)
 
-    monkeypatch.setattr("zoo.runtime.doctor.chosen_backend", refused)
+    monkeypatch.setattr("zoo.doctor.chosen_backend", refused)
     assert "Hint: backend must be one of jax" in cli("doctor").out
 
 

@@ -15,7 +15,7 @@ from own_parts import Pair, register
 from PIL import Image
 
 import zoo
-from zoo.runtime.network import values
+from zoo.backend.network import values
 from zoo_weights import read_headers, write_bundle
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 import zoo
-from zoo.training.runs import read_run
-from zoo.training.search import chosen, folder_of
+from zoo.runs.records import read_run
+from zoo.runs.search import chosen, folder_of
 
 ZOO = [sys.executable, "-c", "from zoo_cli.main import main; main()"]
 HELD = "validation={held=0.2, order='stratified', seed=1}"

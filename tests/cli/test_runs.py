@@ -17,7 +17,7 @@ import pytest
 
 import zoo
 from zoo.errors import UsageError
-from zoo.training.runs import differences, find_runs, labels, read_run, remove_run
+from zoo.runs.records import differences, find_runs, labels, read_run, remove_run
 
 RUNS = {
     "a": {"seed": 3},
@@ -194,7 +194,7 @@ def test_labels_are_what_differs(runs):
 
 def test_labels_leave_out_what_most_runs_share(runs):
     """With six networks of which one is smaller, "hidden=16,16" on five lines says nothing."""
-    from zoo.training.runs import RunRecord
+    from zoo.runs.records import RunRecord
 
     plain = zoo.get_spec("mlp-imdb")
     changed = [{}, {"hidden": [4, 4]}, {"l1": 0.001}, {"dropout": 0.5}]
@@ -215,7 +215,7 @@ def test_seeds_that_were_not_used_tell_no_run_apart(runs):
 
 
 def test_labels_are_models_where_they_differ():
-    from zoo.training.runs import RunRecord
+    from zoo.runs.records import RunRecord
 
     specs = [zoo.get_spec(name) for name in ("mlp-pima", "cnn-mnist")]
     runs = [RunRecord(Path(s.name), s.name, "finished", False, "", seed=1, spec=s) for s in specs]

@@ -21,8 +21,8 @@ import pytest
 from tiers import slow
 
 import zoo
+from zoo.backend.choose import chosen_backend
 from zoo.registry.registry import registry
-from zoo.runtime.backend import chosen_backend
 
 pytestmark = pytest.mark.skipif(
     chosen_backend() != "jax", reason="each process says which backend it takes"

@@ -22,9 +22,10 @@ import pytest
 import training
 
 import zoo
+from zoo.backend.choose import chosen_backend
 from zoo.registry.registry import registry
-from zoo.runtime.backend import chosen_backend
-from zoo.training import feed, streamed, traced
+from zoo.training import feed, streamed
+from zoo.training.steps import traced
 from zoo.tuning.work import Work
 
 on_jax = pytest.mark.skipif(chosen_backend() != "jax", reason="bit for bit, and together, on JAX")
@@ -200,7 +201,7 @@ def test_tuned_side_by_side(
 
     monkeypatch.setattr(Work, "groups", noted)
     found = training.tuned(CASES[name], tmp_path)
-    assert any(group.together for group in groups) != CASES[name].apart
+    assert any(group.vectorized for group in groups) != CASES[name].apart
     assert distance(found, reference(name, "tuned")) <= 1e-5
 
 

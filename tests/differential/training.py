@@ -204,7 +204,7 @@ PATHS: dict[str, Callable[[Case, Path], Outcome]] = {
 
 
 def main(folder: Path, wanted: list[str]) -> None:
-    from zoo.training import run
+    from zoo.runs import run
     from zoo.tuning import tune
 
     run.draw_later = tune.draw_later = lambda *arguments: None

@@ -37,7 +37,7 @@ from msgspec.structs import asdict
 from places import ROOT
 
 import zoo
-from zoo import components
+from zoo.parts.base import Decoder, Preprocessor, Sequencer
 from zoo.registry.hooks import hook_names
 from zoo_cli.main import COMMANDS, cli
 
@@ -96,7 +96,7 @@ def named(pages: list[Path]) -> list[Any]:
 def test_generated_files_are_fresh() -> None:
     """Otherwise a reader finds commands, models or hooks that are not there, or misses new ones."""
     done = subprocess.run(
-        [sys.executable, str(DOCS / "generate.py"), "--check"],
+        [sys.executable, str(ROOT / "tools" / "generate_docs.py"), "--check"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -106,7 +106,7 @@ def test_every_hook_is_documented() -> None:
     text = (DOCS / "hooks.md").read_text(encoding="utf-8")
     for name in hook_names():
         assert f"\n## {name}\n" in text
-    for base in (components.Preprocessor, components.Sequencer, components.Decoder):
+    for base in (Preprocessor, Sequencer, Decoder):
         for method in base.__abstractmethods__:
             owner = next(one for one in base.__mro__ if method in vars(one))
             assert f"\n### {owner.__name__}.{method}\n" in text
@@ -170,7 +170,7 @@ REPRODUCED = json.loads((DOCS / "reproduced.json").read_text(encoding="utf-8"))
 
 @pytest.mark.parametrize("record", [r for r in REPRODUCED if not r["settings"]], ids=named_record)
 def test_reproduced_figures_are_those_of_the_spec(record: dict[str, Any]) -> None:
-    """Where a recipe's figures change, docs/reproduce.py must measure it again."""
+    """Where a recipe's figures change, tools/reproduce.py must measure it again."""
     spec = zoo.get_spec(record["model"])
     for figure, measured in zip(spec.figures, record["figures"], strict=True):
         assert {name: measured[name] for name in figure.__struct_fields__} == asdict(figure)
@@ -202,7 +202,7 @@ def test_records_tell_nothing_of_the_folders_they_were_measured_in() -> None:
 
 def test_a_figure_that_is_measured_again_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
     """Otherwise a table shows a recipe twice, or loses what was measured elsewhere."""
-    script = runpy.run_path(str(DOCS / "reproduce.py"))
+    script = runpy.run_path(str(ROOT / "tools" / "reproduce.py"))
     kept = tmp_path / "reproduced.json"
     script["keep"].__globals__["RECORDS"] = kept
     rows = [("mlp-pima", "torch", 1), ("mlp-pima", "jax", 2), ("linear-cereals", "jax", 3)]
@@ -423,7 +423,7 @@ def test_a_part_of_the_tutorial(cli, tmp_path: Path) -> None:
 
 
 def test_picture_shows_what_the_commands_print() -> None:
-    """It is drawn by docs/render_terminal.py; run that when this fails."""
+    """It is drawn by tools/render_terminal.py; run that when this fails."""
     picture = (DOCS / "terminal.svg").read_text(encoding="utf-8")
     assert "http" not in picture.replace("http://www.w3.org/2000/svg", ""), "fetches from elsewhere"
     shown = "\n".join(ET.fromstring(picture).itertext()).replace("\N{NO-BREAK SPACE}", " ")

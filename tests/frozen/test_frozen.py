@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 
 import zoo
+from zoo.backend.choose import chosen_backend
 from zoo.registry.registry import registry
-from zoo.runtime.backend import chosen_backend
 
 FROZEN = Path(__file__).parent / "2026-11"
 EXPECTED = json.loads((FROZEN / "expected.json").read_text(encoding="utf-8"))
@@ -79,7 +79,7 @@ def test_a_session_goes_on_where_it_was(frozen: Path) -> None:
 
 
 def test_runs_are_found_and_told_apart(frozen: Path) -> None:
-    from zoo.training.runs import find_runs
+    from zoo.runs.records import find_runs
 
     runs = {str(run.path.relative_to(frozen / "trained")): run for run in find_runs(frozen)}
     assert {name: run.problem for name, run in runs.items() if run.problem} == {}

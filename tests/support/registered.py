@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from zoo.registry.table import Table
+from zoo.registry.table import EntryTable
 
 
-def change(patch: pytest.MonkeyPatch, table: Table[Any], name: str, **fields: Any) -> None:
+def change(patch: pytest.MonkeyPatch, table: EntryTable[Any], name: str, **fields: Any) -> None:
     """Give the record called `name` in a table of the registry other fields."""
     entry = table.find(name)
     changed = dataclasses.replace(entry, value=replace(entry.value, **fields))

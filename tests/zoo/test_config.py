@@ -146,7 +146,7 @@ def test_somebody_else_s_folder_is_not_used(home):
 
 
 CHOOSE = """
-import sys, zoo.runtime.backend as backend
+import sys, zoo.backend.choose as backend
 backend.request(sys.argv[1] or None)
 try:
     print(backend.chosen_backend())

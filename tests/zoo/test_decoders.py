@@ -15,7 +15,7 @@ from own_parts import Letters, Logits, Tags, register
 import zoo
 from zoo.decoders import Binary, Classes, Value
 from zoo.errors import InputError, SpecError
-from zoo.heads import asked_by
+from zoo.parts.heads import asked_by
 
 
 @pytest.mark.parametrize(

@@ -293,10 +293,10 @@ def _check_continues(answer: requests.Response, origin: Origin, done: int, part:
 
 
 def _check_size(job: _Job, url: str, total: int | None) -> None:
-    most = MAX_BYTES if job.size is None else job.size
-    if total is not None and (total > most or (job.size is not None and total != job.size)):
+    limit = MAX_BYTES if job.size is None else job.size
+    if total is not None and (total > limit or (job.size is not None and total != job.size)):
         allowed = "at most" if job.size is None else "exactly"
         message = (
-            f"cannot fetch {printable(url)!r}: it has {total} bytes; expected {allowed} {most}"
+            f"cannot fetch {printable(url)!r}: it has {total} bytes; expected {allowed} {limit}"
         )
         raise FetchError(message)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 CELL = 0.33
 """Side of a cell in inches that still holds a count."""
 
-MOST = 80
+MAX_NAMED = 80
 """Up to so many classes the cells hold counts and all classes are named."""
 
 
@@ -39,7 +39,7 @@ def draw_confusion(
         The picture, ``.png`` or ``.svg``.
     """
     count = len(labels)
-    named = count <= MOST
+    named = count <= MAX_NAMED
     cell = min(1.3, max(CELL, 5.5 / count)) if named else 12 / count
     names = [shortened(label, 24) for label in labels]
     upright = max(map(len, names)) * 0.075 > cell  # in inches, at the font's size

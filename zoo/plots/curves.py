@@ -1,25 +1,13 @@
-"""Learning curves of a run: ``curves.png``, drawn by a process of its own.
-
-Importing matplotlib and drawing take longer than many a training here; whoever trains does not
-wait for the picture.
-"""
+"""Learning curves of a training: its loss and a metric over the epochs."""
 
 from __future__ import annotations
 
-import csv
-import importlib.util
-import subprocess
-import sys
-import threading
-import warnings
 from collections.abc import Iterable
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from zoo.plots.style import BLUE, GREY, ORANGE, figure
-from zoo.spec.toml import read_spec
-from zoo.spec.training import EarlyStopping, Training
 
 History = dict[str, list[float]]
 """Keras's logs by name, a value for each epoch."""
@@ -28,72 +16,30 @@ SPREAD = 5
 """From this ratio of the largest to the smallest loss on, its axis is logarithmic."""
 
 
-def draw_later(folder: Path, module: str = __name__) -> None:
-    """Begin to draw the picture of a folder; does nothing where matplotlib is missing.
+def draw_curves(path: Path, title: str, history: History, best: int | None) -> Path:
+    """Draw the loss and the first metric of a history, and return the path.
 
     Parameters
     ----------
-    folder
-        A run folder, or another one that `module` knows to draw.
-    module
-        What draws, when it is run with the folder as its argument.
+    path
+        The picture, ``.png`` or ``.svg``.
+    title
+        What stands above.
+    history
+        What to draw.
+    best
+        Epoch to mark as the best one, from 1.
     """
-    if importlib.util.find_spec("matplotlib") is None:
-        return
-    command = [sys.executable, "-m", module, str(folder.absolute())]
-    null = subprocess.DEVNULL
-    try:
-        process = subprocess.Popen(
-            command, stdin=null, stdout=null, stderr=null, start_new_session=True
-        )
-    except OSError as error:  # no memory or no process left
-        warnings.warn(f"no picture of {folder} is drawn: {error}", stacklevel=2)
-        return
-    # Waited for by a thread, so that it leaves no zombie in a long-lived program; being a daemon
-    # the thread does not keep a short one alive.
-    threading.Thread(target=process.wait, daemon=True).start()
-
-
-def draw(run: Path) -> Path:
-    """Draw ``curves.png`` of a run folder from its ``history.csv`` and return its path."""
-    history, spec = read_history(run / "history.csv"), read_spec(run / "spec.toml")
-    best = best_epoch(history, spec.training)
     names = ["loss", *metrics(history)[:1]]
-    path = run / "curves.png"
-    with figure(path, len(names), spec.name, size=(5.0 * len(names), 3.6)) as panels:
+    with figure(path, len(names), title, size=(5.0 * len(names), 3.6)) as panels:
         for panel, name in zip(panels, names, strict=True):
             _curves(panel, history, name, best)
     return path
 
 
-def read_history(path: Path) -> History:
-    """Return the columns of a ``history.csv`` but the epoch's number."""
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    names = [name for name in (rows[0] if rows else ()) if name != "epoch"]
-    return {name: [float(row[name]) for row in rows] for name in names}
-
-
 def metrics(history: History) -> list[str]:
     """Return the names of what was measured beside the loss, without those of validation."""
     return [name for name in history if name != "loss" and not name.startswith("val_")]
-
-
-def best_epoch(history: History, training: Training | None = None) -> int | None:
-    """Return the best epoch, from 1; None where no figure is finite.
-
-    It is the one with the lowest validation loss (or loss, without validation); where training
-    stopped early, the one that the rule takes for the best.
-    """
-    rule = training.early_stopping if training else None
-    if rule is None or rule.monitor not in history:
-        monitor = "val_loss" if "val_loss" in history else "loss"
-        rule = EarlyStopping(patience=1, monitor=monitor)
-    best = found = None
-    for epoch, value in enumerate(history.get(rule.monitor, ()), 1):
-        if rule.improves(value, best, training.metrics if training else ()):
-            best, found = value, epoch
-    return found
 
 
 def label_axes(panel: Any, name: str, values: Iterable[float]) -> None:
@@ -157,7 +103,3 @@ def _mark_lost(panel: Any, values: list[float]) -> None:
     if lost <= count:
         panel.axvspan(lost - 0.5, count + 0.5, color=GREY, alpha=0.15, label="not finite")
         panel.set_xlim(0.5, count + 0.5)
-
-
-if __name__ == "__main__":
-    draw(Path(sys.argv[1]))

@@ -12,7 +12,7 @@ from zoo.plots.layers import Box, grouped, read_network
 from zoo.plots.style import GREY, check_picture, figure, shortened
 from zoo_weights import printable
 
-MOST = 72
+MAX_BOXES = 72
 """Boxes up to which every layer has its own."""
 
 MOST_PIXELS = 10_000
@@ -44,7 +44,7 @@ def draw_diagram(network: Any, title: str, path: Path) -> Path:
     """
     check_picture(path)
     layers, flow = read_network(network)
-    boxes, edges = grouped(layers, flow, MOST)
+    boxes, edges = grouped(layers, flow, MAX_BOXES)
     grid = lay_out(len(boxes), edges)
     texts = [_texts(box) for box in boxes]
     width = 0.2 + max(_width(*text) for text in {text for lines in texts for text in lines})

@@ -79,20 +79,20 @@ def _shape(shape: tuple[int | None, ...]) -> str:
     return " × ".join(sides) or "one number"  # noqa: RUF001  # the sign of multiplication
 
 
-def grouped(boxes: Sequence[Box], edges: Edges, most: int) -> tuple[list[Box], Edges]:
-    """Return a network of at most `most` boxes, if layers can be put together.
+def grouped(boxes: Sequence[Box], edges: Edges, limit: int) -> tuple[list[Box], Edges]:
+    """Return a network of at limit `limit` boxes, if layers can be put together.
 
     First those whose names begin alike (``block2a_expand``, ``block2a_bn``), as little of the name
     as needed; if that is not enough, those that lie between two places which all data pass.
     """
     for parts in range(8, 0, -1):
-        if len(boxes) <= most:
+        if len(boxes) <= limit:
             break
         names = ["_".join(box.name.split("_")[:parts]) for box in boxes]
         merged = _merged(boxes, edges, names, lambda group, name: name)
-        if len(merged[0]) <= most:
+        if len(merged[0]) <= limit:
             boxes, edges = merged
-    if len(boxes) > most:
+    if len(boxes) > limit:
         sections = _sections(len(boxes), edges)
         merged = _merged(boxes, edges, sections, lambda group, _: group[-1].name)
         # Where one section is nearly everything, a large picture shows more.

@@ -2,36 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zoo.plots.style import BLUE, GREY, figure
 
 if TYPE_CHECKING:
-    from zoo.training.report import ValueReport
+    from numpy.typing import NDArray
 
 MANY = 5000
 """From so many points on, they are pixels in an SVG too: as shapes they would fill megabytes."""
 
 
-def draw_scatter(report: ValueReport, title: str, path: Path) -> Path:
-    """Draw the rows of a report and return the path.
+def draw_scatter(
+    true: NDArray[Any],
+    predicted: NDArray[Any],
+    title: str,
+    path: Path,
+    *,
+    unit: str = "",
+    lines: Iterable[str] = (),
+) -> Path:
+    """Draw rows and return the path.
 
     Parameters
     ----------
-    report
-        True and predicted values; those that are not finite are left out.
+    true, predicted
+        Their values; those that are not finite are left out.
     title
         What stands above.
     path
         The picture, ``.png`` or ``.svg``.
+    unit
+        Unit of the values, for the axes.
+    lines
+        What is written into the picture.
     """
     import numpy as np
 
-    true, predicted = report.true.ravel(), report.predicted.ravel()
+    true, predicted = true.ravel(), predicted.ravel()
     seen = np.isfinite(true) & np.isfinite(predicted)
     true, predicted = true[seen], predicted[seen]
-    unit = f" ({report.unit})" if report.unit else ""
+    unit = f" ({unit})" if unit else ""
     with figure(path, 1, title, size=(5.4, 5.6)) as [panel]:
         panel.scatter(
             true, predicted,
@@ -45,8 +58,7 @@ def draw_scatter(report: ValueReport, title: str, path: Path) -> Path:
         panel.set(xlim=ends, ylim=ends, aspect="equal")
         panel.set(xlabel=f"true value{unit}", ylabel=f"predicted value{unit}")
         panel.xaxis.set_major_locator(panel.yaxis.get_major_locator())
-        figures = "\n".join(report.lines())
         box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8}
         place = {"transform": panel.transAxes, "ha": "left", "va": "top", "bbox": box}
-        panel.text(0.03, 0.97, figures, **place)
+        panel.text(0.03, 0.97, "\n".join(lines), **place)
     return path

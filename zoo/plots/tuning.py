@@ -5,57 +5,56 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from zoo.plots.style import GREY, ORANGE, bare, check_picture, draw_cells, figure, shortened
-from zoo.spec.metrics import Mode, mode_of
-from zoo.tuning.board import kept_in, results_in
 
+Mode = Literal["min", "max"]
 Settings = dict[str, Any]
 Means = Sequence[tuple[Settings, float]]
 
-PICTURE = "leaderboard.png"
 LARGEST = 40
 """Rows or columns of a heat map, at most."""
 
 
-def draw(folder: Path, path: Path | None = None) -> Path:
-    """Draw the results of a tuning's folder and return the path of the picture.
-
-    A grid whose combinations all have a result is a heat map: the first settings downwards, the
-    others across, the best combination framed. Other results are lines over parallel axes.
+def draw_tuning(
+    results: Means,
+    axes: dict[str, list[Any]],
+    path: Path,
+    *,
+    title: str,
+    metric: str,
+    mode: Mode,
+    grid: bool,
+) -> Path:
+    """Draw the results of a tuning and return the path.
 
     Parameters
     ----------
-    folder
-        The tuning's folder, with its ``tune.json``.
+    results
+        Settings, and what they reach.
+    axes
+        The values of each setting.
     path
-        The picture, ``.png`` or ``.svg``; ``leaderboard.png`` in the folder if not given.
+        The picture, ``.png`` or ``.svg``.
+    title
+        What stands above.
+    metric, mode
+        What is reached, and whether more of it (``"max"``) or less (``"min"``) is better.
+    grid
+        Whether every combination has a result. Those are a heat map: the first settings downwards,
+        the others across, the best combination framed. Others are lines over parallel axes.
     """
-    kept = kept_in(folder)
-    path = path or folder / PICTURE
     check_picture(path)
-    metric = kept["metric"]
-    mode = kept.get("mode") or mode_of(metric)
-    means = [(result, result.mean(metric)) for result in results_in(kept)]
-    results = [
-        (result.settings, mean)
-        for result, mean in means
-        if result.state == "finished" and math.isfinite(mean)
-    ]
-    told = kept["identity"]
-    title = f"{told['spec']['name']}: mean {metric} of {told['folds']} folds"
-    axes = told["grid"]
-    if told["search"] == "all":  # of a range there is no combination, so all values are listed
-        keys = list(axes)
+    keys = list(axes)
+    if grid:
         half = (len(keys) + 1) // 2 if len(keys) > 1 else 0
         down, across = _combinations(axes, keys[:half]), _combinations(axes, keys[half:])
         if max(len(down), len(across)) <= LARGEST:
             return _heat_map(results, down, across, title, metric, mode, path)
-    return _parallel(results, list(axes), title, metric, mode, path)
+    return _parallel(results, keys, title, metric, mode, path)
 
 
 def _combinations(axes: dict[str, list[Any]], keys: Sequence[str]) -> list[Settings]:
@@ -160,7 +159,3 @@ def _scale(values: Sequence[Any]) -> tuple[dict[str, float], list[tuple[float, s
         return heights, [(heights[key], _text(value)) for key, value in distinct.items()]
     middle = math.exp((of(low) + of(high)) / 2) if spread else (low + high) / 2
     return heights, [(0.0, _text(low)), (0.5, _text(float(middle))), (1.0, _text(high))]
-
-
-if __name__ == "__main__":
-    draw(Path(sys.argv[1]))

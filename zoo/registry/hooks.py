@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pluggy
-
-if TYPE_CHECKING:
-    from zoo.training.run import Run
 
 API_VERSION = 1
 """Version of this hook interface; a plugin written for a newer one says so in ``zoo_api``."""
@@ -74,18 +71,18 @@ def register_commands(register: Register) -> None:
 
 
 @hookspec
-def training_started(run: Run) -> None:
-    """Called when a training is about to begin its first epoch."""
+def training_started(run: Any) -> None:
+    """Called when a training is about to begin its first epoch; `run` is its `zoo.Run`."""
 
 
 @hookspec
-def epoch_ended(run: Run, epoch: int, logs: dict[str, float]) -> None:
+def epoch_ended(run: Any, epoch: int, logs: dict[str, float]) -> None:
     """Called after each epoch (counted from 0) with Keras's logs of that epoch."""
 
 
 @hookspec
-def training_finished(run: Run) -> None:
-    """Called when the run folder is complete."""
+def training_finished(run: Any) -> None:
+    """Called when the run folder of a `zoo.Run` is complete."""
 
 
 def hook_names() -> list[str]:

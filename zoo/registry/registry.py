@@ -9,6 +9,7 @@ import functools
 import sys
 import threading
 import warnings
+from os import PathLike
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from zoo.errors import PluginError, SpecError, UnknownName, did_you_mean
 from zoo.registry.draft import Draft, Reference, drafted, load_reference
 from zoo.registry.installed import OWN, Plugin, allowed, installed
 from zoo.registry.loading import Problem, import_plugin, problem_from, strict
-from zoo.registry.table import Entry, Table, ambiguous
+from zoo.registry.table import Entry, EntryTable, ambiguous
 from zoo.spec.component import Component
 from zoo.spec.dataset import Dataset
 from zoo.spec.model import ModelSpec
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     import pluggy
 
 BUILT_IN = {
-    "architectures": {"ensemble": "zoo.members:ensemble"},
-    "preprocessors": {"members": "zoo.members:Members"},
+    "architectures": {"ensemble": "zoo.parts.members:ensemble"},
+    "preprocessors": {"members": "zoo.parts.members:Members"},
 }
 """What every spec may name as ``zoo/NAME``, whichever plugins are installed."""
 
@@ -48,12 +49,12 @@ class Registry:
     """
 
     def __init__(self) -> None:
-        self.models: Table[ModelSpec] = Table("model")
-        self.architectures: Table[Reference] = Table("architecture")
-        self.preprocessors: Table[Reference] = Table("preprocessor")
-        self.decoders: Table[Reference] = Table("decoder")
-        self.datasets: Table[Dataset] = Table("dataset")
-        self.commands: Table[Reference] = Table("command")
+        self.models: EntryTable[ModelSpec] = EntryTable("model")
+        self.architectures: EntryTable[Reference] = EntryTable("architecture")
+        self.preprocessors: EntryTable[Reference] = EntryTable("preprocessor")
+        self.decoders: EntryTable[Reference] = EntryTable("decoder")
+        self.datasets: EntryTable[Dataset] = EntryTable("dataset")
+        self.commands: EntryTable[Reference] = EntryTable("command")
         self.plugins: list[Plugin] = []
         self.problems: list[Problem] = []
         self._events: dict[str, list[str]] = {}
@@ -121,7 +122,7 @@ class Registry:
 
     def _take(self, draft: Draft) -> None:
         for kind, entry in draft.entries:
-            table: Table[Any] = getattr(self, kind)
+            table: EntryTable[Any] = getattr(self, kind)
             table.add(entry)
         self._events[draft.plugin.name] = draft.events
         self.plugins.append(draft.plugin)
@@ -135,7 +136,7 @@ class Registry:
             self.problems.append(Problem(Plugin(name, ""), reason + did_you_mean(name, known)))
 
     def _note_clashes(self) -> None:
-        tables: list[Table[Any]] = [
+        tables: list[EntryTable[Any]] = [
             self.models, self.architectures, self.preprocessors,
             self.decoders, self.datasets, self.commands,
         ]  # fmt: skip
@@ -241,7 +242,7 @@ class Registry:
         near
             Plugin whose own parts come first.
         """
-        from zoo.runtime.backend import keras, settle
+        from zoo.backend.choose import keras, settle
 
         reference = self.part(kind, component, near=near).value
         if kind == "architectures":
@@ -264,11 +265,11 @@ class Registry:
         )
 
 
-def _full(table: Table[Reference], component: Component, near: str | None) -> Component:
+def _full(table: EntryTable[Reference], component: Component, near: str | None) -> Component:
     return component.renamed(_part(table, component, near).full_name)
 
 
-def _part(table: Table[Reference], component: Component, near: str | None) -> Entry[Reference]:
+def _part(table: EntryTable[Reference], component: Component, near: str | None) -> Entry[Reference]:
     if ":" in component.uses:
         msg = (
             f"{table.kind} {component.uses!r} is a reference to code; only a spec that an "
@@ -297,3 +298,42 @@ registry.cache_clear = _registry.cache_clear  # type: ignore[attr-defined]
 
 _loading = threading.RLock()
 """The first of several threads loads: msgspec ends the process where two learn a type at once."""
+
+
+def get_spec(name: str) -> ModelSpec:
+    """Return the spec of a model, the names of its parts in full.
+
+    Parameters
+    ----------
+    name
+        ``model``, ``plugin/model``, or either with ``.tag``.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such model, or more than one plugin owns the name.
+    """
+    return find_spec(name)[0]
+
+
+def spec_and_base(model: str | PathLike[str] | ModelSpec) -> tuple[ModelSpec, Path | None]:
+    """Return the spec of a name or a ``SPEC.toml``, and the folder its relative paths start at."""
+    if isinstance(model, ModelSpec):
+        return model, None
+    path = Path(model)
+    if path.suffix == ".toml":
+        from zoo.spec.toml import read_spec
+
+        try:
+            return registry().full_names(read_spec(path)), path.parent
+        except UnknownName as error:
+            msg = f"{path}: {error}"
+            raise UnknownName(msg) from None
+    return find_spec(str(model))[:2]
+
+
+def find_spec(name: str) -> tuple[ModelSpec, Path, str | None]:
+    """Return the spec of a name, its base folder, and the tag of the weights that it names."""
+    reg = registry()
+    entry, tag = reg.find_model(name)
+    return reg.full_names(entry.value, near=entry.owner.name), entry.base, tag

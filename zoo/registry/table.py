@@ -50,7 +50,7 @@ class Entry(Generic[T]):
         return f"{self.owner.name}/{self.name}"
 
 
-class Table(Generic[T]):
+class EntryTable(Generic[T]):
     """Named entries of one kind (models, architectures, ...)."""
 
     def __init__(self, kind: str) -> None:

@@ -7,10 +7,10 @@ from typing import Any, cast
 
 import msgspec
 
-from zoo.components import Classifier
-from zoo.construct import construct, options_of
 from zoo.errors import SpecError
-from zoo.heads import with_head
+from zoo.parts.base import Classifier
+from zoo.parts.construct import construct, options_of
+from zoo.parts.heads import with_head
 from zoo.registry.registry import registry
 from zoo.spec.component import Component, plain_name
 from zoo.spec.model import ModelSpec

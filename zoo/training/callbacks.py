@@ -8,17 +8,16 @@ from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from zoo.backend.choose import keras
+from zoo.backend.seeding import seed_epoch
 from zoo.errors import TrainingError
 from zoo.registry.registry import registry
-from zoo.runtime.backend import keras
-from zoo.runtime.seeding import seed_epoch
+from zoo.runs.run import Run
 from zoo.spec.training import Training
 from zoo.training.checkpoint import Checkpoint, Progress
-from zoo.training.run import Run
 
 if TYPE_CHECKING:
-    from zoo.training.fit import InMemory
-    from zoo.training.streamed import Streamed
+    from zoo.training.rows import Rows
 
 
 class Interruption:
@@ -58,7 +57,7 @@ def epoch_callback(
     run: Run,
     progress: Progress,
     checkpoint: Checkpoint,
-    data: InMemory | Streamed,
+    data: Rows,
     *,
     show: Callable[[int, dict[str, float]], None],
     interruption: Interruption,

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.runtime.backend import keras
+from zoo.backend.choose import keras
+from zoo.runs.run import CHECKPOINT
 from zoo.training.identity import check_same
-from zoo.training.run import CHECKPOINT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SHARE = 0.05
 """How much of the training's time may go into checkpoints."""
 
-LEAST = 1.0
+MIN_SECONDS = 1.0
 """Seconds between two checkpoints, at least."""
 
 
@@ -76,7 +76,9 @@ class Checkpoint:
 
         numpy = keras().ops.convert_to_numpy
         begin = time.monotonic()
-        if self.path is None or (not now and begin - self._last < max(LEAST, self._cost / SHARE)):
+        if self.path is None or (
+            not now and begin - self._last < max(MIN_SECONDS, self._cost / SHARE)
+        ):
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         headers = {

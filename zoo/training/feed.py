@@ -10,13 +10,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from zoo.runtime.backend import keras
-from zoo.tensors import count
-from zoo.training.compiled import compile_steps, cut, steps_of, typed
+from zoo.backend.choose import keras
+from zoo.backend.runner import typed
+from zoo.backend.tensors import Batch, count, cut, steps_of
+from zoo.config import plain
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+def compile_steps(
+    network: Any, size: int, arrays: Batch, *, rows: int, steps: int, held: bool
+) -> int | None:
+    """Return how many rows to hand over at once; None where Keras takes its own steps.
+
+    See `zoo.training.steps.compiled.compile_steps`, which ``ZOO_PLAIN`` turns off.
+    """
+    if plain():
+        return None
+    from zoo.training.steps import compiled
+
+    return compiled.compile_steps(network, size, arrays, rows=rows, steps=steps, held=held)
 
 
 @dataclass(slots=True)

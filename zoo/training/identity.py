@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import OtherTraining, UsageError
+from zoo.runs.run import Run
 from zoo.spec.toml import spec_to
-from zoo.training.run import Run
 
 APART = ("picked_seed", "seeds", "starts")
 """Fields of a recipe that change nothing in a training whose seed is known."""

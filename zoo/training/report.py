@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from zoo.components import Classifier, Regressor
 from zoo.errors import UsageError
-from zoo.heads import first_error
-from zoo.training.evaluate import Figures, measured
-from zoo.training.recipe import outputs_of, true_classes
+from zoo.inference.evaluate import Figures, measured
+from zoo.inference.measure import outputs_of
+from zoo.inference.targets import true_classes
+from zoo.parts.base import Classifier, Regressor
+from zoo.parts.heads import first_error
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from zoo.model import Model
+    from zoo.inference.model import Model
 
 
 class ClassFigures(msgspec.Struct, frozen=True):
@@ -160,7 +161,9 @@ class ValueReport:
         """Draw predicted against true values and return the path."""
         from zoo.plots.scatter import draw_scatter
 
-        return draw_scatter(self, title, path)
+        return draw_scatter(
+            self.true, self.predicted, title, path, unit=self.unit, lines=self.lines()
+        )
 
 
 def examine(

@@ -11,12 +11,12 @@ from typing import Any, cast
 
 from msgspec.structs import asdict
 
-from zoo.api import spec_and_base
+from zoo.backend.choose import chosen_backend
 from zoo.errors import UsageError
-from zoo.figures import finite
-from zoo.runtime.backend import chosen_backend
+from zoo.numeric import finite
+from zoo.registry.registry import spec_and_base
+from zoo.runs.run import Run
 from zoo.spec.model import Figure
-from zoo.training.run import Run
 from zoo.training.train import train_spec
 
 
@@ -197,7 +197,7 @@ def value_of(figure: Figure, run: Run) -> float:
 
 
 def _weight(run: Run, name: str) -> float:
-    from zoo.runtime.network import values
+    from zoo.backend.network import values
 
     for slot, array in values(run.model.keras):
         if f"{slot.layer}/{slot.name}" == name and array.size == 1:

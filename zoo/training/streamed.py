@@ -7,24 +7,27 @@ import itertools
 from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Any
 
+from zoo.backend.choose import keras
+from zoo.backend.runner import typed
+from zoo.backend.tensors import Batch, cut, each, steps_of
 from zoo.data.labelled import Labelled
 from zoo.data.stream import Stream, in_epochs
 from zoo.errors import TrainingError, ZooError
-from zoo.runtime.backend import keras
-from zoo.tensors import each
-from zoo.training.compiled import Batch, compile_steps, cut, steps_of, typed
-from zoo.training.data import tensors
-from zoo.training.recipe import measure, row_weights, targets_for
+from zoo.inference.measure import MEASURED, measure
+from zoo.inference.rows import tensors
+from zoo.inference.targets import row_weights, targets_for
+from zoo.training.feed import compile_steps
+from zoo.training.rows import Rows
 
 if TYPE_CHECKING:
-    from zoo.model import Model
+    from zoo.inference.base import BaseModel
 
 PIECE = 8192
 """Rows handed to the compiled program at once, about."""
 
 
-class Streamed:
-    """What `zoo.training.fit.fit` trains on where the rows come as a stream.
+class Streamed(Rows):
+    """Rows that come as a stream.
 
     Parameters
     ----------
@@ -34,17 +37,9 @@ class Streamed:
         Streams of the parts of the data.
     seed
         Seed of the sample and of the order in which the rows of a piece come.
-
-    Attributes
-    ----------
-    failure
-        The error that ended the stream: not every backend lets it through as it is.
     """
 
-    failure: Exception | None = None
-    notes: tuple[str, ...] = ()
-
-    def __init__(self, model: Model, parts: dict[str, Stream], seed: int) -> None:
+    def __init__(self, model: BaseModel, parts: dict[str, Stream], seed: int) -> None:
         self.model = model
         self.seed = seed
         assert model.spec.training is not None
@@ -72,7 +67,6 @@ class Streamed:
             raise TrainingError(msg)
 
     def fit_arguments(self, network: Any, epoch: int) -> dict[str, Any]:
-        """Return what ``fit`` takes for the data, from the epoch of that number on."""
         size = self.training.batch_size
         steps = self.training.epochs * steps_of(self.rows, size)
         whole = max(1, PIECE // size) * size
@@ -85,20 +79,16 @@ class Streamed:
         batches = self._reading if at_once else (typed(network, batch) for batch in self._reading)
         arguments: dict[str, Any] = {"x": batches, "steps_per_epoch": steps_of(self.rows, piece)}
         if "validation" in self.parts:
-            arguments["validation_data"] = self._pass("validation", max(256, size))
+            arguments["validation_data"] = self._pass("validation", max(MEASURED, size))
         return arguments
 
-    def begin(self, epoch: int) -> None:
-        """Do nothing: the stream counts its epochs itself."""
-
     def end(self) -> None:
-        """Close the file: on a GPU Keras reads one batch ahead, of an epoch that never comes."""
+        # On a GPU Keras reads one batch ahead, of an epoch that never comes.
         with contextlib.suppress(ValueError):  # TensorFlow reads in a thread that may be at it
             self._reading.close()
 
     def measure(self, network: Any) -> dict[str, dict[str, float]]:
-        """Return loss and metrics of the present weights on each part."""
-        size = max(256, self.training.batch_size)
+        size = max(MEASURED, self.training.batch_size)
         try:
             return {part: measure(network, self._pass(part, size)) for part in self.parts}
         except Exception:
@@ -107,7 +97,6 @@ class Streamed:
             raise
 
     def sample(self) -> Batch:
-        """Return inputs, targets and, where classes have weights, row weights of some rows."""
         rows = self._sample.take(range(min(len(self._sample), 10_000)))
         return self._tensors(rows, skip=True)  # the stream tells of a bad one, in its place
 

@@ -13,24 +13,25 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 from msgspec.structs import replace
 
+from zoo.backend.choose import chosen_backend, keras, require_training
 from zoo.data.labelled import Labelled
 from zoo.data.split import drawn, folds
 from zoo.data.stream import Stream
 from zoo.errors import TrainingError, UsageError
-from zoo.figures import deviation
-from zoo.heads import with_head
-from zoo.runtime.backend import chosen_backend, keras, require_training
+from zoo.inference.rows import parts, source_of
+from zoo.numeric import deviation
+from zoo.parts.heads import with_head
+from zoo.parts.settings import trainable
+from zoo.runs.run import CHECKPOINT, Run, run_folder, whole
 from zoo.spec.model import ModelSpec
 from zoo.spec.training import Training
 from zoo.training.checkpoint import seed_in
-from zoo.training.data import parts, source_of
-from zoo.training.fit import InMemory, fit
-from zoo.training.recipe import trainable
-from zoo.training.run import CHECKPOINT, Run, environment, run_folder, whole
+from zoo.training.fit import fit
+from zoo.training.rows import InMemory
 from zoo.training.streamed import Streamed
 
 if TYPE_CHECKING:
-    from zoo.model import Model
+    from zoo.inference.model import Model
 
 
 def train_spec(
@@ -70,12 +71,12 @@ def train_spec(
     if seed is None:
         seed = seed_of(training, path)
 
-    from zoo.model import Model
+    from zoo.inference.model import Model
 
     make = functools.partial(Model, spec, weights=start, base=base)
     model = make()
     content = parts(model.preprocessor, training, data, target)
-    run = Run(path, spec, seed, environment=environment(seed))
+    run = Run.begin(path, spec, seed)
     source = source_of(training, data)
     told = run.environment["trained_on"] = {"data": [source] if source else []}
     rows, count = content["train"], fold_count or training.folds
@@ -126,9 +127,9 @@ def _cross_validate(
     for number, (kept, held) in enumerate(folds(len(rows), count), 1):
         model = make()
         content = {"train": rows.take(kept), "validation": rows.take(held)}
-        told = environment(run.seed)
-        told["trained_on"] = {**run.environment["trained_on"], "held": [number, count]}
-        fold = Run(run.path / f"fold-{number}", run.spec, run.seed, environment=told)
+        told = {**run.environment["trained_on"], "held": [number, count]}
+        place = run.path / f"fold-{number}"
+        fold = Run.begin(place, run.spec, run.seed, trained_on=told)
         fold = fit(fold, model, InMemory(model, content, run.seed), exact=exact)
         if fold.environment.get("interrupted"):
             msg = f"interrupted in fold {number} of {count}; go on with --resume"

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import UsageError
-from zoo.figures import deviation, finite, to_json
+from zoo.numeric import deviation, finite, to_json
+from zoo.runs.run import csv_text, write_text
 from zoo.spec.component import component_from
 from zoo.spec.metrics import Mode, mode_of
 from zoo.training.identity import check_same
-from zoo.training.run import csv_text, write_text
 from zoo.tuning.space import written
 
 RESULTS, LEADERBOARD = "tune.json", "leaderboard.csv"

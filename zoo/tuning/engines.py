@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 
+from zoo.backend.choose import chosen_backend
 from zoo.errors import UsageError, require
-from zoo.runtime.backend import chosen_backend
 from zoo.tuning.board import Result
 from zoo.tuning.work import Group, Work
 

@@ -16,7 +16,7 @@ from zoo.spec.override import parsed
 Values = Sequence[Any] | str
 """The values of a setting; a text is read as the command line does."""
 
-MOST = 100_000
+MAX_COMBINATIONS = 100_000
 """Combinations of a grid, at most: somebody meant fewer values, or a draw."""
 
 _RANGE = re.compile(r"([-+.\w]+)\.\.([-+.\w]+?)(:log)?")
@@ -99,8 +99,9 @@ class Space:
             If a setting has a range, or there are far too many.
         """
         axes = self._listed()
-        if len(self) > MOST:
-            msg = f"the grid has {len(self):,} combinations, at most {MOST:,}; draw with --random N"
+        if len(self) > MAX_COMBINATIONS:
+            msg = f"the grid has {len(self):,} combinations, at most {MAX_COMBINATIONS:,}; "
+            msg += "draw with --random N"
             raise UsageError(msg)
         for values in itertools.product(*axes.values()):
             yield dict(zip(axes, values, strict=True))

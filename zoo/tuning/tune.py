@@ -10,17 +10,18 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
+from zoo.backend.choose import chosen_backend, keras
 from zoo.data.stream import Stream
 from zoo.errors import OtherTraining, TrainingError, UsageError, require
-from zoo.model import Model
-from zoo.plots.curves import draw_later
-from zoo.runtime.backend import chosen_backend, keras
+from zoo.inference.model import Model
+from zoo.inference.rows import parts
+from zoo.parts.settings import trainable, with_settings
+from zoo.runs.history import draw_later
+from zoo.runs.run import Run, fresh_folder
 from zoo.spec.metrics import Mode
 from zoo.spec.model import ModelSpec
 from zoo.spec.toml import spec_to
-from zoo.training.data import parts
-from zoo.training.recipe import trainable, with_settings
-from zoo.training.run import Run, fresh_folder
+from zoo.spec.training import Training
 from zoo.training.train import seed_of, train_spec
 from zoo.tuning.board import RESULTS, Board, Result, kept_in
 from zoo.tuning.engines import check_engine, opened
@@ -87,42 +88,24 @@ def tune_spec(
     TrainingError
         If the data cannot be used, or no configuration can.
     """
-    if draws is not None and suggestions is not None:
-        msg = "settings are drawn at random or suggested by Optuna, not both"
-        raise UsageError(msg)
-    if folds < 2:
-        msg = f"folds must be at least 2, received {folds}"
-        raise UsageError(msg)
-    check_engine(engine)
-    if suggestions is not None:
-        require("optuna", "--optuna needs Optuna", extra="tune")
-        if engine != "local":
-            msg = "Optuna suggests one configuration after the other; use the engine local"
-            raise UsageError(msg)
+    _check_search(folds, draws, suggestions, engine)
     spec, training = trainable(spec, settings)
     space = Space(grid)
     path = _folder(spec.name, output, resume=resume)
-    if seed is None:  # that of the tuning which goes on, or a random one may be another
-        kept = kept_in(path)
-        seed = kept["identity"]["seeds"][0] if kept else seed_of(training)
-    listed = training.seeds.get(chosen_backend(), ())
-    further = range(seed, seed + seeds + len(listed))
-    chosen = tuple(dict.fromkeys([seed, *listed, *further]))[:seeds]
+    chosen = _seeds(training, path, seed, seeds)
     configurations: list[dict[str, Any]] = []
     if not suggestions:
-        configurations = list(space.all()) if draws is None else space.draw(draws, seed)
+        configurations = list(space.all()) if draws is None else space.draw(draws, chosen[0])
     for configuration in configurations[:1000]:  # a wrong name or value is said before any work
         with_settings(spec, configuration)
-    model = Model(spec, weights=None, base=base)
-    rows = parts(model.preprocessor, training, data, target)["train"]
+    rows = parts(Model(spec, weights=None, base=base).preprocessor, training, data, target)["train"]
     if isinstance(rows, Stream):
         msg = f"{rows.source} is streamed, which cannot be cut into folds"
         raise UsageError(msg)
-    search = f"random {draws}" if draws else "optuna" if suggestions else "all"
     identity = {
         "spec": spec_to(spec),
         "grid": space.to_dict(),
-        "search": search,
+        "search": f"random {draws}" if draws else "optuna" if suggestions else "all",
         "folds": folds,
         "seeds": chosen,
         "backend": chosen_backend(),
@@ -137,7 +120,7 @@ def tune_spec(
     with opened(engine) as solve:
         keras()
         if suggestions:
-            total, results = suggestions, suggested(work, space, board, suggestions, seed)
+            total, results = suggestions, suggested(work, space, board, suggestions, chosen[0])
         else:
             left = [settings for settings in configurations if board.of(settings) is None]
             total, results = len(configurations), solve(work, work.groups(left))
@@ -151,14 +134,40 @@ def tune_spec(
         raise TrainingError(msg)
     best = with_settings(spec, ranked[0].settings)
     place = path / "best"
-    train = partial(train_spec, best, data, target=target, seed=seed, output=place, base=base)
+    train = partial(train_spec, best, data, target=target, seed=chosen[0], output=place, base=base)
     try:
         run = train(resume=resume)
     except OtherTraining:  # what was the best of fewer results
         shutil.rmtree(place)
         run = train()
-    draw_later(path, "zoo.plots.tuning")
+    draw_later(path, "zoo.tuning.picture")
     return Tuning(path, board.metric, tuple(ranked), run)
+
+
+def _check_search(folds: int, draws: int | None, suggestions: int | None, engine: str) -> None:
+    """Raise `UsageError` unless the options of a search go together."""
+    if draws is not None and suggestions is not None:
+        msg = "settings are drawn at random or suggested by Optuna, not both"
+        raise UsageError(msg)
+    if folds < 2:
+        msg = f"folds must be at least 2, received {folds}"
+        raise UsageError(msg)
+    check_engine(engine)
+    if suggestions is not None:
+        require("optuna", "--optuna needs Optuna", extra="tune")
+        if engine != "local":
+            msg = "Optuna suggests one configuration after the other; use the engine local"
+            raise UsageError(msg)
+
+
+def _seeds(training: Training, path: Path, seed: int | None, count: int) -> tuple[int, ...]:
+    """Return the seeds of each configuration; the first is that of all draws as well."""
+    if seed is None:  # that of the tuning which goes on, or a random one may be another
+        kept = kept_in(path)
+        seed = kept["identity"]["seeds"][0] if kept else seed_of(training)
+    listed = training.seeds.get(chosen_backend(), ())
+    further = range(seed, seed + count + len(listed))
+    return tuple(dict.fromkeys([seed, *listed, *further]))[:count]
 
 
 def _folder(name: str, output: Path | None, *, resume: bool) -> Path:

@@ -9,21 +9,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from zoo.components import Classifier
+from zoo.backend.choose import chosen_backend
+from zoo.config import plain
 from zoo.data.labelled import Labelled
 from zoo.data.split import folds, stratified_folds
 from zoo.errors import ZooError
-from zoo.model import Model
-from zoo.runtime.backend import chosen_backend
+from zoo.inference.model import Model
+from zoo.parts.base import Classifier
+from zoo.parts.settings import trainable, with_settings
+from zoo.runs.run import Run
 from zoo.spec.model import ModelSpec
 from zoo.spec.toml import spec_to
 from zoo.spec.training import Training
-from zoo.training.fit import InMemory, fit, fitted_state
-from zoo.training.recipe import trainable, with_settings
-from zoo.training.run import Run, environment
-from zoo.training.together import Member, Together, program_of
+from zoo.training.fit import fit
+from zoo.training.rows import InMemory
 from zoo.training.train import starting
 from zoo.tuning.board import Result
+from zoo.tuning.trial import Trial
 
 Settings = dict[str, Any]
 """Values by setting: one configuration."""
@@ -31,7 +33,7 @@ Settings = dict[str, Any]
 Report = Callable[[int, dict[str, list[float]]], bool]
 """Takes a step and the figures so far; says whether the configuration is to be given up."""
 
-MEMBERS = 128
+MAX_TRIALS = 128
 """Trainings side by side, at most: what is lost when the process is killed."""
 
 BYTES = 1 << 30
@@ -49,12 +51,12 @@ class Group:
     ----------
     configurations
         Several only where they are trained in one program.
-    together
+    vectorized
         Whether their folds, too, are trained in one program.
     """
 
     configurations: tuple[Settings, ...]
-    together: bool = False
+    vectorized: bool = False
 
 
 @dataclass
@@ -89,7 +91,7 @@ class Work:
 
     def groups(self, configurations: Sequence[Settings]) -> list[Group]:
         """Return the configurations in pieces of work."""
-        if chosen_backend() != "jax":
+        if plain() or chosen_backend() != "jax":
             return [Group((settings,)) for settings in configurations]
         programs: dict[str, str | None] = {}
         found: dict[str, list[Settings]] = {}
@@ -102,15 +104,15 @@ class Work:
                 found.setdefault(program, []).append(settings)
             else:
                 alone.append(Group((settings,)))
-        most = max(1, MEMBERS // (self.fold_count * len(self.seeds)))
-        together = []
+        limit = max(1, MAX_TRIALS // (self.fold_count * len(self.seeds)))
+        vectorized = []
         for group in found.values():
             starts = list(dict.fromkeys(map(self._start, group)))
-            for place in range(0, len(starts), most):
-                chosen = starts[place : place + most]
+            for place in range(0, len(starts), limit):
+                chosen = starts[place : place + limit]
                 own = tuple(settings for settings in group if self._start(settings) in chosen)
-                together.append(Group(own, together=True))
-        return [*together, *alone]
+                vectorized.append(Group(own, vectorized=True))
+        return [*vectorized, *alone]
 
     def solve(self, group: Group, report: Report | None = None) -> Iterator[Result]:
         """Train a group, and yield each result as soon as it is there.
@@ -122,7 +124,7 @@ class Work:
         report
             Asked now and then whether to give up, where the group is of one configuration.
         """
-        solve = self._together if group.together else self._alone
+        solve = self._vectorized if group.vectorized else self._alone
         try:
             yield from solve(group.configurations, report)
         except ZooError as error:
@@ -132,25 +134,27 @@ class Work:
             for settings in group.configurations:  # whose fault is it?
                 yield from self.solve(Group((settings,)), report)
 
-    def _together(self, group: Sequence[Settings], report: Report | None) -> Iterator[Result]:
-        members: list[Member] = []
+    def _vectorized(self, group: Sequence[Settings], report: Report | None) -> Iterator[Result]:
+        from zoo.tuning.vectorized import VectorizedTrials
+
+        trials: list[Trial] = []
         places: dict[str, slice] = {}
         for settings in group:  # those that differ in their epochs alone are one training
             if (start := self._start(settings)) not in places:
-                own = self._members(settings)
-                places[start] = slice(len(members), len(members) + len(own))
-                members += own
-        together = Together(members)
+                own = self._trials(settings)
+                places[start] = slice(len(trials), len(trials) + len(own))
+                trials += own
+        side_by_side = VectorizedTrials(trials)
         ends = [trainable(with_settings(self.spec, settings))[1].epochs for settings in group]
         for epochs in sorted(set(ends)):
             for step in _steps(epochs) if report else ():
-                together.train(step)
-                figures = _by_name(together.measure())
+                side_by_side.train(step)
+                figures = _by_name(side_by_side.measure())
                 if report is not None and report(step, figures):
                     yield Result(group[0], figures, epochs=step)
                     return
-            together.train(epochs)
-            measured = together.measure()
+            side_by_side.train(epochs)
+            measured = side_by_side.measure()
             for settings, end in zip(group, ends, strict=True):
                 if end == epochs:
                     yield Result(settings, _by_name(measured[places[self._start(settings)]]))
@@ -158,15 +162,15 @@ class Work:
     def _alone(self, group: Sequence[Settings], report: Report | None) -> Iterator[Result]:
         for settings in group:
             measured: list[dict[str, float]] = []
-            for member in self._members(settings):
-                measured.append(_train(member))
+            for trial in self._trials(settings):
+                measured.append(_train(trial))
                 figures = _by_name(measured)
                 if report is not None and report(len(measured), figures):
-                    yield Result(settings, figures, epochs=member.data.training.epochs)
+                    yield Result(settings, figures, epochs=trial.data.training.epochs)
                     return
             yield Result(settings, _by_name(measured))
 
-    def _members(self, settings: Settings) -> list[Member]:
+    def _trials(self, settings: Settings) -> list[Trial]:
         """Return a training for each seed and fold; rows that look the same are prepared once."""
         spec, start = starting(with_settings(self.spec, settings), "default")
         training = cast("Training", spec.training)
@@ -174,7 +178,7 @@ class Work:
         if key not in self._prepared:
             self._prepared[key] = [self._fold(spec, *cut) for cut in self.cuts(spec)]
         return [
-            Member(
+            Trial(
                 Model(spec, weights=start, base=self.base, state=state),
                 data.with_recipe(training, seed),
                 seed,
@@ -201,25 +205,27 @@ class Work:
         model = Model(spec, weights=None, base=self.base)
         content = {"train": self.rows.take(kept), "validation": self.rows.take(held)}
         data = InMemory(model, content, 0)
-        return fitted_state(model), data
+        return model.fitted_state, data
 
     def _program(self, settings: Settings) -> str | None:
         """Return what tells the compiled program of a configuration; None if it is to be alone."""
+        from zoo.tuning.vectorized import program_of
+
         try:
-            members = self._members(settings)
-            if sum(map(_bytes, members)) > BYTES * len(self.seeds):
+            trials = self._trials(settings)
+            if sum(map(_bytes, trials)) > BYTES * len(self.seeds):
                 return None
-            if len({member.shapes for member in members}) > 1:  # a fold lacks a name of a column
+            if len({trial.shapes for trial in trials}) > 1:  # a fold lacks a name of a column
                 return None
             # A network may have constants of its own that its seed draws.
-            starts = {member.start: member for member in members}.values()
-            programs = {program_of(member) for member in starts}
+            starts = {trial.start: trial for trial in trials}.values()
+            programs = {program_of(trial) for trial in starts}
         except Exception:  # it is said when the configuration is trained
             return None
         program = programs.pop()
         if programs or program is None:
             return None
-        return json.dumps([program, _seen(members[0].model.spec)])
+        return json.dumps([program, _seen(trials[0].model.spec)])
 
     def _start(self, settings: Settings) -> str:
         """Return what tells trainings apart that start differently, or go another way."""
@@ -234,12 +240,11 @@ def _seen(spec: ModelSpec) -> str:
     return repr((*fields, training.skip_bad_rows, training.carry_state))
 
 
-def _train(member: Member) -> dict[str, float]:
+def _train(trial: Trial) -> dict[str, float]:
     """Train one fold by itself, and return its figures on the rows held out."""
     with tempfile.TemporaryDirectory() as folder:
-        seed = member.seed
-        run = Run(Path(folder), member.model.spec, seed, environment=environment(seed))
-        fit(run, member.model, member.data, keep=False)
+        run = Run.begin(Path(folder), trial.model.spec, trial.seed)
+        fit(run, trial.model, trial.data, keep=False)
     if run.environment.get("interrupted"):
         raise KeyboardInterrupt
     return run.metrics["validation"]
@@ -255,8 +260,8 @@ def _by_name(measured: Sequence[dict[str, float]]) -> dict[str, list[float]]:
     return {name: [figures[name] for figures in measured] for name in measured[0]}
 
 
-def _bytes(member: Member) -> int:
+def _bytes(trial: Trial) -> int:
     arrays: list[Any] = []
-    for part in (*member.data.feed.arrays, *member.data.arrays["validation"]):
+    for part in (*trial.data.feed.arrays, *trial.data.arrays["validation"]):
         arrays += part.values() if isinstance(part, dict) else [part]
     return sum(array.nbytes for array in arrays)

@@ -11,15 +11,15 @@ from typing import Any
 import click
 
 import zoo
-from zoo.components import Classifier
+from zoo.backend.choose import DTYPES, prefer, request_dtype
 from zoo.config import settings
 from zoo.data.inputs import NamedInputs
 from zoo.errors import UsageError
-from zoo.model import BATCH
-from zoo.results import Classification
-from zoo.runtime.backend import DTYPES, prefer, request_dtype
+from zoo.inference.model import BATCH
+from zoo.parts.base import Classifier
+from zoo.parts.results import Classification
 from zoo_cli.models import model_or_bundle
-from zoo_cli.options import FORMATS, State, common_options, complete_model, note
+from zoo_cli.options import FORMATS, Verbosity, common_options, complete_model, note
 from zoo_cli.output import opened, write_records
 from zoo_cli.resume import Done, already_done
 from zoo_weights import printable
@@ -105,7 +105,7 @@ def _nothing() -> contextlib.nullcontext[Done]:
 def _bar_is_seen(output: str | None) -> bool:
     """Whether somebody watches, and the results do not scroll past already."""
     to_file = output is not None and output != "-"
-    return sys.stderr.isatty() and not State.quiet and (to_file or not sys.stdout.isatty())
+    return sys.stderr.isatty() and not Verbosity.quiet and (to_file or not sys.stdout.isatty())
 
 
 def _with_bar(tally: _Tally, items: NamedInputs, done: Done) -> Generator[Classification]:

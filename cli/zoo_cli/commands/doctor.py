@@ -13,7 +13,7 @@ from zoo_cli.output import columns, print_json
 @common_options
 def command(as_json: bool) -> None:
     """Show backends, versions, devices, folders and plugins, and what is missing."""
-    from zoo.runtime.doctor import examine
+    from zoo.doctor import examine
 
     report = examine()
     if as_json:

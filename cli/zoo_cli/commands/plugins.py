@@ -19,7 +19,7 @@ def command() -> None:
 @common_options
 def list_plugins(as_json: bool) -> None:
     """List the plugins in use."""
-    from zoo.runtime.doctor import plugin_records
+    from zoo.doctor import plugin_records
 
     records = plugin_records()
     if as_json:

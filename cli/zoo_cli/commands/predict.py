@@ -11,9 +11,9 @@ from typing import Any
 
 import click
 
-from zoo.components import Classifier, Regressor
 from zoo.data.inputs import NamedInputs
 from zoo.errors import UsageError
+from zoo.parts.base import Classifier, Regressor
 from zoo_cli.commands import classify
 from zoo_cli.models import model_or_bundle
 from zoo_cli.options import FORMATS, common_options, complete_model, note

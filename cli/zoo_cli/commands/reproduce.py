@@ -13,8 +13,8 @@ from zoo_cli.options import common_options, complete_model, note
 from zoo_cli.output import ROWS, columns, print_json
 
 if TYPE_CHECKING:
+    from zoo.runs.run import Run
     from zoo.training.reproduce import Reproduction
-    from zoo.training.run import Run
 
 HEAD = ("figure", "published", "bound", "median", "range", "")
 """What both tables of figures show, of which one has a column for the model."""

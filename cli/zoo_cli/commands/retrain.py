@@ -40,7 +40,7 @@ def command(run: str, data: str, as_json: bool, **options: Any) -> int:
 
     An update goes on from its weights, in steps a tenth as large as the recipe's.
     """
-    from zoo.training.retrain import comparison
+    from zoo.updating.retrain import comparison
 
     done = zoo.retrain(run, data, **options)
     for text in done.notes:

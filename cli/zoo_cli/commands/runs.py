@@ -13,7 +13,7 @@ from zoo_cli.options import common_options, note
 from zoo_cli.output import columns, print_json
 
 if TYPE_CHECKING:
-    from zoo.training.runs import RunRecord
+    from zoo.runs.records import RunRecord
 
 RUNS = click.argument(
     "folders", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path)
@@ -46,9 +46,9 @@ def list_runs(
     as_json: bool,
 ) -> None:
     """List the runs below FOLDER, runs/ if not given; the latest comes last."""
-    from zoo.training.lineage import with_members
-    from zoo.training.runs import find_runs
-    from zoo.training.search import chosen
+    from zoo.runs.lineage import with_members
+    from zoo.runs.records import find_runs
+    from zoo.runs.search import chosen
 
     place = folder or Path("runs")
     everything = find_runs(place) if folder or place.is_dir() else []
@@ -73,8 +73,8 @@ def list_runs(
 @common_options
 def compare(folders: tuple[Path, ...], as_json: bool) -> None:
     """Show runs side by side: where they come from, what was set, what they reached."""
-    from zoo.training.runs import read_run
-    from zoo.training.search import folder_of, side_by_side
+    from zoo.runs.records import read_run
+    from zoo.runs.search import folder_of, side_by_side
 
     runs = [read_run(folder) for folder in dict.fromkeys(map(folder_of, folders))]
     if as_json:
@@ -92,8 +92,8 @@ def compare(folders: tuple[Path, ...], as_json: bool) -> None:
 @common_options
 def show(folder: Path, as_json: bool) -> None:
     """Show a run: what was trained, how far, how well, and what was set for it."""
-    from zoo.training.runs import changes, read_run
-    from zoo.training.search import folder_of
+    from zoo.runs.records import changes, read_run
+    from zoo.runs.search import folder_of
 
     run = read_run(folder_of(folder))
     changed = changes(run)
@@ -116,7 +116,7 @@ def plot(folders: tuple[Path, ...], output: Path, metric: str | None) -> None:
     """Draw the learning curves of runs into one picture, each named by what sets it apart."""
     from zoo.plots.overlay import draw_overlay
     from zoo.plots.style import check_picture
-    from zoo.training.runs import labels, read_run
+    from zoo.runs.records import labels, read_run
 
     check_picture(output)
     runs = [read_run(folder) for folder in dict.fromkeys(folders)]
@@ -133,7 +133,7 @@ def plot(folders: tuple[Path, ...], output: Path, metric: str | None) -> None:
 @common_options
 def remove(folders: tuple[Path, ...], yes: bool) -> int:
     """Remove run folders with all that lies in them."""
-    from zoo.training.runs import check_removable, remove_run, size_of
+    from zoo.runs.records import check_removable, remove_run, size_of
 
     unique = list({folder.resolve(): folder for folder in folders}.values())
     for folder in folders:  # one wrong name, and nothing is removed
@@ -156,7 +156,7 @@ def remove(folders: tuple[Path, ...], yes: bool) -> int:
 
 
 def _row(run: RunRecord, runs: Sequence[RunRecord]) -> list[str]:
-    from zoo.training.lineage import described
+    from zoo.runs.lineage import described
     from zoo_weights import printable
 
     if run.problem:
@@ -182,7 +182,7 @@ def _state(run: RunRecord) -> str:
 
 
 def _main_metrics(run: RunRecord) -> str:
-    from zoo.training.runs import PARTS
+    from zoo.runs.records import PARTS
 
     part = next((part for part in PARTS if part in run.metrics), None)
     if part is not None:
@@ -228,8 +228,8 @@ def _lines(run: RunRecord, changed: dict[str, str]) -> Iterator[str]:
 
 def _family(run: RunRecord) -> Iterator[str]:
     """Yield what a run came from and what came from it, wherever the folders lie by now."""
-    from zoo.training.lineage import ancestors, children, described, located, with_members
-    from zoo.training.runs import find_runs
+    from zoo.runs.lineage import ancestors, children, described, located, with_members
+    from zoo.runs.records import find_runs
     from zoo_weights import printable
 
     places = {path.resolve(): path for path in (run.path.parent, Path("runs")) if path.is_dir()}

@@ -22,7 +22,7 @@ def command(model: str, plot: Path | None) -> None:
         from zoo.plots.style import check_picture
 
         check_picture(plot)
-    from zoo.runtime.network import build
+    from zoo.backend.network import build
 
     subject = _subject(model)
     network = build(subject.architecture(), initialise=False)
@@ -36,7 +36,7 @@ def command(model: str, plot: Path | None) -> None:
 def _subject(name: str) -> zoo.Model:
     if not name.endswith(".toml"):
         return model_or_bundle(name)
-    from zoo.api import spec_and_base
+    from zoo.registry.registry import spec_and_base
 
     spec, base = spec_and_base(name)
     return zoo.Model(spec, weights=None, base=base)

@@ -67,7 +67,7 @@ def command(
     them. Prints the best combinations; the folder has all of them in leaderboard.csv, a picture,
     and the run of the best.
     """
-    from zoo.api import spec_and_base
+    from zoo.registry.registry import spec_and_base
     from zoo.tuning.tune import tune_spec
 
     spec, base = spec_and_base(model)
@@ -123,7 +123,7 @@ def _tell(result: Result, board: Board, total: int) -> None:
 
 
 def _rows(tuning: Tuning) -> list[list[str]]:
-    from zoo.figures import deviation
+    from zoo.numeric import deviation
 
     keys = list(dict.fromkeys(key for result in tuning.results for key in result.settings))
     rows = [["", tuning.metric, "deviation", *keys]]

@@ -9,7 +9,7 @@ import pytest
 from tiers import slow
 
 import zoo
-from zoo.runtime.backend import keras
+from zoo.backend.choose import keras
 from zoo.training.reproduce import reproduce
 
 NAMES = ("batch", "char", "stateful", "steps", "variable", "window")
@@ -66,7 +66,7 @@ def test_texts_of_one_s_own(tmp_path: Path) -> None:
     """Each line is a sequence; no piece reaches over the end of its line."""
     (tmp_path / "own.txt").write_text("ABAB\nBABA\n")
     model = zoo.get_model("lstm-alphabet-char", weights=None)
-    from zoo.training.data import parts
+    from zoo.inference.rows import parts
 
     rows = parts(model.preprocessor, model.spec.training, tmp_path / "own.txt", None)["train"]
     assert list(zip(rows.inputs, rows.labels, strict=True)) == [

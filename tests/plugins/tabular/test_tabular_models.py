@@ -68,7 +68,7 @@ def test_the_synthetic_rows_are_what_their_script_makes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_parameters(name: str) -> None:
-    from zoo.runtime.network import build
+    from zoo.backend.network import build
 
     model = zoo.get_model(name, weights=None)
     network = build(model.architecture(), initialise=False)

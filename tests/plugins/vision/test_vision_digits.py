@@ -87,7 +87,7 @@ def test_a_trained_model_reads_a_picture(dataset_files: DatasetFiles, tmp_path: 
     ("name", "parameters"), [("mlp-mnist", 269_322), ("cnn-mnist", 80_266), ("rnn-mnist", 75_530)]
 )
 def test_parameters(name: str, parameters: int) -> None:
-    from zoo.runtime.network import build
+    from zoo.backend.network import build
 
     model = zoo.get_model(name, weights=None)
     network = build(model.architecture(), initialise=False)

@@ -10,8 +10,8 @@ import pytest
 
 import zoo
 from zoo.errors import UsageError
-from zoo.plots.curves import best_epoch, draw, draw_later, read_history
 from zoo.plots.overlay import draw_overlay
+from zoo.runs.history import best_epoch, draw, draw_later, read_history
 from zoo.spec.toml import write_spec
 from zoo.spec.training import EarlyStopping
 

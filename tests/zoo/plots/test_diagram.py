@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 import zoo
+from zoo.backend.network import build
 from zoo.plots.diagram import draw_diagram
 from zoo.plots.grid import column_breaks, lay_out
 from zoo.plots.layers import Box, grouped, read_network
-from zoo.runtime.network import build
 
 pytest.importorskip("matplotlib")
 

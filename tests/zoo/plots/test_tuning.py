@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("matplotlib", reason="needs the extra plot")
 
-from zoo.plots.tuning import draw
+from zoo.tuning.picture import draw
 
 
 def write(folder: Path, grid: dict[str, Any], values: list[tuple[dict[str, Any], float]]) -> Path:

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 import zoo
-from zoo.api import spec_and_base
 from zoo.errors import SpecError, UnknownName
-from zoo.registry.registry import registry
+from zoo.registry.registry import registry, spec_and_base
 from zoo.spec.component import Component
 from zoo.spec.model import ModelSpec
 from zoo.spec.toml import MAX_BYTES, read_spec, spec_from, spec_to, write_spec

@@ -11,9 +11,9 @@ import pytest
 from tiers import slow
 
 import zoo
+from zoo.backend.carry import carrying, with_states
+from zoo.backend.choose import keras
 from zoo.errors import TrainingError
-from zoo.runtime.backend import keras
-from zoo.runtime.carry import carrying, with_states
 
 pytestmark = pytest.mark.backends
 

@@ -74,7 +74,7 @@ def test_a_finished_run_is_not_the_answer_to_another_question(
 def test_other_versions_are_said_and_written_down(
     stopped: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from zoo.training import run as runs
+    from zoo.runs import run as runs
 
     before = runs._version
     monkeypatch.setattr(runs, "_version", lambda name: "9.9" if name == "h5py" else before(name))

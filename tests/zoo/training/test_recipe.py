@@ -136,7 +136,7 @@ def test_an_epoch_is_plain_keras(line: zoo.Table, tmp_path: Path) -> None:
     """The compiled epoch is faster, not different: the same batches give the same losses."""
     import keras
 
-    from zoo.runtime.seeding import seeded
+    from zoo.backend.seeding import seeded
 
     recipe = spec(shuffle=False, epochs=5, batch_size=32)  # a remainder of 4 rows
     run = zoo.train(recipe, line, seed=7, output=tmp_path / "run")

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 import zoo
+from zoo.backend.choose import chosen_backend
 from zoo.data import stream
 from zoo.data.labelled import Labelled
 from zoo.errors import InputError, TrainingError, UsageError
-from zoo.runtime.backend import chosen_backend
 
 pytestmark = pytest.mark.backends
 
@@ -249,7 +249,7 @@ def test_twice_the_rows_take_no_more_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream, "SAMPLE", 2_000)
-    monkeypatch.setattr("zoo.training.traced.WORTH_TRACING", 10**9)  # torch: not of one alone
+    monkeypatch.setattr("zoo.training.steps.traced.WORTH_TRACING", 10**9)  # torch: not of one alone
     peaks = []
     for rows in (40_000, 160_000):
         path = tmp_path / f"{rows}.csv"

@@ -103,7 +103,7 @@ def test_what_cannot_be_trained(shapes: Path, tmp_path: Path) -> None:
 
 def bits(run: zoo.Run) -> list[bytes]:
     """Return a run's weights, byte for byte."""
-    from zoo.runtime.network import values
+    from zoo.backend.network import values
 
     return [array.tobytes() for _, array in values(run.model.keras)]
 
@@ -113,7 +113,7 @@ def test_a_killed_training_goes_on_as_if_nothing_had_happened(
     line: zoo.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Dropout, shuffling and Adam's moments all have to be where they were."""
-    monkeypatch.setattr("zoo.training.checkpoint.LEAST", 0.0)
+    monkeypatch.setattr("zoo.training.checkpoint.MIN_SECONDS", 0.0)
     monkeypatch.setattr("zoo.training.checkpoint.SHARE", 1e9)
     settings = ["hidden=8", "dropout=0.3", "epochs=9"]
     whole = zoo.train(small(), line, seed=4, settings=settings, output=tmp_path / "whole")

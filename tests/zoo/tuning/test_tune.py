@@ -11,10 +11,9 @@ import msgspec
 import pytest
 
 import zoo
-from zoo.api import get_spec
 from zoo.data.datasets import load
 from zoo.errors import SpecError, TrainingError, UsageError
-from zoo.registry.registry import registry
+from zoo.registry.registry import get_spec, registry
 from zoo.tuning import work as work_module
 from zoo.tuning.work import Group, Work
 
@@ -58,10 +57,10 @@ def test_what_shares_a_shape_is_one_piece_of_work() -> None:
     ]
     groups = work().groups(mixed)
     assert [len(group.configurations) for group in groups] == [4, 4]
-    assert all(group.together for group in groups)
+    assert all(group.vectorized for group in groups)
     stopping = [{"early_stopping": {"patience": 2}}, {"epochs": 2}]
     alone = work().groups(stopping)
-    assert [(len(group.configurations), group.together) for group in alone] == [
+    assert [(len(group.configurations), group.vectorized) for group in alone] == [
         (1, True),
         (1, False),
     ]
@@ -70,11 +69,11 @@ def test_what_shares_a_shape_is_one_piece_of_work() -> None:
 @on_jax
 def test_pieces_of_work_have_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that is killed loses what is in flight: not everything."""
-    monkeypatch.setattr(work_module, "MEMBERS", 4)
+    monkeypatch.setattr(work_module, "MAX_TRIALS", 4)
     rates = [{"learning_rate": rate, "epochs": 1} for rate in (0.1, 0.2, 0.3, 0.4, 0.5)]
     assert [len(group.configurations) for group in work().groups(rates)] == [2, 2, 1]
     monkeypatch.setattr(work_module, "BYTES", 100)
-    assert not any(group.together for group in work().groups(rates))
+    assert not any(group.vectorized for group in work().groups(rates))
 
 
 @on_jax
@@ -86,7 +85,7 @@ def test_together_is_as_alone(name: str) -> None:
     configurations = [{**settings, "learning_rate": rate} for rate in (0.001, 0.01)]
     here = work((3, 1), 3, name)
     [group] = here.groups(configurations)
-    assert group.together
+    assert group.vectorized
     for result in here.solve(group):
         [other] = here.solve(Group((result.settings,)))
         for figure, values in result.figures.items():

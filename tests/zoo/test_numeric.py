@@ -1,0 +1,32 @@
+"""Figures in JSON: never the NaN and Infinity that its standard does not have."""
+
+from __future__ import annotations
+
+import json
+from math import inf, isnan, nan
+
+import pytest
+
+from zoo.numeric import deviation, finite, to_json
+
+
+def test_what_is_not_finite_is_null() -> None:
+    text = to_json({"a": nan, "b": [1.5, -inf], "c": ("x", None, 2)}, indent=1)
+    assert json.loads(text) == {"a": None, "b": [1.5, None], "c": ["x", None, 2]}
+    assert to_json({"ü": 1.5}, ensure_ascii=False) == '{"ü": 1.5}'
+
+
+def test_null_is_read_as_a_figure_that_is_not_finite() -> None:
+    """So are the files of earlier versions, which hold NaN itself."""
+    for text in ('{"train": {"loss": null, "loss_each": [1, null]}}',
+                 '{"train": {"loss": NaN, "loss_each": [1, NaN]}}'):  # fmt: skip
+        read = finite(json.loads(text), nan)["train"]
+        assert isnan(read["loss"])
+        assert read["loss_each"][0] == 1
+        assert isnan(read["loss_each"][1])
+
+
+def test_the_deviation_of_figures() -> None:
+    assert deviation([1.0, 3.0]) == pytest.approx(2**0.5)
+    assert isnan(deviation([1.0, nan]))
+    assert isnan(deviation([1.0, inf]))

@@ -1,0 +1,422 @@
+#!/usr/bin/env python3
+"""Writes the references in docs/ from the program itself.
+
+    python tools/generate_docs.py            write models.md, commands.md, hooks.md, rooms.svg,
+                                             spec.schema.json, the tables of fields in specs.md
+                                             and of figures in reproduced.md
+    python tools/generate_docs.py --check    write nothing; exit 1 and name the files that are stale
+
+Only what the distribution ``keras-zoo`` brings is described, whatever else is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.metadata import distribution
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import click
+import msgspec
+import rooms
+
+DOCS = Path(__file__).parents[1] / "docs"
+DISTRIBUTION = "keras-zoo"
+WIDTH = 80
+"""Columns of the help texts, whatever the terminal has."""
+
+WRITTEN = "<!-- Written by tools/generate_docs.py: change the program, then run it again. -->\n"
+FIELDS = re.compile(r"(?<=<!-- fields -->\n).*?(?=<!-- end of fields -->)", re.DOTALL)
+FIGURES = re.compile(r"(<!-- figures of (.*?) -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
+
+
+def main() -> int:
+    """Write or check the files, and return the exit status."""
+    parser = argparse.ArgumentParser(description="Write the generated references of docs/.")
+    parser.add_argument("--check", action="store_true", help="name stale files, write nothing")
+    check = parser.parse_args().check
+    stale = 0
+    for name, text in generated():
+        path = DOCS / name
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale += 1
+        if check:
+            print(f"docs/{name} is stale; run python tools/generate_docs.py")
+        else:
+            path.write_text(text, encoding="utf-8")
+            print(f"docs/{name}")
+    return 1 if check and stale else 0
+
+
+def generated() -> Iterator[tuple[str, str]]:
+    """Yield the name and the content of every generated file."""
+    points = distribution(DISTRIBUTION).entry_points.select(group="zoo.plugins")
+    os.environ["ZOO_PLUGINS"] = ",".join(sorted(point.name for point in points))
+    yield "models.md", models()
+    yield "commands.md", commands()
+    yield "hooks.md", hooks()
+    yield "rooms.svg", rooms.picture()
+    yield "spec.schema.json", schema()
+    specs = (DOCS / "specs.md").read_text(encoding="utf-8")
+    yield "specs.md", FIELDS.sub(lambda _: fields(), specs)
+    page = (DOCS / "reproduced.md").read_text(encoding="utf-8")
+    yield "reproduced.md", FIGURES.sub(lambda found: found[1] + figures(found[2]), page)
+
+
+# Models
+
+
+def models() -> str:
+    """Return the tables of all models, one for each plugin."""
+    from zoo.registry.registry import registry
+
+    entries = [e for e in registry().match_models() if e.owner.distribution == DISTRIBUTION]
+    head = ["name", "task", "input", "parameters", "weights", "published", "sources"]
+    text = [
+        WRITTEN,
+        "# Models\n",
+        f"{len(entries)} models come with this package. `zoo list` prints those that are "
+        "installed, other plugins' too; `zoo show MODEL` prints all that is known of one.\n",
+        "Weights: tag, size where the publisher states it, licence of the file, and where it comes "
+        "from. [weights.md](weights.md) says how files are fetched and checked.\n",
+    ]
+    for plugin in sorted({entry.owner.name for entry in entries}):
+        rows = [_model_row(e.value, e.base) for e in entries if e.owner.name == plugin]
+        text += [f"## Plugin `{plugin}`\n", _table(head, rows)]
+    return "\n".join(text)
+
+
+def _model_row(spec: Any, base: Path) -> list[str]:
+    figures = [_figure(figure) for figure in spec.figures]
+    figures += [r.summary for r in spec.weights if "published" in r.summary]
+    return [
+        f"`{spec.name}`",
+        spec.task,
+        _input(spec.input),
+        f"{spec.parameters:,}" if spec.parameters else "",
+        "<br>".join(_weights(record, base) for record in spec.weights) or "train it",
+        "<br>".join(figures),
+        ", ".join(_link(url) for url in spec.sources),
+    ]
+
+
+def _input(component: Any) -> str:
+    """Return a preprocessor's short name and options; of a list only how long it is."""
+    options = [
+        f"{len(value)} {key}" if isinstance(value, list) else f"{key} {value}"
+        for key, value in component.config.items()
+    ]
+    return ", ".join([component.uses.rpartition("/")[2], *options])
+
+
+def _weights(record: Any, base: Path) -> str:
+    size = f"{record.bytes / 1e6:,.1f} MB" if record.bytes else ""
+    if record.file and (base / record.file).is_file():
+        place = "in the package"
+    elif not (record.sha256 or record.md5):
+        place = "not fetched: its publisher gives no hash"
+    else:
+        place = "downloaded"
+    return ", ".join(filter(None, [f"`{record.tag}`", size, record.licence, place]))
+
+
+def _figure(figure: Any) -> str:
+    bounds = [
+        f"{word} {value:g}"
+        for word, value in (("at least", figure.at_least), ("at most", figure.at_most))
+        if value is not None
+    ]
+    published = f" {figure.published:g}" if figure.published is not None else ""
+    held = f" (to reach: {', '.join(bounds)})" if bounds else ""
+    return f"{figure.metric} on {figure.on}{published}{held}"
+
+
+def _link(url: str) -> str:
+    return f"[{re.sub(r'^https?://(www[.])?', '', url).partition('/')[0]}]({url})"
+
+
+# Figures
+
+
+def figures(of: str) -> str:
+    """Return the table of what was measured: of all models, or of one model's variants."""
+    from reproduce import records
+
+    from zoo_cli.commands.reproduce import markdown
+
+    kept = records()
+    if of == "all models":
+        shown = [record for record in kept if not record["settings"]]
+    else:
+        own = [record for record in kept if record["model"] == of]
+        variants = [record for record in own if record["settings"]]
+        # Beside its variants stands the model itself, where it has the same figures.
+        compared = {(r["backend"], _measured(r)) for r in variants}
+        shown = [record for record in own if (record["backend"], _measured(record)) in compared]
+    return "\n" + markdown(shown) + "\n"
+
+
+def _measured(record: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    return tuple((figure["metric"], figure["on"]) for figure in record["figures"])
+
+
+# Commands
+
+
+def commands() -> str:
+    """Return the help of every command."""
+    from zoo.config import Settings
+    from zoo_cli.main import cli
+
+    context = click.Context(
+        cli,
+        info_name="zoo",
+        terminal_width=WIDTH,
+        max_content_width=WIDTH,
+        help_option_names=cli.context_settings["help_option_names"],
+    )
+    text = [
+        WRITTEN,
+        "# Commands\n",
+        "stdout is data, stderr is talk. Exit status: 0 all done; 1 something failed, at least one "
+        "input; 2 wrong usage; 130 interrupted.\n",
+        *_helps(cli, context, "##"),
+        "## Environment\n",
+        _table(["variable", "meaning"], [[f"`{name}`", what] for name, what in ENVIRONMENT]),
+        "## config.toml\n",
+        "`zoo doctor` prints where it is looked for. A flag or a variable wins over it.\n",
+        _struct_table(Settings),
+    ]
+    return "\n".join(text)
+
+
+ENVIRONMENT = (
+    ("ZOO_HOME", "Folder for cache and configuration, instead of the platform's."),
+    ("ZOO_OFFLINE", "`1`: download nothing, as `--offline`."),
+    ("ZOO_PLAIN", "`1`: take no fast path; slower, with the same answers."),
+    ("ZOO_MIRROR", "Folder or URL tried first for every download, see [weights.md](weights.md)."),
+    ("ZOO_PLUGINS", "Names of the plugins to load, joined by commas; the others are left out."),
+    ("ZOO_STRICT", "`1`: a plugin with a problem is an error, not a line on stderr."),
+    ("KERAS_BACKEND", "`jax`, `tensorflow` or `torch`, as `--backend`."),
+)
+
+
+def _helps(command: click.Command, context: click.Context, heading: str) -> Iterator[str]:
+    if not (command.help or "").strip():
+        sys.exit(f"{context.command_path} has no help text")
+    yield f"{heading} {context.command_path}\n"
+    yield f"```text\n{command.get_help(context)}\n```\n"
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
+            below = "###" if context.parent else "##"
+            yield from _helps(inner, click.Context(inner, info_name=name, parent=context), below)
+
+
+# Hooks
+
+
+def hooks() -> str:
+    """Return the reference of the hooks and of the base classes of their parts."""
+    from zoo.parts import base
+    from zoo.registry import hooks as module
+
+    text = [
+        WRITTEN,
+        "# Hooks\n",
+        f"A plugin module marks functions of these names with `@zoo.hookimpl`. Interface version "
+        f"{module.API_VERSION}. A function may leave out arguments that it does not need.\n",
+        f"Plugins import {_allowed()}. Everything else in zoo may change with any version.\n",
+    ]
+    specified = [v for v in vars(module).values() if hasattr(v, "zoo_spec")]
+    for hook in specified:
+        text += [f"## {hook.__name__}\n", *_documented(hook, hook.__name__)]
+    for name in ("Preprocessor", "Sequencer", "Decoder", "Classifier", "Regressor"):
+        text += list(_class(getattr(base, name), base))
+    return "\n".join(text)
+
+
+def _allowed() -> str:
+    """Return the modules that the import contract lets plugins use."""
+    (contract,) = (rule for rule in rooms.contracts() if rule["name"].startswith("Plugins use"))
+    names = [line.rpartition(" ")[2] for line in contract["ignore_imports"]]
+    return f"`{names[0]}`, and for helpers " + ", ".join(f"`{name}`" for name in names[1:])
+
+
+def _class(cls: type, module: ModuleType) -> Iterator[str]:
+    bases = [base.__name__ for base in cls.__bases__ if base.__module__ == module.__name__]
+    yield f"## zoo.{cls.__name__}\n"
+    yield f"```python\nclass {cls.__name__}({', '.join(bases) or 'abc.ABC'})\n```\n"
+    yield _markdown(_doc(cls, cls.__name__))
+    for name, member in vars(cls).items():
+        if name.startswith("_") or not (callable(member) or isinstance(member, property)):
+            continue
+        yield f"### {cls.__name__}.{name}\n"
+        yield from _documented(member, f"{cls.__name__}.{name}")
+
+
+def _documented(member: Any, name: str) -> Iterator[str]:
+    function = member.fget if isinstance(member, property) else member
+    kind = "@property\n" if isinstance(member, property) else ""
+    if getattr(function, "__isabstractmethod__", False):
+        kind += "@abc.abstractmethod\n"
+    signature = str(inspect.signature(function)).replace("'", "")
+    yield f"```python\n{kind}def {function.__name__}{signature}\n```\n"
+    yield _markdown(_doc(member, name))
+
+
+def _doc(thing: Any, name: str) -> str:
+    # Not inspect.getdoc, which takes a base's docstring where there is none.
+    text = thing.__doc__ or ""
+    if not text.strip():
+        sys.exit(f"{name} has no docstring")
+    return inspect.cleandoc(text)
+
+
+def _markdown(doc: str) -> str:
+    """Return a NumPy-style docstring as Markdown."""
+    text, sections = _sections(doc)
+    parts = [_ticks(text)]
+    for title, entries in sections.items():
+        parts.append(f"\n{title}:\n")
+        for names, meaning in entries:
+            shown = ", ".join(f"`{name}`" for name in names)
+            parts.append(f"- {shown}: {_ticks(meaning)}")
+    return "\n".join(parts) + "\n"
+
+
+def _sections(doc: str) -> tuple[str, dict[str, list[tuple[list[str], str]]]]:
+    """Return the text before the first section, and what each section says of which names."""
+    pieces = re.split(r"^([A-Z]\w+)\n-{3,}\n", doc, flags=re.MULTILINE)
+    sections: dict[str, list[tuple[list[str], str]]] = {}
+    for title, body in zip(pieces[1::2], pieces[2::2], strict=True):
+        found = re.findall(r"^(\S.*)\n((?:(?: .*)?\n?)*)", body, re.MULTILINE)
+        sections[title] = [(names.split(", "), " ".join(text.split())) for names, text in found]
+    return pieces[0].strip(), sections
+
+
+def _ticks(text: str) -> str:
+    return text.replace("``", "`")
+
+
+# Specs
+
+
+def schema() -> str:
+    """Return the JSON Schema of a spec file, with what an editor can show of each field."""
+    from zoo import Figure, ModelSpec, Training, WeightsRecord
+    from zoo.spec.toml import json_schema
+
+    plain = json_schema()
+    for struct in (ModelSpec, Training, WeightsRecord, Figure):
+        definition = plain["$defs"][struct.__name__]
+        definition["description"] = _doc(struct, struct.__name__).partition("\n")[0]
+        meanings = _meanings(struct)
+        for name, value in definition["properties"].items():
+            value["description"] = meanings[name]
+    draft = "https://json-schema.org/draft/2020-12/schema"
+    return json.dumps({"$schema": draft, **plain}, indent=2) + "\n"
+
+
+def fields() -> str:
+    """Return the tables of the fields of a spec and its parts."""
+    from zoo import Dataset, Figure, FileRecord, ModelSpec, Training, WeightsRecord
+
+    titles = (
+        ("The model: top level", ModelSpec, None),
+        ("The recipe: `[training]`", Training, None),
+        ("A weights file: `[[weights]]`", WeightsRecord, None),
+        ("A figure: `[[figures]]`", Figure, None),
+        ("A data set: `zoo.Dataset(...)`", Dataset, None),
+        ("Its file: `zoo.FileRecord(...)`", FileRecord, WeightsRecord),
+    )
+    text = []
+    for title, struct, shown_before in titles:
+        text.append(f"### {title}\n")
+        if shown_before is not None:
+            own = ", ".join(f"`{name}`" for name in struct.__struct_fields__)
+            text.append(f"The fields of a weights file that are about the file: {own}.\n")
+        else:
+            text.append(_struct_table(struct))
+    return "\n" + "\n".join(text) + "\n"
+
+
+def _struct_table(struct: Any) -> str:
+    meanings = _meanings(struct)
+    info: Any = msgspec.inspect.type_info(struct)
+    rows = [
+        [f"`{field.name}`", _type(field.type), _default(field), meanings[field.name]]
+        for field in sorted(info.fields, key=lambda field: not field.required)
+    ]
+    return _table(["field", "type", "default", "meaning"], rows)
+
+
+def _meanings(struct: Any) -> dict[str, str]:
+    """Return what the docstrings say of each field of a struct."""
+    meanings: dict[str, str] = {}
+    for cls in reversed(struct.__mro__):  # fields are explained where they are declared
+        for title, entries in _sections(inspect.cleandoc(cls.__doc__ or ""))[1].items():
+            if title in ("Attributes", "Parameters"):
+                meanings.update({name: _ticks(text) for names, text in entries for name in names})
+    missing = [name for name in struct.__struct_fields__ if name not in meanings]
+    if missing:
+        sys.exit(f"{struct.__name__}.{missing[0]} is not documented")
+    return meanings
+
+
+def _type(kind: Any) -> str:
+    """Return what a TOML value of this type is, in words."""
+    name = type(kind).__name__
+    if name == "Metadata":
+        return _type(kind.type)
+    if name == "UnionType":
+        return " or ".join(_type(t) for t in kind.types if type(t).__name__ != "NoneType")
+    if name == "VarTupleType":
+        return f"list: {_type(kind.item_type)}"
+    if name == "DictType":
+        return f"table of {_type(kind.value_type)}"
+    if name == "LiteralType":
+        return ", ".join(f'`"{value}"`' for value in kind.values)
+    if name in ("StructType", "CustomType"):
+        return "component" if kind.cls.__name__ == "Component" else f"`{kind.cls.__name__}`"
+    if name == "StrType" and kind.pattern:
+        return "name"
+    words = {"StrType": "text", "IntType": "integer", "FloatType": "number", "BoolType": "boolean"}
+    signs = (("ge", "≥"), ("gt", ">"), ("le", "≤"), ("lt", "<"))
+    bounds = [
+        f"{sign} {getattr(kind, bound):g}"
+        for bound, sign in signs
+        # 2**32 as the end of a seed's range says nothing to a reader.
+        if getattr(kind, bound, None) is not None and getattr(kind, bound) < 2**32
+    ]
+    return " ".join([words[name], ", ".join(bounds)]).strip()
+
+
+def _default(field: Any) -> str:
+    if field.required:
+        return "required"
+    value = field.default
+    if field.default_factory is not msgspec.NODEFAULT:
+        value = field.default_factory()
+    if value in (None, "", ()) or value == {}:
+        return ""
+    uses = getattr(value, "uses", value)
+    return f"`{json.dumps(uses)}`"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell or ' ' for cell in line)} |" for line in lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

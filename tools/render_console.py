@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""Runs the commands of a page and puts what they print below them.
+
+    python tools/render_console.py after-training.md
+
+The commands are those after ``$ `` in its blocks of ``console``. They run one after the other in an
+empty folder with the example picture, so no path of this machine is on the page.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+DOCS = Path(__file__).parents[1] / "docs"
+BLOCK = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def main() -> None:
+    """Write the pages that are named anew."""
+    for name in sys.argv[1:]:
+        page = DOCS / name
+        text = page.read_text(encoding="utf-8")
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "examples").mkdir()
+            shutil.copy(DOCS.parent / "examples" / "mug.png", Path(folder) / "examples")
+            page.write_text(BLOCK.sub(lambda found: block(found[1], folder), text), "utf-8")
+
+
+def block(text: str, folder: str) -> str:
+    """Return a block with each command and all that it prints now."""
+    lines = []
+    for command in re.findall(r"^\$ (.*)$", text, re.MULTILINE):
+        lines += [f"$ {command}", *run(command, folder).splitlines()]
+    return "\n".join(["```console", *lines, "```"])
+
+
+def run(command: str, folder: str) -> str:
+    """Return what a command prints, stdout and stderr as they come; stop here if it fails."""
+    start = [sys.executable, "-c", "from zoo_cli.main import main; main()"]
+    done = subprocess.run(
+        [*start, *shlex.split(command)[1:]], cwd=folder, text=True, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    if done.returncode:
+        sys.exit(f"{command}\n{done.stdout}")
+    return "\n".join(line.rstrip() for line in done.stdout.splitlines())
+
+
+if __name__ == "__main__":
+    main()

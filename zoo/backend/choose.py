@@ -1,0 +1,314 @@
+"""The Keras backend and device of this process, settled before Keras is imported.
+
+One process has one backend: flag, then ``KERAS_BACKEND``, then configuration, then what is
+installed. If Keras is already imported, its backend stands.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import sys
+from typing import Any
+
+from zoo.backend import threefry
+from zoo.backend.lazy import lazily
+from zoo.config import home, plain, private_folder, settings
+from zoo.errors import BackendError
+
+BACKENDS = ("jax", "tensorflow", "torch", "openvino")
+"""Usable backends, in the order in which an installed one is preferred."""
+
+TRAINING = ("jax", "tensorflow", "torch")
+"""Those that train; openvino only computes."""
+
+DTYPES = ("float32", "bfloat16")
+"""What a network may be computed in."""
+
+UNNEEDED = ("matplotlib.pyplot", "keras.wrappers")
+"""What Keras imports at once and few use; the second one brings scikit-learn, where that is."""
+
+DEVICE = re.compile(r"^(cpu|gpu)(?::(\d+))?$")
+
+
+class _Request:
+    """What flags asked for before Keras was imported; settled by `keras`."""
+
+    backend: str | None = None
+    device: str | None = None
+    dtype: str = "float32"
+    preferred: str | None = None
+
+
+def installed_backends() -> list[str]:
+    """Return the backends whose packages are installed, without importing them."""
+    return [name for name in BACKENDS if importlib.util.find_spec(name) is not None]
+
+
+def request(backend: str | None = None, device: str | None = None) -> None:
+    """Ask for a backend and a device, before anything is built.
+
+    Parameters
+    ----------
+    backend
+        ``"jax"``, ``"tensorflow"``, ``"torch"`` or ``"openvino"``.
+    device
+        ``"cpu"``, ``"gpu"`` or ``"gpu:N"``.
+
+    Raises
+    ------
+    BackendError
+        If the name is wrong, or Keras is already imported with another backend.
+    """
+    if backend is not None:
+        _check_name(backend, "--backend")
+        current = _imported_backend()
+        if current is not None and current != backend:
+            msg = (
+                f"backend {backend!r} was asked for, but Keras is already imported with {current!r}"
+            )
+            raise BackendError(msg)
+        _Request.backend = backend
+    if device is not None:
+        if not DEVICE.match(device) or device.startswith("cpu:"):
+            msg = f"device must be cpu, gpu or gpu:N, received {device!r}"
+            raise BackendError(msg)
+        _Request.device = device
+
+
+def prefer(backend: str) -> None:
+    """Take a backend that computes on the CPU, if it is installed and nobody says otherwise.
+
+    A flag, ``KERAS_BACKEND``, the configuration, ``ZOO_PLAIN`` and the wish for a GPU say
+    otherwise.
+    """
+    if _Request.device in (None, "cpu") and not plain():
+        _Request.preferred = backend
+
+
+def request_dtype(dtype: str) -> None:
+    """Ask for what networks are computed in: ``"float32"`` or, faster and coarser, ``"bfloat16"``.
+
+    Raises
+    ------
+    BackendError
+        If the backend of this process has no choice.
+    """
+    if dtype != "float32" and (backend := chosen_backend()) != "openvino":
+        msg = f"dtype {dtype} needs the openvino backend, here it is {backend} with float32"
+        raise BackendError(msg)
+    _Request.dtype = dtype
+
+
+def requested_dtype() -> str:
+    """Return what networks are computed in."""
+    return _Request.dtype
+
+
+def require_training() -> None:
+    """Raise `BackendError` if the backend of this process does not train."""
+    backend = chosen_backend()
+    if backend in TRAINING:
+        return
+    others = [name for name in installed_backends() if name in TRAINING]
+    instead = f"use --backend {others[0]}" if others else "run: pip install 'keras-zoo[jax]'"
+    msg = f"backend {backend!r} computes but does not train; {instead}"
+    raise BackendError(msg)
+
+
+def _check_name(name: str, source: str) -> None:
+    if name not in BACKENDS:
+        msg = f"{source} must be one of {', '.join(BACKENDS)}, received {name!r}"
+        raise BackendError(msg)
+
+
+def _imported_backend() -> str | None:
+    """Return the backend of the Keras that is already imported, if it is."""
+    module = sys.modules.get("keras")
+    if module is None:
+        return None
+    name: str = module.config.backend()
+    return name
+
+
+def chosen_backend() -> str:
+    """Return the backend this process uses or will use, without importing it.
+
+    Raises
+    ------
+    BackendError
+        If none is installed, or the one asked for is not, or ``ZOO_PLAIN`` turns it off.
+    """
+    name, source = _chosen()
+    if name == "openvino" and plain():
+        msg = f"openvino ({source}) is a fast path, and ZOO_PLAIN turns those off; take only one"
+        raise BackendError(msg)
+    return name
+
+
+def _chosen() -> tuple[str, str]:
+    """Return the backend, and who chose it."""
+    imported = _imported_backend()
+    if imported is not None:
+        return imported, "the imported Keras"
+    installed = installed_backends()
+    for name, source in (
+        (_Request.backend, "--backend"),
+        (os.environ.get("KERAS_BACKEND"), "KERAS_BACKEND"),
+        (settings().backend, "backend in config.toml"),
+    ):
+        if name:
+            _check_name(name, source)
+            if name not in installed:
+                msg = f"backend {name!r} is not installed; run: pip install 'keras-zoo[{name}]'"
+                raise BackendError(msg)
+            return name, source
+    if not installed:
+        msg = "no Keras backend is installed; run: pip install 'keras-zoo[jax]'"
+        raise BackendError(msg)
+    preferred = _Request.preferred
+    return (preferred if preferred in installed else installed[0]), "the only one installed"
+
+
+def settle() -> str:
+    """Fix the backend for whoever imports Keras first, and return it.
+
+    To be called before code of a plugin is imported: it may import Keras at its top.
+    """
+    backend = chosen_backend()
+    os.environ["KERAS_BACKEND"] = backend
+    return backend
+
+
+def keras() -> Any:
+    """Import Keras with the chosen backend and device, and return the module."""
+    imported = sys.modules.get("keras")
+    if imported is not None and hasattr(imported, "config"):
+        return imported
+    backend = settle()
+    _prepare(_Request.device)
+    before = os.environ.get("KERAS_HOME")
+    # The first import of Keras writes keras.json into its home; that is zoo's, not the user's.
+    os.environ["KERAS_HOME"] = str(home("cache") / "keras")
+    try:
+        with lazily(*UNNEEDED):
+            import keras
+    finally:
+        if before is None:
+            del os.environ["KERAS_HOME"]
+        else:
+            os.environ["KERAS_HOME"] = before
+    if backend == "jax":
+        _cache_compiled_jax()
+        if not plain():
+            threefry.unroll()
+    _check_device(backend, _Request.device)
+    return keras
+
+
+def jax() -> Any:
+    """Import JAX, the chosen backend, with the chosen device but without Keras; return it."""
+    if _imported_backend() is None:
+        settle()
+        _prepare(_Request.device)
+    import jax
+
+    _cache_compiled_jax()
+    _check_device("jax", _Request.device)
+    return jax
+
+
+def _prepare(device: str | None) -> None:
+    """Set what a backend reads while it is imported, where the user did not."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # XLA's warnings are nothing to act on
+    # JAX would take three quarters of a GPU's memory for the smallest network.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    _narrow_devices(device)
+
+
+def _narrow_devices(device: str | None) -> None:
+    """Show the backend only the device asked for; all three obey these variables."""
+    if device is None:
+        return
+    kind, _, number = device.partition(":")
+    if kind == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        os.environ["JAX_PLATFORMS"] = "cpu"
+        os.environ["KERAS_TORCH_DEVICE"] = "cpu"
+    elif number:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        numbers = visible.split(",") if visible else None
+        if numbers is not None and int(number) >= len(numbers):
+            msg = f"device {device!r} was asked for, but CUDA_VISIBLE_DEVICES shows {len(numbers)}"
+            raise BackendError(msg)
+        os.environ["CUDA_VISIBLE_DEVICES"] = numbers[int(number)] if numbers else number
+
+
+def _check_device(backend: str, device: str | None) -> None:
+    if device is None or device == "cpu":
+        return
+    if not any(name != "cpu" for name in devices(backend)):
+        if backend == "openvino":
+            msg = f"device {device!r} was asked for, but openvino computes on the cpu here"
+            raise BackendError(msg)
+        if number := device.partition(":")[2]:
+            msg = (
+                f"device {device!r} was asked for, but {backend} sees no GPU of number {number}; "
+                "`nvidia-smi -L` lists them, numbered from 0"
+            )
+            raise BackendError(msg)
+        extra = {"jax": "'jax[cuda13]'", "tensorflow": "'tensorflow[and-cuda]'", "torch": "torch"}
+        msg = (
+            f"device {device!r} was asked for, but {backend} sees no GPU; check `nvidia-smi` and "
+            f"run: pip install {extra[backend]}"
+        )
+        raise BackendError(msg)
+
+
+def _cache_compiled_jax() -> None:
+    """Keep XLA's compiled programs between processes, unless the user's own cache is set."""
+    import jax
+
+    if jax.config.jax_compilation_cache_dir is not None:
+        return
+    folder = private_folder("jax")
+    if folder is not None:
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def devices(backend: str | None = None) -> list[str]:
+    """Return the kinds of the devices that a backend sees: ``cpu``, ``gpu``, ...
+
+    A GPU comes with its number and name where the backend tells.
+
+    Parameters
+    ----------
+    backend
+        That of the imported Keras, if not given.
+    """
+    backend = backend or _imported_backend()
+    if backend == "jax":
+        import jax
+
+        return [
+            "cpu" if device.platform == "cpu" else f"gpu:{device.id} ({device.device_kind})"
+            for device in jax.devices()
+        ]
+    if backend == "tensorflow":
+        import tensorflow
+
+        gpus = tensorflow.config.list_physical_devices("GPU")
+        return [*(f"gpu:{number}" for number in range(len(gpus))), "cpu"]
+    if backend == "torch":
+        import torch
+
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        return [
+            *(f"gpu:{n} ({torch.cuda.get_device_name(n)})" for n in range(count)),
+            *(["mps"] if torch.backends.mps.is_available() else []),
+            "cpu",
+        ]
+    return ["cpu"] if backend == "openvino" else []

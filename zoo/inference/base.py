@@ -1,0 +1,321 @@
+"""``BaseModel``: a spec with its weights, its parts and its network."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from zoo.config import plain
+from zoo.errors import UsageError, WeightsMissing
+from zoo.parts.base import Classifier, Decoder, Preprocessor
+from zoo.parts.construct import construct, options_of
+from zoo.parts.heads import answers, asked_by, classifier_of, with_head
+from zoo.registry.registry import registry
+from zoo.spec.model import ModelSpec
+from zoo.spec.toml import spec_from
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from zoo.backend.runner import Runner
+    from zoo.backend.tensors import Tensors
+    from zoo.spec.model import State
+    from zoo_weights import Slot, WeightsRecord
+
+
+BUNDLE = "model.zoo"
+"""The bundle in a run folder."""
+
+
+def bundle_in(path: Path) -> Path:
+    """Return the file of a bundle, from its own path or that of its run folder."""
+    return path / BUNDLE if path.is_dir() else path
+
+
+class BaseModel:
+    """A spec with weights; the network is built and loaded on first use.
+
+    Parameters
+    ----------
+    spec
+        The declaration.
+    weights
+        Tag of a weights record, path of a weights file or bundle, ``"default"`` for the first
+        record, or None for random weights.
+    base
+        Folder that relative paths in the spec start from.
+    state
+        Fitted state of preprocessor and decoder, where the model was trained.
+    """
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        *,
+        weights: str | PathLike[str] | None = "default",
+        base: Path | None = None,
+        state: dict[str, Any] | None = None,
+    ) -> None:
+        self.spec = spec
+        self._weights = weights
+        self._base = base
+        self._state = state or {}
+
+    @classmethod
+    def from_bundle(cls, path: Path) -> Self:
+        """Return the model of a bundle or a run folder."""
+        from zoo_weights import read_headers
+
+        file = bundle_in(path)
+        if not file.is_file():
+            what = f"no bundle ({BUNDLE})" if path.is_dir() else "no such file"
+            msg = f"{path}: {what}; expected a bundle or a run folder that `zoo train` wrote"
+            raise UsageError(msg)
+        headers = read_headers(file)
+        missing = {"spec", "state"} - headers.keys()
+        if missing:
+            msg = f"{file}: is not a whole bundle, it has no {' and no '.join(sorted(missing))}"
+            raise UsageError(msg)
+        spec = spec_from(json.loads(headers["spec"]), where=str(file))
+        return cls(spec, weights=file, state=json.loads(headers["state"]))
+
+    @classmethod
+    def of_network(cls, spec: ModelSpec, network: Any, state: dict[str, Any]) -> Self:
+        """Return the model of a network that is built already."""
+        model = cls(spec, weights=None, state=state)
+        model.keras = network
+        return model
+
+    def __repr__(self) -> str:
+        return f"Model({self.spec.name!r}, weights={self.weights_name!r})"
+
+    @property
+    def weights_name(self) -> str | None:
+        """What the weights are called: a record's tag, or a file's path; None if random."""
+        if self._weights is None or self._weights == "none":
+            return None
+        if self._weights == "default":
+            record = self.spec.record()
+            return record.tag if record else None
+        return str(self._weights)
+
+    # Parts
+
+    @functools.cached_property
+    def preprocessor(self) -> Preprocessor:
+        """What turns raw input into the network's input."""
+        part = cast("Preprocessor", self._part("preprocessors", "input"))
+        if "input" in self._state:
+            part.restore(self._state["input"])
+        return part
+
+    @functools.cached_property
+    def decoder(self) -> Decoder:
+        """What turns the network's output into labels and numbers."""
+        part = cast("Decoder", self._part("decoders", "output"))
+        if "output" in self._state:
+            part.restore(self._state["output"])
+        return part
+
+    @property
+    def classifier(self) -> Classifier:
+        """The decoder, of a model that classifies.
+
+        Raises
+        ------
+        UsageError
+            If this one does not.
+        """
+        return classifier_of(self.spec, self.decoder)
+
+    @property
+    def fitted_state(self) -> dict[str, Any]:
+        """What preprocessor and decoder learnt, as a bundle holds it."""
+        return {"input": self.preprocessor.state(), "output": self.decoder.state()}
+
+    def _part(self, kind: str, field: str) -> Any:
+        component = getattr(self.spec, field)
+        return construct(registry().resolve(kind, component), component, what=field)
+
+    def architecture(self, *, states: bool = False) -> Callable[[], Any]:
+        """Return the function of no arguments that builds the network, `states` open or hidden."""
+        component = self.spec.architecture
+        function = registry().resolve("architectures", component)
+        if states and not self.recurrent:
+            msg = f"{self.spec.name} has no state that goes on from step to step"
+            raise UsageError(msg)
+        offered = self._offered()
+        if states:
+            offered["states"] = True
+        return lambda: construct(function, component, what="architecture", offered=offered)
+
+    def _offered(self) -> dict[str, Any]:
+        """Return what the architecture is handed beside its options."""
+        offered: dict[str, Any] = {"input_shape": self.preprocessor.shape}
+        offered["units"] = self.decoder.units
+        # What was trained keeps its head: that of its spec, or else of the architecture.
+        if not self._state and (head := asked_by(self.decoder)):
+            offered["output_activation"] = head
+        return offered
+
+    @property
+    def built_spec(self) -> ModelSpec:
+        """The spec that says the head of the network, also where the decoder decides it."""
+        return self.spec if self._state else with_head(self.spec)
+
+    @functools.cached_property
+    def keras(self) -> Any:
+        """The network, a ``keras.Model``, with its weights.
+
+        It takes preprocessed float32 (batch first, channels last; by name, where the network has
+        several inputs) and gives probabilities or numbers.
+        """
+        self.check_weights()
+        from zoo.backend.network import build
+
+        network = build(self.architecture(), initialise=self.weights_name is None)
+        if self.weights_name is not None:
+            self.load_weights(network)
+        return network
+
+    def check_weights(self) -> None:
+        """Raise `WeightsMissing` unless the weights asked for are known: a tag, a file, or none."""
+        if self._weights == "default":
+            if not self.spec.weights:
+                msg = f"{self.spec.name}: no trained weights; run `zoo train {self.spec.name}`"
+                raise WeightsMissing(msg)
+            return
+        name, tags = self.weights_name, [record.tag for record in self.spec.weights]
+        if name is not None and name not in tags and not Path(name).exists():
+            from zoo.errors import did_you_mean
+
+            msg = f"{self.spec.name}: no weights {name!r}; it has the tags "
+            msg += f"{', '.join(tags) or '(none)'}, or give a file."
+            raise WeightsMissing(msg + did_you_mean(name, tags))
+
+    def load_weights(self, network: Any) -> None:
+        """Fill a network of this model from the weights that were asked for."""
+        from zoo.backend.network import load
+
+        file, options = self._weights_file()
+        record = self._record()
+        load(network, file, **options, lacks=record.lacks if record else ())
+
+    def _record(self) -> WeightsRecord | None:
+        """Return the record of the weights that were asked for; None where they are a file."""
+        name = None if self._weights == "default" else self.weights_name
+        return self.spec.record(name)
+
+    def _read_weights(self, places: Sequence[Slot]) -> Iterator[tuple[int, NDArray[Any]]]:
+        """Yield the weights that were asked for, with their positions among `places`."""
+        from zoo_weights import read_weights
+
+        file, options = self._weights_file()
+        yield from read_weights(file, places, **options)
+
+    def _weights_file(self) -> tuple[Path, dict[str, Any]]:
+        """Return the file of the weights, brought here if need be, and how it is to be read."""
+        from zoo.config import store
+        from zoo.progress import download_progress
+
+        record = self._record()
+        if record is None:
+            path = Path(cast("str", self._weights))
+            return bundle_in(path), {}
+        file = store().fetch(record, base=self._base, progress=download_progress(record.name))
+        return file, {"format": record.format, "ignore": record.ignore}
+
+    @property
+    def runner(self) -> Runner:
+        """The network, compiled; without Keras, where an earlier process kept what it computes."""
+        # Whoever asked for the network may have changed it.
+        if "keras" not in vars(self) and (kept := self._kept) is not None:
+            return kept
+        return self._runner
+
+    @functools.cached_property
+    def _runner(self) -> Runner:
+        return _compiled(self.keras)
+
+    @functools.cached_property
+    def _kept(self) -> Runner | None:
+        """The computation that an earlier process kept; None where this one builds the network."""
+        record = self._record() if self.weights_name is not None else None
+        fixed = self.weights_name is not None and not (record and record.lacks)
+        if "keras" in sys.modules or not fixed or plain():
+            return None
+        from zoo import accel
+
+        self.check_weights()
+        component = self.spec.architecture
+        entry = registry().part("architectures", component)
+        place = accel.Place(entry, component, self._offered(), self._read_weights)
+        return accel.kept_runner(place, self.architecture, lambda: self._runner)
+
+    # State
+
+    @property
+    def recurrent(self) -> bool:
+        """Whether the network can open the states that it carries from step to step."""
+        component = self.spec.architecture
+        return "states" in options_of(registry().resolve("architectures", component))
+
+    @functools.cached_property
+    def stepper(self) -> Runner:
+        """The network with its states as inputs and outputs, compiled."""
+        from zoo.backend.carry import with_states
+
+        make = self.architecture(states=True)
+        return _compiled(with_states(self.keras, make, self.spec.state))
+
+    @property
+    def states(self) -> tuple[State, ...]:
+        """The states that the network carries from step to step."""
+        from zoo.backend.carry import states_of
+
+        return states_of(self.stepper.network)
+
+    # Answers
+
+    def outputs(self, inputs: Tensors, *, batch_size: int = 32) -> NDArray[Any]:
+        """Return the network's outputs for preprocessed inputs, NumPy in and NumPy out."""
+        outputs: NDArray[Any] = self.runner(inputs, batch_size=batch_size)
+        return outputs
+
+    def answers(self, outputs: NDArray[Any], top: int | None = None) -> list[Any]:
+        """Return what the decoder makes of each row of the network's outputs.
+
+        Parameters
+        ----------
+        outputs
+            Of shape (rows, ...), as `outputs` returns them.
+        top
+            How many classes to name, for classifiers; all, if not given.
+
+        Returns
+        -------
+        list
+            For each row predictions, the best first, or a number or list of numbers; an
+            `InputError` in place of what is not finite, or should be probabilities and is not.
+
+        Raises
+        ------
+        SpecError
+            If the network has other units than the decoder needs.
+        """
+        return answers(self.spec, self.decoder, outputs, top)
+
+
+def _compiled(network: Any) -> Runner:
+    if plain():
+        from zoo.backend.runner import Runner
+
+        return Runner(network)
+    from zoo import accel
+
+    return accel.runner_of(network)

@@ -1,0 +1,173 @@
+"""The targets of a recipe: as its loss wants them, and whether they fit the head of the network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from zoo.backend.choose import keras
+from zoo.backend.tensors import each
+from zoo.errors import SpecError, did_you_mean
+from zoo.parts.base import Classifier
+from zoo.parts.construct import CHOOSE
+from zoo.parts.heads import (
+    ALIKE,
+    LOSSES,
+    activation_of,
+    asked_by,
+    decodable,
+    first_error,
+    wanted_by,
+)
+from zoo.spec.component import plain_name
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from zoo.backend.tensors import Tensors
+    from zoo.inference.base import BaseModel
+    from zoo.spec.training import Training
+
+OTHERWISE = ("ctc", "circle", "iou")
+"""What is in the names of losses and metrics that do not compare number with number."""
+
+PROBED = 32
+"""Rows that tell what a head gives, where the name of its activation does not."""
+
+
+def check_targets(model: BaseModel, training: Training, targets: NDArray[Any]) -> None:
+    """Raise `SpecError` unless loss and metrics compare each target with the output of its row.
+
+    Keras broadcasts one against the other where they are of different shapes.
+    """
+    shape = decodable(model.spec, model.decoder, model.keras.output_shape)[1:]
+    if _learns_its_own_way(model.keras):
+        return
+    classes = shape[-1] if shape else 1
+    for part in (training.loss, *training.metrics):
+        name, what = plain_name(part.uses), ""
+        sparse, binary = name.startswith("sparse"), name.startswith("binary")
+        if (part.uses in CHOOSE and not part.config) or any(word in name for word in OTHERWISE):
+            continue
+        if "categorical" in name and classes == 1:
+            what = "is for one class of several, and the network has 1 unit"
+        elif not _fit(targets.shape[1:], shape[:-1] if sparse else shape):
+            own, outputs = (str(("rows", *s)).replace("'", "") for s in (targets.shape[1:], shape))
+            what = f"would compare targets of shape {own} with outputs of shape {outputs}; "
+            what += f"{model.spec.output.uses!r} must make as many numbers of a target as the "
+            what += "network has units"
+        elif (sparse or binary) and classes and _outside(targets, classes if sparse else 2, sparse):
+            what = f"takes targets from 0 to {classes - 1 if sparse else 1}, received "
+            what += f"{targets.min()} to {targets.max()}"
+        if what:
+            where = "loss" if part is training.loss else "metrics"
+            msg = f"training.{where}: {part.uses!r} {what}"
+            raise SpecError(msg)
+
+
+def check_head(
+    model: BaseModel, training: Training, inputs: Tensors, targets: NDArray[Any]
+) -> None:
+    """Raise `SpecError` unless head, decoder, loss and metrics of a recipe fit each other.
+
+    Parameters
+    ----------
+    model
+        The model, not trained yet.
+    training
+        Its recipe.
+    inputs, targets
+        Some rows to train on.
+    """
+    decoder, loss, network = model.spec.output.uses, training.loss.uses, model.keras
+    classifies = isinstance(model.decoder, Classifier)
+    asked = asked_by(model.decoder) if classifies else None
+    wanted = None if _learns_its_own_way(network) else wanted_by(training.loss)
+    built = activation_of(network.outputs[0])
+    needed, kind = asked or wanted, ALIKE.get(str(built), built)
+    what = f"architecture: {model.spec.architecture.uses!r} "
+    if asked and wanted not in (None, asked):
+        use = f"{LOSSES[asked]!r} without from_logits" if asked in LOSSES else "from_logits = true"
+        what = f"training.loss: {loss!r} is for a {wanted} head, and {decoder!r} needs {asked}; "
+        what += f"use {use}"
+    elif built and needed not in (None, kind):
+        what += f"has the head {built!r}, and {decoder if asked else loss!r} needs {needed}; "
+        what += f"give the architecture output_activation = {needed!r}"
+    elif kind == "softmax" and network.output_shape[-1] == 1:
+        what += "has a softmax of one unit, which is always 1; give it output_activation = 'linear'"
+    else:
+        check_targets(model, training, targets)
+        if not classifies or kind in LOSSES:
+            return
+        rows = model.outputs(each(lambda array: array[:PROBED], inputs))
+        problem = first_error(model.answers(rows))
+        if problem is None:
+            return
+        what += f"gives no probabilities for {decoder!r}: {problem}"
+    raise SpecError(what)
+
+
+def _learns_its_own_way(network: Any) -> bool:
+    """Whether a network has its own word on what the loss is: it may compare what it likes."""
+    own, usual = type(network), keras().Model
+    return own.train_step is not usual.train_step or own.compute_loss is not usual.compute_loss
+
+
+def _fit(*shapes: tuple[int | None, ...]) -> bool:
+    """Whether targets have the shape of outputs; Keras does without a last axis of one number."""
+    found, wanted = (sides[:-1] if sides[-1:] == (1,) else sides for sides in shapes)
+    return len(found) == len(wanted) and all(
+        side in (None, own) for own, side in zip(found, wanted, strict=True)
+    )
+
+
+def _outside(targets: NDArray[Any], count: int, whole: bool) -> bool:
+    """Whether targets are outside of 0 to `count` - 1, or should be `whole` and are not."""
+    return bool(((targets < 0) | (targets > count - 1) | (whole & (targets % 1 != 0))).any())
+
+
+def targets_for(training: Training, targets: NDArray[Any], units: int | None) -> NDArray[Any]:
+    """Return targets as the loss wants them: one-hot for ``categorical_...``."""
+    if plain_name(training.loss.uses).startswith("categorical") and targets.ndim == 1:
+        import numpy as np
+
+        one_hot = np.eye(units or int(targets.max()) + 1, dtype=np.float32)
+        targets = one_hot[targets]
+    return targets
+
+
+def row_weights(model: BaseModel, training: Training, targets: NDArray[Any]) -> NDArray[Any] | None:
+    """Return how much each row counts, float32 of shape (rows,), where classes have weights."""
+    if not training.class_weights:
+        return None
+    import numpy as np
+
+    labels = getattr(model.decoder, "labels", None)
+    if labels is None:
+        msg = "training.class_weights: the model has no classes"
+        raise SpecError(msg)
+    for name in training.class_weights:
+        if name not in labels:
+            hint = did_you_mean(name, labels)
+            msg = f"training.class_weights: there is no class {name!r}.{hint}"
+            raise SpecError(msg)
+    each = np.array([training.class_weights.get(label, 1.0) for label in labels], np.float32)
+    weights: NDArray[Any] = each[true_classes(targets)]
+    return weights
+
+
+def true_classes(targets: NDArray[Any]) -> NDArray[np.intp]:
+    """Return the number of each row's class, from targets that are numbers or one-hot.
+
+    Raises
+    ------
+    SpecError
+        If rows have several labels.
+    """
+    if targets.ndim < 2 or targets.shape[1] == 1:
+        return targets.reshape(len(targets)).astype(int)
+    if (targets.sum(axis=1) != 1).any():
+        msg = "class weights and reports are for one class a row; here rows have several labels"
+        raise SpecError(msg)
+    classes: NDArray[np.intp] = targets.argmax(axis=1)
+    return classes

@@ -1,0 +1,1 @@
+"""What models are made of: preprocessors, decoders, heads, and what they share."""

@@ -1,0 +1,181 @@
+"""Base classes of the two hooks between raw data and tensors: ``Preprocessor`` and ``Decoder``.
+
+Both may have fitted state, learnt from the training part of the data alone; it is plain data
+(numbers, strings, lists) and travels inside the bundle beside the weights.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from zoo.backend.tensors import each
+from zoo.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from zoo.backend.tensors import Shape, Tensors
+    from zoo.parts.results import Prediction
+
+Kind = Literal["image", "table", "text", "sequence", "array"]
+
+
+class Preprocessor(abc.ABC):
+    """Turns raw input into the float32 tensor that the network takes.
+
+    A subclass is constructed with the options of the spec's ``input`` and gives `kind`, `shape`
+    and `one`; `many` is overridden where a whole batch is cheaper than its rows one by one.
+
+    Attributes
+    ----------
+    kind
+        What raw input is: ``"image"`` (path, bytes, Pillow image or uint8 array), ``"table"``
+        (rows of a `zoo.data.table.Table`), ``"text"`` (str), ``"sequence"`` (str whose letters
+        follow each other) or ``"array"``.
+    """
+
+    kind: ClassVar[Kind]
+
+    @property
+    @abc.abstractmethod
+    def shape(self) -> Shape | dict[str, Shape]:
+        """Shape of one sample, without the batch axis; by name, where there are several inputs."""
+
+    @abc.abstractmethod
+    def one(self, raw: Any) -> Tensors:
+        """Return the tensor of one raw input, of shape `shape`.
+
+        Raises
+        ------
+        InputError
+            If the input cannot be used.
+        """
+
+    def many(self, raws: Sequence[Any]) -> tuple[Tensors, list[InputError | None]]:
+        """Return the tensors of the usable inputs, stacked, and one error or None per input."""
+        import numpy as np
+
+        tensors: list[Any] = []
+        errors: list[InputError | None] = []
+        for raw in raws:
+            try:
+                tensors.append(self.one(raw))
+                errors.append(None)
+            except InputError as error:
+                errors.append(error)
+        if tensors:
+            return each(lambda *arrays: np.stack(arrays), *tensors), errors
+        sides = each(lambda shape: [0, *(side or 0 for side in shape)], self.shape)
+        return each(lambda own: np.empty(own, np.float32), sides), errors
+
+    def steps(self, raw: Any) -> NDArray[np.float32]:
+        """Return a raw input as what a session feeds to a recurrent network.
+
+        Returns
+        -------
+        ndarray
+            Of shape (steps, ...): what `one` returns, but of any length and never filled up.
+        """
+        return self.one(raw)  # type: ignore[return-value]  # sessions have one input
+
+    def fit(self, raws: Sequence[Any]) -> None:  # noqa: B027  # nothing to learn is the usual case
+        """Learn state (means, vocabulary, columns) from the training part of the data."""
+
+    def outside(self, raws: Sequence[Any]) -> list[str]:
+        """Return a sentence for each range that was fitted and that these inputs leave, if any."""
+        return []
+
+    def state(self) -> dict[str, Any]:
+        """Return the fitted state as plain data."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:  # noqa: B027
+        """Take back what `state` returned."""
+
+
+class Sequencer(Preprocessor):
+    """A preprocessor of sequences, which are learnt from in pieces and continued letter by letter.
+
+    Raw input is a text. Its letters are the labels of the model's decoder.
+
+    Attributes
+    ----------
+    length
+        How many letters of a text count at most, where no state remembers those before.
+    """
+
+    kind: ClassVar[Literal["sequence"]] = "sequence"
+    length: int
+
+    @abc.abstractmethod
+    def samples(self, raw: Any) -> tuple[Sequence[Any], Sequence[Any]]:
+        """Return pieces of a sequence to learn from, and what follows each.
+
+        Raises
+        ------
+        InputError
+            If the sequence is too short for one.
+        """
+
+    @abc.abstractmethod
+    def before(self, raw: Any) -> Any:
+        """Return what comes before a piece in the order of the alphabet; it may be empty."""
+
+
+class Decoder(abc.ABC):
+    """Turns the network's output into labels and numbers, and labels into training targets.
+
+    Attributes
+    ----------
+    output_activation
+        Keras name of the activation behind the outputs that it decodes, for instance
+        ``"softmax"`` (one class of many), ``"sigmoid"`` (each label by itself) or ``"linear"``. An
+        architecture with a parameter of that name is handed it, and networks and losses that do
+        not fit are refused; None leaves it to the architecture.
+    """
+
+    output_activation: str | None = None
+
+    @property
+    @abc.abstractmethod
+    def units(self) -> int | None:
+        """Width of the network's last axis; ``None`` while it is open (nothing fitted yet)."""
+
+    @abc.abstractmethod
+    def encode(self, labels: Sequence[Any]) -> tuple[NDArray[Any], list[InputError | None]]:
+        """Return the targets of the usable labels, and one error or None per label.
+
+        Classes are encoded as int32 indices (two classes behind one sigmoid unit: 0.0 or 1.0);
+        the runtime makes them one-hot where the loss asks for that.
+        """
+
+    def fit(self, labels: Sequence[Any]) -> None:  # noqa: B027
+        """Learn the classes from the training labels, where the spec does not fix them."""
+
+    def state(self) -> dict[str, Any]:
+        """Return the fitted state as plain data."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:  # noqa: B027
+        """Take back what `state` returned."""
+
+
+class Classifier(Decoder):
+    """A decoder whose outputs are classes with probabilities."""
+
+    @abc.abstractmethod
+    def decode(
+        self, outputs: NDArray[np.floating[Any]], top: int | None = None
+    ) -> list[tuple[Prediction, ...]]:
+        """Return, for each row of `outputs`, the `top` classes, best first (all, if None)."""
+
+
+class Regressor(Decoder):
+    """A decoder whose outputs are numbers."""
+
+    @abc.abstractmethod
+    def decode(self, outputs: NDArray[np.floating[Any]]) -> list[float | list[float]]:
+        """Return, for each row of `outputs`, a number, or a list of numbers."""

@@ -1,0 +1,144 @@
+"""Calling a component's function or class with its options: names and types are checked first."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from zoo.backend.choose import keras
+from zoo.errors import SpecError, did_you_mean
+from zoo.spec.component import Component, plain_name
+from zoo_weights import printable
+
+MAX_SIDE = 1_000_000
+"""Bound of every integer option: no file can ask for a layer that fills the memory."""
+
+
+def options_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the options a component's function or class takes: name to annotation.
+
+    An annotation that cannot be resolved counts as ``Any``.
+    """
+    target = function.__init__ if inspect.isclass(function) else function
+    try:
+        hints = typing.get_type_hints(target, include_extras=True)
+    except (NameError, TypeError):
+        hints = {}
+    return {
+        name: hints.get(name, Any)
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    }
+
+
+def construct(
+    function: Callable[..., Any],
+    component: Component,
+    *,
+    what: str,
+    offered: Mapping[str, Any] | None = None,
+) -> Any:
+    """Call `function` with the component's options.
+
+    Parameters
+    ----------
+    function
+        Function or class.
+    component
+        Its name and options.
+    what
+        Where the component stands in the spec, for messages.
+    offered
+        Further arguments; each is passed only if the function has a parameter of that name.
+
+    Raises
+    ------
+    SpecError
+        If an option is unknown, missing, or of the wrong type.
+    """
+    offered = offered or {}
+    known = options_of(function)
+    arguments = {name: value for name, value in offered.items() if name in known}
+    for name, value in component.config.items():
+        path = printable(f"{what}.{name}")
+        if name not in known:
+            msg = f"{path}: {component.uses!r} has no option {name!r}."
+            raise SpecError(msg + (did_you_mean(name, known) or f" It takes {', '.join(known)}."))
+        _check_bounds(path, value)
+        arguments[name] = converted(path, value, known[name])
+    try:
+        inspect.signature(function).bind(**arguments)
+    except TypeError as error:
+        msg = f"{what}: {component.uses!r} {error}"
+        raise SpecError(msg) from None
+    try:
+        return function(**arguments)
+    except ValueError as error:
+        msg = f"{what}: {component.uses!r} refused its options: {error}"
+        raise SpecError(msg) from error
+
+
+def converted(path: str, value: Any, annotation: Any) -> Any:
+    """Return `value` as `annotation` asks, or raise a `SpecError` that names path and value."""
+    try:
+        return msgspec.convert(value, annotation)
+    except msgspec.ValidationError as error:
+        text = str(error).partition(" - at `$")[0]
+        text = text[0].lower() + text[1:].replace(" | null", "")  # TOML has no null to offer
+        msg = f"{path}: {text}, received {printable(repr(value))}"
+        raise SpecError(msg) from None
+    except TypeError:  # an annotation that msgspec does not model (an array, a callable)
+        return value
+
+
+def _check_bounds(path: str, value: Any) -> None:
+    if isinstance(value, int) and abs(value) > MAX_SIDE:
+        msg = f"{path}: at most {MAX_SIDE:,} is allowed, received {value:,}"
+        raise SpecError(msg)
+    if isinstance(value, list | dict):
+        for item in value.values() if isinstance(value, dict) else value:
+            _check_bounds(path, item)
+
+
+CHOOSE = ("accuracy", "acc", "crossentropy")
+"""Metrics of which Keras takes the variant that fits the loss and the output's shape."""
+
+_SINGULAR = {"losses": "loss", "metrics": "metric", "optimizers": "optimizer"}
+
+_SHORT = {
+    "mse": "meansquarederror",
+    "mae": "meanabsoluteerror",
+    "mape": "meanabsolutepercentageerror",
+    "msle": "meansquaredlogarithmicerror",
+}
+
+
+def keras_class(module: str, component: Component, what: str) -> type[Any]:
+    """Return the Keras class that a component names: ``"adam"`` and ``"Adam"`` are the same.
+
+    Raises
+    ------
+    SpecError
+        If Keras has no such class.
+    """
+    classes = {
+        plain_name(name): value
+        for name, value in vars(getattr(keras(), module)).items()
+        if isinstance(value, type) and not name.startswith("_")
+    }
+    name = plain_name(component.uses)
+    found = classes.get(_SHORT.get(name, name))
+    if found is None:
+        hint = did_you_mean(name, classes)
+        msg = f"{what}: Keras has no {_SINGULAR[module]} {component.uses!r}.{hint}"
+        raise SpecError(msg)
+    return found
+
+
+def keras_part(module: str, component: Component, what: str) -> Any:
+    """Return the Keras object that a component describes."""
+    return construct(keras_class(module, component, what), component, what=what)

@@ -1,0 +1,1 @@
+"""Run folders: written, read, searched, and where their runs came from."""

@@ -1,0 +1,357 @@
+"""Finding runs below a folder, reading them without Keras, telling them apart, removing them."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import os
+import re
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from math import nan
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import UsageError, ZooError
+from zoo.inference.base import BUNDLE
+from zoo.numeric import finite
+from zoo.plots.curves import History
+from zoo.runs.history import best_epoch, read_history
+from zoo.runs.run import CHECKPOINT, MEMBER
+from zoo.spec.model import ModelSpec
+from zoo.spec.toml import read_spec, spec_from, spec_to
+
+OWN = rf"fold-\d+|{MEMBER}"
+"""Runs inside of a run's folder that belong to it."""
+
+PARTS = ("test", "validation", "folds", "train")
+"""Parts of the data, the most telling first."""
+
+_ABOUT = {"name", "summary", "licence", "sources", "tags", "aliases", "figures", "parameters"}
+"""Fields of a spec that tell about the model and change nothing in a training."""
+
+_APART = {"weights", "training.picked_seed", "training.seeds", "training.starts"}
+"""What a run tells by itself: the weights it started from, and its own seed."""
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What a run folder tells about its run.
+
+    Attributes
+    ----------
+    path
+        The folder.
+    model
+        Name of the model; None where the folder is damaged.
+    state
+        ``"finished"``; ``"interrupted"``, ended early with what was trained so far; or
+        ``"unfinished"``, still in training or killed; ``"damaged"``.
+    resumable
+        Whether ``zoo train --resume`` can go on with it.
+    time
+        When it was last written, ISO 8601 in local time.
+    seed, epochs, spec, history, metrics, environment
+        As in `zoo.Run`; the history of an unfinished one is its checkpoint's.
+    problem
+        Why the folder is damaged.
+    """
+
+    path: Path
+    model: str | None
+    state: str
+    resumable: bool
+    time: str
+    seed: int | None = None
+    spec: ModelSpec | None = None
+    history: History = field(default_factory=dict)
+    metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
+    environment: dict[str, Any] = field(default_factory=dict)
+    problem: str | None = None
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs are over."""
+        return len(self.history.get("loss", ()))
+
+    @property
+    def planned(self) -> int | None:
+        """How many epochs the recipe asks for; None for an ensemble, which is not trained."""
+        if self.members:
+            return None
+        return self.spec.training.epochs if self.spec and self.spec.training else None
+
+    @property
+    def identity(self) -> str | None:
+        """What stays when the folder is moved; None for runs of a zoo that gave them none."""
+        found = self.environment.get("id")
+        return str(found) if found else None
+
+    @property
+    def members(self) -> int:
+        """How many networks an ensemble has; 0 for every other run."""
+        from zoo.inference.origin import lineage_in
+
+        return len(lineage_in(self.environment).get("members", ()))
+
+    @property
+    def best(self) -> int | None:
+        """The best epoch, from 1; None where nobody says which is better."""
+        try:
+            return best_epoch(self.history, self.spec.training if self.spec else None)
+        except UsageError:
+            return None
+
+    def data(self) -> dict[str, Any]:
+        """Return the record as plain data for JSON; numbers that are not finite become None."""
+        record = {
+            "path": str(self.path),
+            "id": self.identity,
+            "model": self.model,
+            "state": self.state,
+            "resumable": self.resumable,
+            "time": self.time,
+            "seed": self.seed,
+            "epochs": self.epochs,
+            "planned_epochs": self.planned,
+            "best_epoch": self.best,
+            "backend": self.environment.get("backend"),
+            "metrics": self.metrics,
+            "lineage": self.environment.get("lineage"),
+            "problem": self.problem,
+        }
+        cleaned: dict[str, Any] = finite(record)
+        return cleaned
+
+
+def is_run(path: Path) -> bool:
+    """Whether a path is a run folder: no link, with a bundle and its spec, or a checkpoint."""
+    if path.is_symlink() or not path.is_dir():
+        return False
+    whole = (path / BUNDLE).is_file() and (path / "spec.toml").is_file()
+    return whole or (path / CHECKPOINT).is_file()
+
+
+def find_runs(folder: Path, model: str | None = None) -> list[RunRecord]:
+    """Return the runs below a folder, the oldest first; links are not followed.
+
+    Parameters
+    ----------
+    folder
+        Where to look; it may be a run itself. Folds are part of their run and not listed.
+    model
+        Name of a model, or a pattern of names.
+
+    Raises
+    ------
+    UsageError
+        If there is no such folder.
+    """
+    if not folder.is_dir():
+        msg = f"{folder}: is no folder; expected one with runs below it"
+        raise UsageError(msg)
+    found = (_read(path) for path in _run_folders(folder))
+    kept = [run for run in found if model is None or fnmatch.fnmatchcase(run.model or "", model)]
+    return sorted(kept, key=lambda run: (run.time, str(run.path)))
+
+
+def _run_folders(folder: Path) -> Iterator[Path]:
+    for root, folders, _ in os.walk(folder):
+        if is_run(Path(root)):
+            yield Path(root)
+            folders.clear()
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+
+
+def read_run(path: Path) -> RunRecord:
+    """Return the run of a folder.
+
+    Raises
+    ------
+    UsageError
+        If it is no run folder, or a damaged one.
+    """
+    check_run(path)
+    run = _read(path)
+    if run.problem:
+        msg = f"{path}: is damaged, {run.problem}"
+        raise UsageError(msg)
+    return run
+
+
+def check_run(path: Path) -> None:
+    """Raise `UsageError` unless a path is a run folder."""
+    if not is_run(path):
+        what = "is a link, name the folder itself" if path.is_symlink() else "is no run folder"
+        if not path.exists():
+            what = "there is no such folder"
+        msg = f"{path}: {what}; `zoo runs list` shows the runs"
+        raise UsageError(msg)
+
+
+def _read(path: Path) -> RunRecord:
+    bundle, checkpoint = path / BUNDLE, path / CHECKPOINT
+    done, resumable = bundle.is_file(), checkpoint.is_file()
+    written = (bundle if done else checkpoint).stat().st_mtime
+    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(written))
+    try:
+        told = _saved(path) if done else _checkpointed(checkpoint)
+    except Exception as error:
+        # Whatever is wrong with one folder, the others are still listed.
+        problem = " ".join(str(error).split()) or type(error).__name__
+        return RunRecord(path, None, "damaged", resumable, moment, problem=problem)
+    state = "finished" if done else "unfinished"
+    if done and (resumable or told.get("environment", {}).get("interrupted")):
+        state = "interrupted"
+    return RunRecord(path, told["spec"].name, state, resumable, moment, **told)
+
+
+def _saved(path: Path) -> dict[str, Any]:
+    metrics, environment = (
+        json.loads((path / name).read_text(encoding="utf-8"))
+        for name in ("metrics.json", "environment.json")
+    )
+    parts = metrics.values() if isinstance(metrics, dict) else [metrics]
+    if not all(isinstance(part, dict) for part in (environment, *parts)):
+        msg = "metrics.json and environment.json must hold tables"
+        raise ValueError(msg)
+    return {
+        "spec": read_spec(path / "spec.toml"),
+        "seed": environment.get("seed"),
+        "history": read_history(path / "history.csv"),
+        "metrics": finite(metrics, nan),
+        "environment": environment,
+    }
+
+
+def _checkpointed(path: Path) -> dict[str, Any]:
+    from zoo_weights import read_headers
+
+    headers = read_headers(path)
+    identity, progress = json.loads(headers["identity"]), json.loads(headers["progress"])
+    return {
+        "spec": spec_from(identity["spec"], where=str(path)),
+        "seed": identity["seed"],
+        "history": progress["history"],
+        "environment": {"backend": identity["backend"]},
+    }
+
+
+# What tells runs apart
+
+
+def changes(run: RunRecord) -> dict[str, str]:
+    """Return what a run's spec has other than the installed model of its name, as ``--set`` would.
+
+    Nothing where no such model is installed.
+    """
+    from zoo.registry.registry import get_spec
+
+    if run.spec is None:
+        return {}
+    try:
+        declared = get_spec(run.spec.name)
+    except ZooError:
+        return {}
+    return differences([declared, run.spec])[1]
+
+
+def differences(specs: Sequence[ModelSpec]) -> list[dict[str, str]]:
+    """Return, for each spec, the values of the settings that are not the same in all of them.
+
+    Keys are dotted paths, the last part alone where that is enough; a setting that a spec leaves
+    to its default is missing there.
+    """
+    flat = [dict(_flat(spec_to(spec))) for spec in specs]
+    keys = list(dict.fromkeys(key for values in flat for key in values))
+    keys = [key for key in keys if len({values.get(key) for values in flat}) > 1]
+    ends = Counter(key.rpartition(".")[2] for key in keys)
+    short = {key: end if ends[end := key.rpartition(".")[2]] == 1 else key for key in keys}
+    return [{short[key]: values[key] for key in keys if key in values} for values in flat]
+
+
+def _flat(data: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in data.items():
+        path = prefix.rstrip(".") if name == "uses" else prefix + name
+        if path in _ABOUT | _APART:
+            continue
+        if isinstance(value, dict):
+            yield from _flat(value, f"{path}.")
+        else:
+            yield path, _text(value)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ",".join(_text(item) for item in value)
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def labels(runs: Sequence[RunRecord]) -> list[str]:
+    """Return what tells each run from the others: its model, else settings, else seed or path.
+
+    A setting that most of the runs share is said only of a run that has no other.
+    """
+    models = Counter(run.model for run in runs)
+    texts = []
+    for run in runs:
+        parts = [str(run.model)] if len(models) > 1 else []
+        same = [other for other in runs if other.model == run.model]
+        if len(same) > 1:
+            settings = differences([other.spec for other in same if other.spec])
+            own = settings[same.index(run)]
+            others = {key for values in settings for key in values} - own.keys()
+            shared = Counter(item for values in settings for item in values.items())
+            rare = {key: value for key, value in own.items() if shared[key, value] <= len(same) / 2}
+            parts += [f"{key}={value}" for key, value in (rare or own).items()]
+            if not own:
+                parts += [f"default {key}" for key in sorted(others)]
+        texts.append(", ".join(parts))
+    for extras in ([f"seed {run.seed}" for run in runs], [str(run.path) for run in runs]):
+        counted = Counter(texts)
+        texts = [
+            ", ".join(part for part in (text, extra) if part) if counted[text] > 1 else text
+            for text, extra in zip(texts, extras, strict=True)
+        ]
+    return texts
+
+
+# Removing
+
+
+def check_removable(path: Path) -> None:
+    """Raise `UsageError` unless a path is a run folder that can go without taking more along.
+
+    That is: no link, and neither other runs than its own nor the current folder inside it.
+    """
+    check_run(path)
+    whole = path.resolve()
+    if Path.cwd().is_relative_to(whole):
+        msg = f"{path}: the current folder lies inside it; leave it first"
+        raise UsageError(msg)
+    for child in sorted(path.iterdir()):
+        if child.is_symlink() or not child.is_dir() or re.fullmatch(OWN, child.name):
+            continue
+        other = next(_run_folders(child), None)
+        if other is not None:
+            msg = f"{path}: another run lies inside it, {other}; move or remove that one first"
+            raise UsageError(msg)
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """Return how many files a folder holds, and their bytes; links count as themselves."""
+    sizes = [
+        os.lstat(os.path.join(root, name)).st_size
+        for root, _, names in os.walk(path)
+        for name in names
+    ]
+    return len(sizes), sum(sizes)
+
+
+def remove_run(path: Path) -> None:
+    """Remove a run folder; of a link inside it, the link goes and what it leads to stays."""
+    check_removable(path)
+    shutil.rmtree(path)

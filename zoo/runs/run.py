@@ -1,0 +1,230 @@
+"""``Run``: one training and its folder, written so that nothing half-done has a final name."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import io
+import json
+import os
+import platform
+import secrets
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.backend.choose import chosen_backend, devices
+from zoo.errors import UsageError
+from zoo.inference.base import BUNDLE
+from zoo.numeric import to_json
+from zoo.plots.curves import History
+from zoo.registry.registry import registry
+from zoo.runs.history import draw_later
+from zoo.spec.model import ModelSpec
+from zoo.spec.toml import spec_from, spec_to, write_spec
+
+if TYPE_CHECKING:
+    from zoo.inference.model import Model
+
+CHECKPOINT = "checkpoint.h5"
+"""File in a run folder from which a training can go on."""
+
+MEMBER = "member"
+"""Folder in that of an ensemble: the run of the member that was trained for it."""
+
+
+@dataclass
+class Run:
+    """One training.
+
+    Attributes
+    ----------
+    path
+        The run folder.
+    spec
+        The spec as it was trained, every override applied.
+    seed
+        Seed of initial weights, shuffling and splits; that of the last member of an ensemble, 0
+        where none is known.
+    history
+        Keras's logs, a value for each epoch.
+    metrics
+        Loss and metrics of the final weights on each part of the data (``"train"``,
+        ``"validation"``).
+    environment
+        Versions and machine, for whoever repeats it.
+    notes
+        What a user should know about the result (dead units, an interruption).
+    """
+
+    path: Path
+    spec: ModelSpec
+    seed: int
+    history: History = field(default_factory=dict)
+    metrics: dict[str, dict[str, float]] = field(default_factory=dict)
+    environment: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def begin(cls, path: Path, spec: ModelSpec, seed: int, **told: Any) -> Run:
+        """Return a new run, whose environment is the present one and what else is told."""
+        return cls(path, spec, seed, environment={**_environment(seed), **told})
+
+    @property
+    def dead(self) -> bool:
+        """Whether the training, or one of its folds, saw no learning; the notes say why."""
+        return bool(self.environment.get("worries"))
+
+    @functools.cached_property
+    def model(self) -> Model:
+        """The trained model, read back from the run's bundle."""
+        from zoo.inference.model import Model
+
+        return Model.from_bundle(self.path)
+
+    @classmethod
+    def read(cls, path: Path) -> Run:
+        """Read the run of a folder that is complete."""
+        from zoo_weights import read_headers
+
+        headers = read_headers(path / BUNDLE)
+        history, metrics, environment = (
+            json.loads(headers[name]) for name in ("history", "metrics", "environment")
+        )
+        spec = spec_from(json.loads(headers["spec"]), where=str(path))
+        notes = environment.get("worries", [])
+        return cls(path, spec, environment["seed"], history, metrics, environment, [*notes])
+
+    def save(self, network: Any, state: dict[str, Any]) -> None:
+        """Write the run folder: bundle, spec, history, metrics, environment, and curves.
+
+        Parameters
+        ----------
+        network
+            The trained network.
+        state
+            Fitted state of preprocessor and decoder.
+        """
+        from zoo.backend.network import values
+        from zoo_weights import write_bundle
+
+        headers = {
+            "spec": json.dumps(spec_to(self.spec)),
+            "state": json.dumps(state),
+            "history": json.dumps(self.history),
+            "metrics": json.dumps(self.metrics),
+            "environment": json.dumps(self.environment),
+        }
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_bundle(self.path / BUNDLE, headers, values(network))
+        write_text(self.path / "spec.toml", write_spec(self.spec))
+        epochs = enumerate(zip(*self.history.values(), strict=True), 1)
+        table = [["epoch", *self.history], *([number, *values] for number, values in epochs)]
+        write_text(self.path / "history.csv", csv_text(table))
+        write_text(self.path / "metrics.json", to_json(self.metrics, indent=2) + "\n")
+        write_text(self.path / "environment.json", to_json(self.environment, indent=2) + "\n")
+        if self.history:
+            draw_later(self.path)
+
+
+def run_folder(name: str, output: Path | None, *, resume: bool) -> Path:
+    """Return the folder of a new run, or of the one that is to go on.
+
+    Parameters
+    ----------
+    name
+        Name of the model.
+    output
+        What the user asked for; ``runs/NAME/TIME`` under the current folder if nothing.
+    resume
+        Whether the folder may be that of an earlier run; without `output` it is the last one that
+        was not finished.
+
+    Raises
+    ------
+    UsageError
+        If the folder holds something else.
+    """
+    if output is None:
+        runs = Path("runs") / name
+        if resume:
+            begun = [path.parent for path in runs.glob(f"*/{CHECKPOINT}")]
+            begun += [path.parent for path in runs.glob(f"*/{MEMBER}") if not whole(path.parent)]
+            if begun:
+                return max(begun, key=lambda path: path.stat().st_mtime)
+        return fresh_folder(runs)
+    names = {path.name for path in output.iterdir()} if output.is_dir() else {""}
+    known = names & {CHECKPOINT, BUNDLE, "fold-1", MEMBER}
+    if not output.exists() or not names or (resume and known):
+        return output
+    what = "exists and is not an empty folder; a run needs a folder of its own"
+    if resume and output.is_dir():
+        what = "holds no run to go on with"
+    msg = f"{output}: {what}"
+    raise UsageError(msg)
+
+
+def whole(path: Path) -> bool:
+    """Whether a run folder holds a training that came to its end."""
+    return (path / BUNDLE).is_file() and not (path / CHECKPOINT).is_file()
+
+
+def fresh_folder(parent: Path, prefix: str = "") -> Path:
+    """Return a folder below `parent` that does not exist yet, named by the present time."""
+    stamp = prefix + time.strftime("%Y-%m-%d-%H%M%S")
+    folder, number = parent / stamp, 1
+    while folder.exists():
+        number += 1
+        folder = parent / f"{stamp}-{number}"
+    return folder
+
+
+def _environment(seed: int) -> dict[str, Any]:
+    """Return the identity of a new run and what its result may depend on.
+
+    That is: versions, backend, devices, machine, seed. The identity is random and stays when the
+    folder is moved.
+    """
+    backend = chosen_backend()
+    names = ("keras-zoo", "keras", "jax", "jaxlib", "tensorflow", "torch", "numpy", "h5py")
+    versions = {name: found for name in names if (found := _version(name))}
+    versions |= {p.distribution: p.version for p in registry().plugins if p.distribution}
+    if backend in sys.modules:  # its own word: TensorFlow's package has several names
+        versions[backend] = sys.modules[backend].__version__
+    return {
+        "id": secrets.token_hex(6),
+        "backend": backend,
+        "devices": devices(),
+        "seed": seed,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
+        "versions": versions,
+        "arguments": sys.argv,
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def csv_text(rows: Iterable[Sequence[Any]]) -> str:
+    """Return rows of cells as CSV; every digit of a number is written."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    from zoo_weights import atomic_write
+
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

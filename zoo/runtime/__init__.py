@@ -1,1 +1,0 @@
-"""Running networks: choosing backend and device, building, loading weights, computing."""
