@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from zoo import config
+from zoo.backend import keras_private
 from zoo.backend.choose import BACKENDS, chosen_backend, installed_backends
 from zoo.errors import UsageError
 from zoo.registry.registry import registry
@@ -49,6 +50,9 @@ def examine() -> dict[str, Any]:
     told = os.environ.get("KERAS_BACKEND") or settings.get("backend")
     if config.plain():
         hints.append("ZOO_PLAIN is set: no fast path is taken")
+    elif not keras_private.fast():
+        tested = ".".join(map(str, keras_private.TESTED))
+        hints.append(f"Keras is newer than {tested}, the last one tested: no fast path is taken")
     elif "openvino" in installed and not told:
         hints.append("pictures are classified by openvino; --backend NAME takes another")
     for extra, package in (("plot", "matplotlib"),):

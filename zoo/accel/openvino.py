@@ -22,6 +22,7 @@ import msgspec
 
 from zoo.accel.network import KeptNetwork
 from zoo.accel.transposes import sink_transposes
+from zoo.backend import keras_private
 from zoo.backend.choose import requested_dtype
 from zoo.backend.tensors import each
 from zoo.errors import BackendError
@@ -55,23 +56,24 @@ def graph(network: Any, inputs: Any) -> tuple[Any, Any]:
     """
     import openvino
     import openvino.opset16 as ops
-    from keras.src.backend.openvino.core import OPENVINO_DTYPES, OpenVINOKerasTensor
 
     from zoo.backend.runner import dtype_of
 
+    dtypes, tensor_of = keras_private.openvino_types()
+
     def parameter(wanted: Any) -> Any:
         sides = [-1 if side is None else side for side in wanted.shape]
-        node = ops.parameter(sides, OPENVINO_DTYPES[dtype_of(wanted)], name=wanted.name)
-        return OpenVINOKerasTensor(node.output(0))
+        node = ops.parameter(sides, dtypes[dtype_of(wanted)], name=wanted.name)
+        return tensor_of(node.output(0))
 
     parameters = each(parameter, inputs)
-    before = [variable._value for variable in network.variables]
+    before = [*map(keras_private.raw_value, network.variables)]
     try:
         outputs = network(parameters, training=False)
-        after = [variable._value for variable in network.variables]
+        after = [*map(keras_private.raw_value, network.variables)]
         if [*map(id, before)] != [*map(id, after)]:  # a graph holds them as they were
             for variable, value in zip(network.variables, before, strict=True):
-                variable._value = value
+                keras_private.set_raw_value(variable, value)
             msg = "its state changes with every call"
             raise ValueError(msg)
     except Exception as error:
@@ -156,7 +158,7 @@ class Compiled:
         import openvino
 
         with self._lock:
-            weights = [variable._value for variable in self._variables]
+            weights = [*map(keras_private.raw_value, self._variables)]
             if [*map(id, weights)] != [*map(id, self._weights)]:
                 self._programs, self._weights = {}, weights
             if alone not in self._programs:

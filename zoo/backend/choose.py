@@ -12,7 +12,7 @@ import re
 import sys
 from typing import Any
 
-from zoo.backend import threefry
+from zoo.backend import keras_private, threefry
 from zoo.backend.lazy import lazily
 from zoo.config import home, plain, private_folder, settings
 from zoo.errors import BackendError
@@ -83,7 +83,7 @@ def prefer(backend: str) -> None:
     A flag, ``KERAS_BACKEND``, the configuration, ``ZOO_PLAIN`` and the wish for a GPU say
     otherwise.
     """
-    if _Request.device in (None, "cpu") and not plain():
+    if _Request.device in (None, "cpu") and keras_private.fast():
         _Request.preferred = backend
 
 

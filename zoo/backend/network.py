@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.backend import keras_private
 from zoo.backend.choose import chosen_backend, keras
-from zoo.config import plain
 from zoo.errors import SpecError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def build(make: Callable[[], Any], *, initialise: bool) -> Any:
         before it can compute.
     """
     module = keras()
-    network, whole = (make(), True) if plain() else _without_values(make)
+    network, whole = _without_values(make) if keras_private.fast() else (make(), True)
     if not isinstance(network, module.Model):
         msg = f"an architecture must return a keras.Model, received {type(network).__name__}"
         raise SpecError(msg)
@@ -60,20 +60,19 @@ def _without_values(make: Callable[[], Any]) -> tuple[Any, bool]:
     Those have a shape and no value yet: what comes from a file is not first drawn at random, and a
     size can be refused before it fills the memory.
     """
-    from keras.src.backend.common.global_state import get_global_attribute, set_global_attribute
 
     class Scope(keras().StatelessScope):  # type: ignore[misc]
         whole = True
 
         def get_current_value(self, variable: Any) -> Any:
-            self.whole = self.whole and variable._value is not None
+            self.whole = self.whole and keras_private.raw_value(variable) is not None
             return super().get_current_value(variable)
 
     # Keras lists them, to initialise them when some later scope ends; these are ours.
-    pending = list(get_global_attribute("uninitialized_variables", []))
+    pending = list(keras_private.global_attribute("uninitialized_variables", []))
     with Scope(initialize_variables=False) as scope:
         network = make()
-    set_global_attribute("uninitialized_variables", pending)
+    keras_private.set_global_attribute("uninitialized_variables", pending)
     return network, scope.whole
 
 
@@ -83,9 +82,9 @@ def complete(network: Any) -> None:
     (As Keras itself does when it reads weights; ``Normalization`` is such a layer.)
     """
     for variable in network.variables:
-        if variable._value is None:
-            variable._deferred_initialize()
-    for layer in network._flatten_layers():
+        if keras_private.raw_value(variable) is None:
+            keras_private.give_initial_value(variable)
+    for layer in keras_private.layers_of(network):
         if hasattr(layer, "finalize_state"):
             layer.finalize_state()
 
@@ -95,7 +94,7 @@ def with_any_values(network: Any) -> Any:
     import numpy as np
 
     for variable in network.variables:
-        if variable._value is None and "float" in str(variable.dtype):
+        if keras_private.raw_value(variable) is None and "float" in str(variable.dtype):
             _fill(variable, np.full(variable.shape, 0.37, "float32"))
     complete(network)
     return network
@@ -138,15 +137,13 @@ def _layers(network: Any, prefix: str) -> Iterator[tuple[str, Any]]:
 
     Keras names a layer's group after its class, numbered in the order of the model's layers.
     """
-    from keras.src.utils.naming import to_snake_case
-
     counts: dict[str, int] = {}
     for layer in network.layers:
-        name = to_snake_case(type(layer).__name__)
+        name = keras_private.snake_case(type(layer).__name__)
         number = counts.get(name, 0)
         counts[name] = number + 1
         path = f"{prefix}/{name}_{number}" if number else f"{prefix}/{name}"
-        if hasattr(layer, "layers") and layer._obj_type() in ("Sequential", "Functional"):
+        if keras_private.is_nested(layer):
             yield from _layers(layer, f"{path}/layers")
         elif layer.weights:
             yield path, layer
@@ -154,32 +151,27 @@ def _layers(network: Any, prefix: str) -> Iterator[tuple[str, Any]]:
 
 def _places(part: Any, path: str, seen: set[int] | None = None) -> Iterator[tuple[int, str]]:
     """Yield (id of variable, place) for a layer and the layers and cells inside it."""
-    from keras.src.saving.keras_saveable import KerasSaveable
-    from keras.src.saving.saving_lib import _walk_saveable
-    from keras.src.utils.naming import to_snake_case
-
     seen = set() if seen is None else seen
     if id(part) in seen:
         return
     seen.add(id(part))
-    own = [*part._trainable_variables, *part._non_trainable_variables]
-    for index, variable in enumerate(own):
+    for index, variable in enumerate(keras_private.own_variables(part)):
         yield id(variable), f"{path}/vars/{index}"
-    for name, child in _walk_saveable(part):
-        if isinstance(child, KerasSaveable):
-            if hasattr(child, "_trainable_variables"):
+    for name, child in keras_private.children(part):
+        if keras_private.is_saveable(child):
+            if keras_private.has_variables(child):
                 yield from _places(child, f"{path}/{name}", seen)
         elif isinstance(child, list | tuple | dict):
             counts: dict[str, int] = {}
             members = child.values() if isinstance(child, dict) else child
             for member in members:
-                if not isinstance(member, KerasSaveable):
+                if not keras_private.is_saveable(member):
                     continue
-                label = to_snake_case(type(member).__name__)
+                label = keras_private.snake_case(type(member).__name__)
                 number = counts.get(label, 0)
                 counts[label] = number + 1
                 suffix = f"{label}_{number}" if number else label
-                if hasattr(member, "_trainable_variables"):
+                if keras_private.has_variables(member):
                     yield from _places(member, f"{path}/{name}/{suffix}", seen)
 
 
@@ -226,8 +218,8 @@ def load(
 
 
 def _fill(variable: Any, array: NDArray[Any]) -> None:
-    if variable._value is None:
-        variable._initialize(_adopted(array))
+    if keras_private.raw_value(variable) is None:
+        keras_private.give_value(variable, _adopted(array))
     else:
         variable.assign(array)
 
@@ -247,9 +239,9 @@ def _adopted(array: NDArray[Any]) -> Any:
         return tensorflow.experimental.dlpack.from_dlpack(array.__dlpack__())
     if own and backend == "openvino":
         import openvino.opset16 as ops
-        from keras.src.backend.openvino.core import OpenVINOKerasTensor
 
-        return OpenVINOKerasTensor(ops.constant(array, shared_memory=True).output(0))
+        _, tensor_of = keras_private.openvino_types()
+        return tensor_of(ops.constant(array, shared_memory=True).output(0))
     return array  # JAX adopts aligned arrays by itself
 
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from zoo.backend import keras_private
 from zoo.backend.choose import chosen_backend, keras
 
 _lock = threading.RLock()
@@ -58,14 +59,12 @@ def _seed_generators(seed: int) -> None:
 
 def _seed_keras(seed: int, after: ExitStack) -> None:
     keras()
-    from keras.src.backend.common.global_state import get_global_attribute, set_global_attribute
-    from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
-    from keras.src.utils.rng_utils import GLOBAL_RANDOM_SEED
-
     # Without a seed generator, one is made anew from the seed when it is needed.
-    for name, value in ((GLOBAL_RANDOM_SEED, seed), (GLOBAL_SEED_GENERATOR, None)):
-        after.callback(set_global_attribute, name, get_global_attribute(name))
-        set_global_attribute(name, value)
+    for name, value in zip(keras_private.seed_attributes(), (seed, None), strict=True):
+        after.callback(
+            keras_private.set_global_attribute, name, keras_private.global_attribute(name)
+        )
+        keras_private.set_global_attribute(name, value)
 
 
 def _seed_tensorflow(seed: int, after: ExitStack) -> None:

@@ -10,6 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
+from zoo.backend import keras_private
 from zoo.config import plain
 from zoo.errors import UsageError, WeightsMissing
 from zoo.parts.base import Classifier, Decoder, Preprocessor
@@ -247,7 +248,7 @@ class BaseModel:
         """The computation that an earlier process kept; None where this one builds the network."""
         record = self._record() if self.weights_name is not None else None
         fixed = self.weights_name is not None and not (record and record.lacks)
-        if "keras" in sys.modules or not fixed or plain():
+        if "keras" in sys.modules or not fixed or not keras_private.fast():
             return None
         from zoo import accel
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from zoo.backend import keras_private
 from zoo.backend.choose import keras, requested_dtype
 from zoo.errors import InputError, SpecError, UsageError
 from zoo.parts.base import Classifier, Decoder, Regressor
@@ -74,10 +75,10 @@ def with_head(spec: ModelSpec) -> ModelSpec:
 
 def activation_of(tensor: Any) -> str | None:
     """Return the Keras activation that an output comes from; None where that is not known."""
-    layers, history = keras().layers, tensor._keras_history
-    layer = history.operation
+    layers = keras().layers
+    layer, output = keras_private.made_by(tensor)
     if isinstance(layer, keras().Model):
-        return activation_of(layer.outputs[history.tensor_index])
+        return activation_of(layer.outputs[output])
     if type(layer).__name__ == "Softmax":
         return "softmax" if layer.axis in (-1, len(tensor.shape) - 1) else None
     name = getattr(getattr(layer, "activation", None), "__name__", "")

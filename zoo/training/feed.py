@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from zoo.backend import keras_private
 from zoo.backend.choose import keras
 from zoo.backend.runner import typed
 from zoo.backend.tensors import Batch, count, cut, steps_of
-from zoo.config import plain
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +27,7 @@ def compile_steps(
 
     See `zoo.training.steps.compiled.compile_steps`, which ``ZOO_PLAIN`` turns off.
     """
-    if plain():
+    if not keras_private.fast():
         return None
     from zoo.training.steps import compiled
 

@@ -18,10 +18,11 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from zoo.backend import keras_private
 from zoo.backend.runner import typed
 from zoo.backend.tensors import cut
 from zoo.inference.measure import MEASURED
-from zoo.training.steps.compiled import jax_state, repeatable
+from zoo.training.steps.compiled import repeatable
 from zoo.tuning.trial import Trial
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ def program_of(trial: Trial) -> str | None:
     import jax
 
     batch = cut(trial.data.feed.arrays, slice(training.batch_size))
-    network._symbolic_build(data_batch=batch)
-    state = jax_state(network)
+    keras_private.build_compiled(network, batch)
+    state = keras_private.jax_state(network)
     steps = (network.train_step, state), (network.test_step, (*state[:2], state[3]))
     texts = [jax.jit(step).lower(own, typed(network, batch)).as_text() for step, own in steps]
     # What calls back into Python, or takes its constants as arguments, is not all in the text.
@@ -83,9 +84,11 @@ class VectorizedTrials:
         networks = {start: trial.network() for start, trial in starts.items()}
         self._network = networks[trials[0].start]
         sample = trials[0].data.feed.arrays
-        self._network._symbolic_build(data_batch=cut(sample, slice(self._size)))
-        self._metrics = jax_state(self._network)[3]
-        states = {start: list(jax_state(network)[:3]) for start, network in networks.items()}
+        keras_private.build_compiled(self._network, cut(sample, slice(self._size)))
+        self._metrics = keras_private.jax_state(self._network)[3]
+        states = {
+            start: list(keras_private.jax_state(network)[:3]) for start, network in networks.items()
+        }
         self._state = jax.tree.map(
             lambda *values: jax.numpy.stack(values), *(states[trial.start] for trial in trials)
         )

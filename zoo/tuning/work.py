@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from zoo.backend import keras_private
 from zoo.backend.choose import chosen_backend
-from zoo.config import plain
 from zoo.data.labelled import Labelled
 from zoo.data.split import folds, stratified_folds
 from zoo.errors import ZooError
@@ -91,7 +91,7 @@ class Work:
 
     def groups(self, configurations: Sequence[Settings]) -> list[Group]:
         """Return the configurations in pieces of work."""
-        if plain() or chosen_backend() != "jax":
+        if not keras_private.fast() or chosen_backend() != "jax":
             return [Group((settings,)) for settings in configurations]
         programs: dict[str, str | None] = {}
         found: dict[str, list[Settings]] = {}

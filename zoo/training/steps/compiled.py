@@ -9,7 +9,7 @@ Why it is right: the loop contains ``train_step`` as Keras would compile it, tak
 the order of ``fit``, and hands Keras's variables in and out. A network with a loop or a step
 function of its own is left to Keras, and so is one whose program cannot be made (`repeatable`,
 `compile_steps`). What would break it: a Keras that calls ``train_function`` otherwise than once
-for each item of the data, or whose ``_symbolic_build`` or ``_get_jax_state`` changes;
+for each item of the data;
 tests/differential compares every kind of step with Keras's own.
 """
 
@@ -18,6 +18,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+from zoo.backend import keras_private
 from zoo.backend.choose import chosen_backend, devices, keras
 from zoo.backend.runner import typed
 from zoo.backend.tensors import Batch, cut, each, steps_of
@@ -61,9 +62,7 @@ def compile_steps(
     if backend == "torch":  # its loop is Python's: Ctrl-C ends it between two calls
         rows = min(rows, 64 * size)
     # Keras builds loss and metrics from real rows here: `fit` would look at its own input.
-    network._symbolic_build(data_batch=cut(arrays, slice(size)))
-    parts = network._compile_loss, network._compile_metrics
-    if not all(part is None or part.built for part in parts):
+    if not keras_private.build_compiled(network, cut(arrays, slice(size))):
         return None  # its own step does without them, and `fit` would look again
     function = {"jax": _jax, "tensorflow": _tensorflow}.get(backend, _torch)
     try:
@@ -87,12 +86,12 @@ def repeatable(network: Any) -> bool:
         return False
     if network.steps_per_execution > 1 or keras().distribution.distribution() is not None:
         return False
-    convolves = any("Conv" in type(layer).__name__ for layer in network._flatten_layers())
+    convolves = any("Conv" in type(layer).__name__ for layer in keras_private.layers_of(network))
     return not convolves or set(devices()) != {"cpu"}
 
 
 def _ours(method: Any) -> bool:
-    return method is None or method.__module__.startswith(("keras.src.", "zoo.backend."))
+    return method is None or method.__module__.startswith((keras_private.OWN, "zoo.backend."))
 
 
 def _jax(network: Any, size: int, arrays: Batch, rows: int, steps: int, *, held: bool) -> Any:
@@ -118,7 +117,7 @@ def _jax(network: Any, size: int, arrays: Batch, rows: int, steps: int, *, held:
         return logs, state
 
     data = jax.device_put(arrays) if held else ()
-    state = jax_state(network)
+    state = keras_private.jax_state(network)
     handed = jax.tree.map(
         lambda a: jax.ShapeDtypeStruct(
             (rows, *a.shape[1:]), jax.dtypes.canonicalize_dtype(a.dtype)
@@ -128,12 +127,6 @@ def _jax(network: Any, size: int, arrays: Batch, rows: int, steps: int, *, held:
     numbers = (jax.ShapeDtypeStruct((rows,), "int32"),)
     steps_at_once.trace(state, data, numbers if held else handed)  # once, for the calls as well
     return lambda state, iterator: steps_at_once(state, data, next(iterator))
-
-
-def jax_state(network: Any) -> Any:
-    """Return the values of trainable and other variables, of the optimizer, and of metrics."""
-    kinds = ("trainable", "non_trainable", "optimizer", "metrics")
-    return network._get_jax_state(**{f"{kind}_variables": True for kind in kinds})
 
 
 def _tensorflow(
@@ -177,7 +170,7 @@ def _recurrent(network: Any) -> bool:
     """
     from keras.layers import RNN
 
-    layers = list(network._flatten_layers())
+    layers = keras_private.layers_of(network)
     draws = any(getattr(layer, rate, 0) for layer in layers for rate in RATES)
     return any(isinstance(layer, RNN) for layer in layers) and known(network) and not draws
 

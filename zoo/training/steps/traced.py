@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from zoo.backend import keras_private
 from zoo.backend.choose import keras
 
 Step = Callable[[Any], Any]
@@ -80,10 +81,10 @@ def traceable(network: Any) -> bool:
     optimizer = network.optimizer
     return (
         known(network)
-        and not any(getattr(layer, "seed", None) for layer in network._flatten_layers())
+        and not any(getattr(layer, "seed", None) for layer in keras_private.layers_of(network))
         and type(optimizer).__name__ in OPTIMIZERS
         and _from_keras(optimizer)
-        and isinstance(optimizer._learning_rate, keras().Variable)  # no schedule
+        and isinstance(keras_private.learning_rate(optimizer), keras().Variable)  # no schedule
         and not any(getattr(optimizer, name) for name in RARE)
     )
 
@@ -91,7 +92,7 @@ def traceable(network: Any) -> bool:
 def known(network: Any) -> bool:
     """Whether a network is made of nothing but Keras's own layers, of `LAYERS` and in float32."""
     carrying = type(network).__module__ == "zoo.backend.carry"
-    layers = list(network._flatten_layers(include_self=not carrying))
+    layers = keras_private.layers_of(network, itself=not carrying)
     # An own activation, regularizer or `call` is an attribute of its layer.
     parts = [value for layer in layers for value in vars(layer).values() if callable(value)]
     return all(
@@ -101,7 +102,7 @@ def known(network: Any) -> bool:
 
 def _from_keras(part: Any) -> bool:
     module = part.__module__ if hasattr(part, "__qualname__") else type(part).__module__
-    return str(module).startswith(("keras.src.", "torch."))
+    return str(module).startswith((keras_private.OWN, "torch."))
 
 
 def _trace(network: Any, batch: Any) -> Any:
