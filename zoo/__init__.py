@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from zoo.api import ensemble, get_model, list_models, load, retrain, train, tune
+    from zoo.api import get_model, list_models, load
     from zoo.data.table import Table
     from zoo.errors import InputError, ZooError
     from zoo.inference.model import Model
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from zoo.spec.dataset import Dataset
     from zoo.spec.model import Figure, ModelSpec, State
     from zoo.spec.training import EarlyStopping, Split, Training
-    from zoo.tuning.tune import Tuning
+    from zoo.training.train import train
+    from zoo.tuning.tune import Tuning, tune
+    from zoo.updating.ensemble import ensemble
+    from zoo.updating.retrain import retrain
     from zoo_weights import WeightsRecord
     from zoo_weights.records import FileRecord
 
@@ -65,7 +68,7 @@ __all__ = [
 ]
 
 _HOME = {
-    "zoo.api": "ensemble get_model list_models load retrain train tune",
+    "zoo.api": "get_model list_models load",
     "zoo.parts.base": "Classifier Decoder Preprocessor Regressor Sequencer",
     "zoo.data.table": "Table",
     "zoo.errors": "InputError ZooError",
@@ -79,7 +82,10 @@ _HOME = {
     "zoo.spec.model": "Figure ModelSpec State",
     "zoo.spec.training": "EarlyStopping Split Training",
     "zoo.runs.run": "Run",
-    "zoo.tuning.tune": "Tuning",
+    "zoo.training.train": "train",
+    "zoo.tuning.tune": "Tuning tune",
+    "zoo.updating.ensemble": "ensemble",
+    "zoo.updating.retrain": "retrain",
     "zoo_weights.records": "FileRecord WeightsRecord",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}

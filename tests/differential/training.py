@@ -168,7 +168,7 @@ def tuned(case: Case, folder: Path) -> Outcome:
     grid = {"strength": [1.0, 1.5], "epochs": [1, 2] if case.kind == "dropout" else [2]}
     seeds = 2 if case.kind == "drawn" else 1
     options = {"folds": 2, "seed": 1, "seeds": seeds, "output": folder / "t"}
-    with mock.patch("zoo.tuning.tune.train_spec"):  # what the best ends with, once more
+    with mock.patch("zoo.tuning.tune.train"):  # what the best ends with, once more
         tuning = zoo.tune(case.spec(), grid, table(), **options)
     return {
         "metrics": {

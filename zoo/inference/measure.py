@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from zoo.backend.carry import carrying, with_states
 from zoo.backend.tensors import count
 from zoo.errors import TrainingError, UsageError
-from zoo.inference.session import Session
 from zoo.inference.targets import check_targets, targets_for
 from zoo.parts.construct import CHOOSE, keras_part
 from zoo.spec.training import Training
@@ -80,6 +79,8 @@ def outputs_of(model: BaseModel, inputs: Tensors) -> NDArray[Any]:
     if training is None or not training.carry_state:
         return model.outputs(inputs, batch_size=MEASURED)
     import numpy as np
+
+    from zoo.inference.session import Session
 
     session = Session(model, training.batch_size)
     batches = np.split(np.asarray(inputs), count(inputs) // training.batch_size)

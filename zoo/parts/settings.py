@@ -54,3 +54,9 @@ def with_settings(spec: ModelSpec, settings: Mapping[str, Any]) -> ModelSpec:
     for key in sorted(settings, key=lambda key: key.rpartition(".")[2] not in parts):
         spec = assign(spec, key, settings[key], options_at(spec))
     return spec
+
+
+def assignments(settings: Sequence[str], **given: int | None) -> list[str]:
+    """Return settings, and those of the recipe's fields that are given by themselves."""
+    own = (f"training.{name}={value}" for name, value in given.items() if value is not None)
+    return [*settings, *own]

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -131,7 +132,7 @@ class Run:
             draw_later(self.path)
 
 
-def run_folder(name: str, output: Path | None, *, resume: bool) -> Path:
+def run_folder(name: str, output: str | PathLike[str] | None, *, resume: bool) -> Path:
     """Return the folder of a new run, or of the one that is to go on.
 
     Parameters
@@ -157,6 +158,7 @@ def run_folder(name: str, output: Path | None, *, resume: bool) -> Path:
             if begun:
                 return max(begun, key=lambda path: path.stat().st_mtime)
         return fresh_folder(runs)
+    output = Path(output)
     names = {path.name for path in output.iterdir()} if output.is_dir() else {""}
     known = names & {CHECKPOINT, BUNDLE, "fold-1", MEMBER}
     if not output.exists() or not names or (resume and known):

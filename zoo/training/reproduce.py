@@ -17,7 +17,7 @@ from zoo.numeric import finite
 from zoo.registry.registry import spec_and_base
 from zoo.runs.run import Run
 from zoo.spec.model import Figure
-from zoo.training.train import train_spec
+from zoo.training.train import train
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def reproduce(
     chosen = range(1, (seeds or spec.training.starts) + 1)
     runs = []
     for seed in chosen:
-        runs.append(train_spec(spec, seed=seed, settings=settings, base=base))
+        runs.append(train(spec, seed=seed, settings=settings, base=base))
         finished(runs[-1])
         if runs[-1].environment.get("interrupted"):
             raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""Training a spec: from its data to its run folder."""
+"""``zoo.train``: from a model and its data to its run folder."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ import statistics
 from collections.abc import Callable, Collection, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import msgspec
 from msgspec.structs import replace
 
 from zoo.backend.choose import chosen_backend, keras, require_training
+from zoo.data import split
 from zoo.data.labelled import Labelled
-from zoo.data.split import drawn, folds
 from zoo.data.stream import Stream
 from zoo.errors import TrainingError, UsageError
+from zoo.inference.model import Model
 from zoo.inference.rows import parts, source_of
 from zoo.numeric import deviation
 from zoo.parts.heads import with_head
-from zoo.parts.settings import trainable
+from zoo.parts.settings import assignments, trainable
+from zoo.registry.registry import spec_and_base
 from zoo.runs.run import CHECKPOINT, Run, run_folder, whole
 from zoo.spec.model import ModelSpec
 from zoo.spec.training import Training
@@ -30,28 +32,68 @@ from zoo.training.fit import fit
 from zoo.training.rows import InMemory
 from zoo.training.streamed import Streamed
 
-if TYPE_CHECKING:
-    from zoo.inference.model import Model
 
-
-def train_spec(
-    spec: ModelSpec,
+def train(
+    model: str | PathLike[str] | ModelSpec,
     data: Any = None,
     *,
     target: str | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    steps_per_epoch: int | None = None,
     seed: int | None = None,
     weights: str | PathLike[str] | None = "default",
     settings: Sequence[str] = (),
-    fold_count: int | None = None,
-    output: Path | None = None,
+    folds: int | None = None,
     resume: bool = False,
     exact: bool = False,
+    output: str | PathLike[str] | None = None,
     base: Path | None = None,
 ) -> Run:
-    """Train a spec and write its run folder; the arguments are those of `zoo.train`.
+    """Train a model and write its run folder.
 
     An interruption (Ctrl-C) during training ends it early: what is trained so far is saved, and
     the run says so in its notes.
+
+    Parameters
+    ----------
+    model
+        Name of a model, path of a ``SPEC.toml``, or a spec.
+    data
+        Name of a dataset, CSV or parquet file, folder with one subfolder of pictures per class, a
+        pandas or polars frame, or a function that generates pieces of a table (frames, lists of
+        dicts), the same ones at every call; the dataset that the spec names if not given.
+    target
+        Column to learn, for tables.
+    epochs, batch_size
+        Instead of the recipe's.
+    steps_per_epoch
+        Steps of an epoch, where `data` generates rows without an end.
+    seed
+        Seed of initial weights, shuffling and splits; the spec's `picked_seed` for the
+        backend, or a random one, if not given. The run records it.
+    weights
+        Where training starts: a tag, a weights file, None for random weights; the recipe's if not
+        given.
+    settings
+        ``KEY=VALUE`` strings, as ``--set`` takes them.
+    folds
+        Cross-validate with so many folds before the whole is trained.
+    resume
+        Go on with the training that `output` holds a checkpoint of (without `output`, the last
+        one that was not finished); a finished one is returned as it is. Other data, another spec,
+        seed or backend are refused; other versions are a note.
+    exact
+        Whether to refuse other versions as well.
+    output
+        The run folder; ``runs/MODEL/TIME`` under the current folder if not given.
+    base
+        Where relative paths of a spec start, if `model` is one.
+
+    Returns
+    -------
+    Run
+        With ``path``, ``history``, ``metrics`` and ``model``.
 
     Raises
     ------
@@ -60,8 +102,11 @@ def train_spec(
     TrainingError, InputError
         If the data cannot be used.
     """
+    spec, found = spec_and_base(model)
+    base = base or found
     require_training()
-    spec, training = trainable(spec, settings)
+    given = {"epochs": epochs, "batch_size": batch_size, "steps_per_epoch": steps_per_epoch}
+    spec, training = trainable(spec, assignments(settings, **given))
     if target is not None:  # the run knows what it learnt
         spec = replace(spec, training=replace(training, target=target))
     spec, start = starting(spec, weights)
@@ -70,16 +115,13 @@ def train_spec(
     keras()
     if seed is None:
         seed = seed_of(training, path)
-
-    from zoo.inference.model import Model
-
     make = functools.partial(Model, spec, weights=start, base=base)
-    model = make()
-    content = parts(model.preprocessor, training, data, target)
+    new = make()
+    content = parts(new.preprocessor, training, data, target)
     run = Run.begin(path, spec, seed)
     source = source_of(training, data)
     told = run.environment["trained_on"] = {"data": [source] if source else []}
-    rows, count = content["train"], fold_count or training.folds
+    rows, count = content["train"], folds or training.folds
     if isinstance(rows, Stream):
         if training.carry_state:
             msg = f"{rows.source} is streamed; a state is carried through rows in memory"
@@ -87,8 +129,8 @@ def train_spec(
         if count:
             msg = f"{rows.source} is streamed, which cannot be cut into folds"
             raise UsageError(msg)
-        streamed = Streamed(model, _divided(content, run), seed)
-        return fit(run, model, streamed, exact=exact)
+        streamed = Streamed(new, _divided(content, run), seed)
+        return fit(run, new, streamed, exact=exact)
     if training.steps_per_epoch is not None:
         msg = (
             f"training.steps_per_epoch={training.steps_per_epoch} is for rows that are streamed; "
@@ -100,17 +142,17 @@ def train_spec(
         run.metrics["folds"] = _cross_validate(make, run, rows, count, exact=exact)
     else:
         content = _divided(content, run)
-    return fit(run, model, InMemory(model, content, seed), exact=exact)
+    return fit(run, new, InMemory(new, content, seed), exact=exact)
 
 
 def _divided(content: dict[str, Any], run: Run) -> dict[str, Any]:
     """Hold the validation rows of the recipe out, and note in the run which they are."""
-    split = cast("Training", run.spec.training).validation
-    if split is None:
+    asked = cast("Training", run.spec.training).validation
+    if asked is None:
         return content
-    split = drawn(split, run.seed)
-    run.environment["trained_on"]["held"] = msgspec.to_builtins(split)
-    train, held = content["train"].divide(split, run.seed)
+    drawn = split.drawn(asked, run.seed)
+    run.environment["trained_on"]["held"] = msgspec.to_builtins(drawn)
+    train, held = content["train"].divide(drawn, run.seed)
     return {**content, "train": train, "validation": held}
 
 
@@ -124,7 +166,7 @@ def _cross_validate(
     """
     each: dict[str, list[float]] = {}
     worries = run.environment["worries"] = []
-    for number, (kept, held) in enumerate(folds(len(rows), count), 1):
+    for number, (kept, held) in enumerate(split.folds(len(rows), count), 1):
         model = make()
         content = {"train": rows.take(kept), "validation": rows.take(held)}
         told = {**run.environment["trained_on"], "held": [number, count]}

@@ -1,9 +1,10 @@
-"""Ensembles of trained models: whether they fit together, and one bundle with all of them."""
+"""``zoo.ensemble``: whether trained models fit together, and one bundle with all of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -53,47 +54,48 @@ class Member:
     origin: dict[str, Any]
 
 
-def combine(
-    models: Sequence[Model],
+def ensemble(
+    models: Sequence[str | PathLike[str] | Model],
     *,
     member_weights: Sequence[float] | None = None,
     data: Any = None,
     target: str | None = None,
-    output: Path | None = None,
+    output: str | PathLike[str] | None = None,
 ) -> Run:
-    """Write the run folder of an ensemble of trained models.
+    """Make one model of several trained ones: its output is the mean of theirs.
 
     Parameters
     ----------
     models
-        At least two; the members of an ensemble become members of the new one.
+        Run folders, bundles, or models; the same task, classes and kind of input, whatever their
+        networks and preprocessing.
     member_weights
-        How much each of `models` counts; all members the same if not given.
+        How much each counts; all the same if not given.
     data, target
-        Labelled data, as for `zoo.Model.evaluate`: what the ensemble and each model reach on them
-        becomes part of the run's metrics.
+        Labelled data to measure the models and their ensemble on.
     output
-        The run folder.
+        The run folder; ``runs/NAME-ensemble/TIME`` under the current folder if not given.
 
     Raises
     ------
     UsageError
-        If the models do not fit together, or the folder holds something.
+        If the models do not fit together; the message says what differs.
     """
-    model, members = ensemble_of(models, member_weights)
+    loaded = [m if isinstance(m, Model) else Model.from_bundle(Path(m)) for m in models]
+    model, members = ensemble_of(loaded, member_weights)
     path = run_folder(model.spec.name, output, resume=False)
     metrics: dict[str, dict[str, float]] = {}
     if data is not None:
-        names = [*(f"member_{number}" for number, _ in enumerate(models, 1)), "test"]
-        for name, one in zip(names, (*models, model), strict=True):
-            metrics[name] = _rescaled(one, models[0]).evaluate(data, target=target)
+        names = [*(f"member_{number}" for number, _ in enumerate(loaded, 1)), "test"]
+        for name, one in zip(names, (*loaded, model), strict=True):
+            metrics[name] = _rescaled(one, loaded[0]).evaluate(data, target=target)
     return save_ensemble(path, model, members, metrics=metrics)
 
 
 def ensemble_of(
     models: Sequence[Model], member_weights: Sequence[float] | None = None
 ) -> tuple[Model, list[Member]]:
-    """Return the ensemble of models, in memory, and its members; see `combine`."""
+    """Return the ensemble of models, in memory, and its members; see `ensemble`."""
     if len(models) < 2:
         msg = f"an ensemble needs at least two models, received {len(models)}"
         raise UsageError(msg)

@@ -1,4 +1,4 @@
-"""Going on with a trained model when there are new rows: updating it, or adding a second one."""
+"""``zoo.retrain``: a trained model and new rows; it is updated, or a second one is added."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from zoo.inference.origin import (
 )
 from zoo.inference.rows import tensors
 from zoo.parts.construct import keras_class
-from zoo.parts.settings import trainable
+from zoo.parts.settings import assignments, trainable
 from zoo.registry.registry import spec_and_base
 from zoo.runs.run import MEMBER, Run, run_folder, whole
 from zoo.spec.component import Component, component_from
@@ -73,8 +73,8 @@ class Plan:
     notes: list[str]
 
 
-def retrain_model(
-    parent: Model,
+def retrain(
+    run: str | PathLike[str],
     data: Any,
     *,
     old: Any = None,
@@ -83,14 +83,67 @@ def retrain_model(
     ensemble: bool = False,
     freeze: Sequence[str] | str | int | None = None,
     target: str | None = None,
+    epochs: int | None = None,
     seed: int | None = None,
     settings: Sequence[str] = (),
     member_weights: Sequence[float] | None = None,
-    output: Path | None = None,
     resume: bool = False,
     exact: bool = False,
+    output: str | PathLike[str] | None = None,
 ) -> Run:
-    """Train a model further, or beside a new one, and write the run folder; see `zoo.retrain`."""
+    """Go on with a trained model when there are new rows: update it, or add a second model.
+
+    An update starts from the weights of `run`, keeps the fitted preprocessing, and takes steps a
+    tenth as large as the recipe's. A fifth of the rows of each side is held out (by class, with
+    seed 1), and both models are measured on them.
+
+    Parameters
+    ----------
+    run
+        A run folder or a bundle.
+    data
+        The new rows: name of a dataset, or what `train` takes.
+    old
+        The rows that the model was trained on.
+    test
+        Rows to measure on; then none are held out.
+    strategy
+        Train on ``"new"`` rows alone, or on ``"both"``.
+    ensemble
+        Keep the model and train a new one by the recipe; the result is the mean of both.
+    freeze
+        Layers that an update does not train: names (with ``*``), or the number of first layers.
+    target
+        Column to learn, for tables; the run's own if not given.
+    epochs
+        Instead of the recipe's.
+    seed
+        Seed of the order of the rows, and of the new model's start.
+    settings
+        ``KEY=VALUE`` strings, as ``--set`` takes them.
+    member_weights
+        How much the old and the new model count in an ensemble.
+    resume
+        Go on with what `output` holds a checkpoint of.
+    exact
+        Whether to refuse to go on with other versions.
+    output
+        The run folder; ``runs/MODEL/TIME`` under the current folder if not given.
+
+    Returns
+    -------
+    Run
+        In its ``metrics``, ``"before"`` and ``"test"`` are of the same rows: before and after.
+
+    Raises
+    ------
+    UsageError
+        If `run` is no bundle, or the options do not go together.
+    InputError, TrainingError
+        If the rows do not fit the model: the message says which columns or classes.
+    """
+    parent = Model.from_bundle(Path(run))
+    settings = assignments(settings, epochs=epochs)
     if strategy not in ("new", "both"):
         msg = f"strategy must be new or both, received {strategy!r}"
         raise UsageError(msg)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
+import zoo
 from zoo_cli.options import common_options, complete_model, note
 from zoo_cli.output import columns
 
@@ -67,18 +67,14 @@ def command(
     them. Prints the best combinations; the folder has all of them in leaderboard.csv, a picture,
     and the run of the best.
     """
-    from zoo.registry.registry import spec_and_base
-    from zoo.tuning.tune import tune_spec
-
-    spec, base = spec_and_base(model)
-    tuning = tune_spec(
-        spec,
+    tuning = zoo.tune(
+        model,
         _axes(grid),
         data,
         target=target,
         folds=folds,
-        draws=draws,
-        suggestions=suggestions,
+        random=draws,
+        optuna=suggestions,
         metric=metric,
         mode=mode,
         seed=seed,
@@ -86,8 +82,7 @@ def command(
         settings=settings,
         engine=engine,
         resume=resume,
-        output=None if output is None else Path(output),
-        base=base,
+        output=output,
         finished=_tell,
     )
     for line in columns(list(_rows(tuning))):

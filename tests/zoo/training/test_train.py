@@ -148,7 +148,7 @@ def test_of_many_rows_some_from_all_parts_tell_that_a_network_is_dead(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rows are sorted by class: the first ones alone would look like a class that is common."""
-    monkeypatch.setattr("zoo.training.fit.ENOUGH", 50)
+    monkeypatch.setattr("zoo.training.rows.ENOUGH", 50)
     rows = zoo.Table({"x": [0.0] * 400, "y": ["a"] * 200 + ["b"] * 200})
     spec = zoo.ModelSpec(
         name="dead", task="tabular-classification",

@@ -15,7 +15,7 @@ from zoo.inference.model import Model
 from zoo.parts.settings import with_settings
 from zoo.registry.registry import get_spec, registry
 from zoo.runs.run import Run
-from zoo.training.fit import fit, fitted_state
+from zoo.training.fit import fit
 from zoo.training.rows import InMemory
 from zoo.tuning.trial import Trial
 from zoo.tuning.vectorized import VectorizedTrials, program_of
@@ -39,7 +39,7 @@ def trial(fold: int, folds: int, seed: int, **settings: Any) -> Trial:
 def alone(of: Trial, epochs: int, tmp_path: Path) -> dict[str, float]:
     """Return what the same training measures in the end when nothing goes on beside it."""
     spec = with_settings(of.model.spec, {"epochs": epochs})
-    state = fitted_state(of.model)
+    state = of.model.fitted_state
     data = copy.copy(of.data)
     assert spec.training is not None
     data.training = spec.training
