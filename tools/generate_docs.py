@@ -336,7 +336,7 @@ def fields() -> str:
         ("The recipe: `[training]`", Training, None),
         ("A weights file: `[[weights]]`", WeightsRecord, None),
         ("A figure: `[[figures]]`", Figure, None),
-        ("A data set: `zoo.Dataset(...)`", Dataset, None),
+        ("A dataset: `zoo.Dataset(...)`", Dataset, None),
         ("Its file: `zoo.FileRecord(...)`", FileRecord, WeightsRecord),
     )
     text = []

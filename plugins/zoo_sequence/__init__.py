@@ -37,15 +37,4 @@ def register_decoders(register: Register) -> None:
 @zoo.hookimpl
 def register_datasets(register: Register) -> None:
     """Declare the alphabet, which comes with this package."""
-    register(
-        zoo.Dataset(
-            name="alphabet",
-            kind="letters",
-            summary="The 26 letters from A to Z, in their order",
-            file=zoo.FileRecord(
-                file="data/alphabet.txt",
-                sha256="a06b168d8e72c069aa3cc58d64b92a300f9f82127facb3219855053e49a4ecbe",
-            ),
-            licence="CC0-1.0",
-        )
-    )
+    register("datasets.toml")

@@ -48,7 +48,4 @@ def register_decoders(register: Register) -> None:
 @zoo.hookimpl
 def register_datasets(register: Register) -> None:
     """Declare the tables, most of which come with this package."""
-    from zoo_tabular.datasets import datasets
-
-    for dataset in datasets():
-        register(dataset)
+    register("datasets.toml")

@@ -48,20 +48,4 @@ def register_decoders(register: Register) -> None:
 @zoo.hookimpl
 def register_datasets(register: Register) -> None:
     """Declare MNIST; it is downloaded, or added from a file of one's own."""
-    register(
-        zoo.Dataset(
-            name="mnist",
-            kind="images",
-            summary="70,000 handwritten digits of 28 x 28 grey pixels",
-            file=zoo.FileRecord(
-                urls=("https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz",),
-                sha256="731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
-                bytes=11490434,
-            ),
-            content="8fc8fc4f0343f34ece1fcfdfb65f0801fac48030ce7c70e62bbb62f64ee2e65b",
-            labels=tuple("0123456789"),
-            licence="CC BY-SA 3.0",
-            citation="LeCun, Cortes and Burges, The MNIST database of handwritten digits",
-            sources=("https://yann.lecun.com/exdb/mnist/",),
-        )
-    )
+    register("datasets.toml")

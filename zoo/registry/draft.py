@@ -22,7 +22,7 @@ from zoo.registry.table import PART, Entry
 from zoo.spec.component import Component
 from zoo.spec.dataset import Dataset
 from zoo.spec.model import ModelSpec
-from zoo.spec.toml import checked, read_spec
+from zoo.spec.toml import checked, read_datasets, read_spec
 
 if TYPE_CHECKING:
     import pluggy
@@ -120,11 +120,16 @@ class Draft:
         )
         self._add("models", spec.name, named, base)
 
-    def dataset(self, dataset: Dataset) -> None:
-        """Register a dataset record."""
+    def dataset(self, dataset: Dataset | str | Path) -> None:
+        """Register a dataset record, or those of a TOML file."""
+        if isinstance(dataset, str | Path):
+            path = self.folder / dataset
+            for each in read_datasets(path):
+                self._add("datasets", each.name, each, path.parent)
+            return
         if not isinstance(dataset, Dataset):
-            msg = f"register_datasets takes Dataset records, received {dataset!r}"
-            raise PluginError(msg)
+            msg = "register_datasets takes Dataset records or paths of TOML files, received "
+            raise PluginError(msg + repr(dataset))
         dataset = checked(dataset, where=f"dataset {dataset.name!r}")
         self._add("datasets", dataset.name, dataset, self.folder)
 

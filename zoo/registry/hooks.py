@@ -59,7 +59,12 @@ def register_decoders(register: Register) -> None:
 
 @hookspec
 def register_datasets(register: Register) -> None:
-    """Declare datasets: ``register(dataset)`` for each `Dataset` record."""
+    """Declare datasets: ``register(dataset)`` for each `Dataset`, or ``register("datasets.toml")``.
+
+    A TOML file has a table for each dataset, whose fields are those of `Dataset` and whose name is
+    the dataset's. Its path is relative to the plugin module's folder, and the paths in it to its
+    own.
+    """
 
 
 @hookspec

@@ -10,6 +10,7 @@ import msgspec
 
 from zoo.errors import SpecError, did_you_mean
 from zoo.spec.component import Component, component_from, component_to
+from zoo.spec.dataset import Dataset
 from zoo.spec.fields import NAME
 from zoo.spec.model import ModelSpec
 from zoo_weights import printable
@@ -93,6 +94,25 @@ def read_spec(path: Path) -> ModelSpec:
     SpecError
         If the file cannot be read, is no TOML, or is no valid spec.
     """
+    return spec_from(_read(path), where=str(path))
+
+
+def read_datasets(path: Path) -> list[Dataset]:
+    """Read dataset records from a TOML file, which has a table for each under its name.
+
+    Raises
+    ------
+    SpecError
+        If the file cannot be read, is no TOML, or holds something else.
+    """
+    named = {
+        name: {"name": name, **fields} if isinstance(fields, dict) else fields
+        for name, fields in _read(path).items()
+    }
+    return [_convert(data, Dataset, f"{path}: {name}") for name, data in named.items()]
+
+
+def _read(path: Path) -> dict[str, Any]:
     import tomllib
 
     try:
@@ -100,14 +120,13 @@ def read_spec(path: Path) -> ModelSpec:
         if size > MAX_BYTES:
             msg = f"{path}: {size} bytes are too many for a spec, at most {MAX_BYTES}"
             raise SpecError(msg)
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         msg = f"{path}: cannot be read, {error.strerror or error}"
         raise SpecError(msg) from None
     except (ValueError, RecursionError) as error:  # wrong bytes, wrong TOML, huge numbers, depth
         msg = f"{path}: is not TOML: {error}"
         raise SpecError(msg) from None
-    return spec_from(data, where=str(path))
 
 
 def write_spec(spec: ModelSpec) -> str:

@@ -16,7 +16,6 @@ from zoo.data import datasets
 from zoo.data.labelled import Labelled
 from zoo.data.tokens import tokens_of
 from zoo.registry.registry import registry
-from zoo_text import TOPICS
 
 
 @pytest.fixture
@@ -99,7 +98,8 @@ def test_a_text_of_the_data_gives_its_own_numbers(added: Any, name: str) -> None
 @pytest.mark.slow
 def test_topics_are_in_the_order_of_the_labels(real_data: Path) -> None:
     labels = real_data / "keras" / "reuters_labels.json"
-    assert list(TOPICS) == json.loads(labels.read_text())
+    topics = registry().datasets.find("reuters").value.labels
+    assert list(topics) == json.loads(labels.read_text())
 
 
 def test_the_model_and_the_data_name_the_same_classes() -> None:

@@ -135,6 +135,14 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
         "guest/odd.toml: cannot be read, No such file or directory",
         "guest/__init__.py:6",
     ),
+    "datasets in TOML with a slip": (
+        {
+            "code": "@zoo.hookimpl\ndef register_datasets(register):\n    register('sets.toml')",
+            "files": {"guest/sets.toml": '[rows]\nfile = { file = "r.csv" }\ntargets = "y"\n'},
+        },
+        "guest/sets.toml: rows: top level: unknown field 'targets'. Did you mean 'target'?",
+        "guest/__init__.py:4",
+    ),
     "dataset that leaves its folder": (
         {
             "code": "@zoo.hookimpl\ndef register_datasets(register):\n"
