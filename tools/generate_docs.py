@@ -186,8 +186,8 @@ def commands() -> str:
     text = [
         WRITTEN,
         "# Commands\n",
-        "stdout is data, stderr is talk. Exit status: 0 all done; 1 something failed, at least one "
-        "input; 2 wrong usage; 130 interrupted.\n",
+        "Results go to stdout, messages to stderr. Exit status: 0 all done; 1 something failed, at "
+        "least one input; 2 wrong usage; 130 interrupted.\n",
         *_helps(cli, context, "##"),
         "## Environment\n",
         _table(["variable", "meaning"], [[f"`{name}`", what] for name, what in ENVIRONMENT]),

@@ -72,7 +72,7 @@ def load(path: str | PathLike[str]) -> Model:
     UsageError
         If there is no such file.
     zoo_weights.WeightsError
-        If the file is no bundle.
+        If the file is not a bundle.
     """
     from zoo.inference.model import Model
 

@@ -56,7 +56,7 @@ def settings() -> Settings:
     Raises
     ------
     UsageError
-        If the file is no TOML or holds an unknown or mistyped field.
+        If the file is not TOML or holds an unknown or mistyped field.
     """
     path = home("config") / "config.toml"
     try:

@@ -18,7 +18,7 @@ COMMANDS = {
     "list": "List the models.",
     "show": "Show a model's declaration.",
     "summary": "Print a model's layers.",
-    "classify": "Say what is on pictures.",
+    "classify": "Classify images.",
     "predict": "Predict rows of a table, or pictures.",
     "generate": "Continue a sequence.",
     "train": "Train a model by its recipe.",
@@ -93,7 +93,7 @@ class ZooGroup(click.Group):
             msg = f"command {name!r} of {entry.owner.origin} cannot be loaded, {reason}"
             raise PluginError(msg) from error
         if not isinstance(command, click.Command):
-            msg = f"command {name!r} of {entry.owner.origin} is no click command, it is {command!r}"
+            msg = f"command {name!r} of {entry.owner.origin} is not a click command, it is {command!r}"
             raise PluginError(msg)
         return command
 

@@ -159,5 +159,5 @@ def _joined(rows: list[dict[str, str]]) -> dict[str, Any]:
 
 
 def _foreign(path: Path, number: int, form: str) -> UsageError:
-    msg = f"{path}: line {number} is no {form} of `zoo classify`; give another -o FILE"
+    msg = f"{path}: line {number} was not written by `zoo classify` as {form}; give another -o FILE"
     return UsageError(msg)

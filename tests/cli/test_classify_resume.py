@@ -124,7 +124,7 @@ def test_a_killed_process_loses_nothing_that_was_written(tmp_path, photos, cli):
     [
         (["-o", "-"], "needs -o FILE and --format jsonl or csv, received standard output"),
         (["--format", "json"], "received out and json"),
-        (["--format", "csv"], "line 1 is no csv of `zoo classify`"),
+        (["--format", "csv"], "line 1 was not written by `zoo classify` as csv"),
         (["--top", "3"], "names 2 classes for an input, now it would be 3"),
         (["-m", "vgg16"], "results of model efficientnet-lite0, now it would be vgg16"),
         (["--weights", "none"], "results of weights imagenet, now it would be none"),
@@ -143,4 +143,4 @@ def test_any_other_file_is_refused_and_kept(cli, photos, tmp_path):
         (tmp_path / "out").write_text(content)
         done = cli(*command("jsonl"))
         assert (done.status, (tmp_path / "out").read_text()) == (2, content)
-        assert "line 1 is no jsonl of `zoo classify`" in done.err
+        assert "line 1 was not written by `zoo classify` as jsonl" in done.err

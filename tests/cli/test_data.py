@@ -49,7 +49,7 @@ def test_other_content_is_refused_and_not_stored(cli, tmp_path: Path) -> None:
     (tmp_path / "text.npz").write_text("no npz")
     done = cli("data", "add", "mnist", "text.npz")
     assert done.status == 1
-    assert "is no npz file of plain arrays" in done.err
+    assert "is not an npz file of plain arrays" in done.err
 
 
 def test_a_damaged_copy_is_noticed(cli, dataset_files: DatasetFiles) -> None:

@@ -247,7 +247,7 @@ def test_runs_by_figure_and_date(cli, runs):
     assert len(cli("runs", "list", "--since", "2001-01-01").out.splitlines()) == 3
     none = cli("runs", "list", "--since", "2999-01-01T10:00", "-m", "mlp-*")
     assert none.out == ""
-    assert "none of the 3 runs below runs is meant by --since and --where" in none.err
+    assert "none of the 3 runs below runs matches --since and --where" in none.err
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def test_no_runs_yet(cli, tmp_path):
     assert json.loads(cli("runs", "list", "--json").out) == []
     done = cli("runs", "list", "nowhere")
     assert done.status == 2
-    assert "nowhere: is no folder" in done.err
+    assert "nowhere: is not a folder" in done.err
 
 
 def test_interrupted_and_killed_trainings_can_be_resumed(cli, runs):
@@ -164,8 +164,8 @@ def test_numbers_that_are_not_finite_are_null(cli, runs):
     ("name", "text"),
     [
         ("nowhere", "there is no such folder"),
-        ("runs", "is no run folder; `zoo runs list` shows the runs"),
-        ("runs/a/model.zoo", "is no run folder"),
+        ("runs", "is not a run folder; `zoo runs list` shows the runs"),
+        ("runs/a/model.zoo", "is not a run folder"),
         ("link", "is a link, name the folder itself"),
     ],
 )
@@ -280,7 +280,7 @@ def test_removing_says_what_was_removed(cli, runs):
 def test_nothing_is_removed_without_being_asked_for(cli, runs, monkeypatch):
     done = cli("runs", "remove", "runs/a")
     assert done.status == 2
-    assert "nobody can be asked here; say --yes" in done.err
+    assert "not a terminal, so nobody can confirm; pass --yes" in done.err
 
     import click
 

@@ -77,7 +77,7 @@ def test_parquet_that_does_not_fit(cli, run, columns, tmp_path):
     assert "column 'glucose' is missing" in done.err
     assert "Did you mean 'glucos'?" in done.err
     (tmp_path / "rows.parquet").write_bytes(b"a,b\n1,2\n")
-    assert "rows.parquet: is no parquet file" in cli("predict", run, "rows.parquet").err
+    assert "rows.parquet: is not a parquet file" in cli("predict", run, "rows.parquet").err
 
 
 def test_without_polars_the_line_that_installs_it(cli, run, tmp_path, monkeypatch):

@@ -99,7 +99,7 @@ def read_headers(path: Path) -> dict[str, str]:
     UnsafeFile
         The file is refused, or a header is too large or no text.
     WeightsError
-        It is no bundle, or of a version this zoo does not know.
+        It is not a bundle, or of a version this zoo does not know.
     """
     headers: dict[str, str] = {}
     with open_checked(Path(path)) as opened, damage(Path(path)):

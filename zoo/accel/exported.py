@@ -121,7 +121,7 @@ def written(network: Any) -> bytes:
     Raises
     ------
     Exception
-        If it is none that can be kept.
+        If the network cannot be kept.
     """
     import jax
     from jax import export

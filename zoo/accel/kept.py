@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 FOLDER = "networks"
 
 CANNOT = b""
-"""Kept in place of a computation where the network is none that can be kept."""
+"""Stored when a network cannot be kept, so that later processes do not try again."""
 
 MAX_FILES = 10_000
 """Files of an architecture's packages that are looked at; one with more is built each time."""

@@ -256,7 +256,7 @@ def written(network: Any) -> bytes:
     Raises
     ------
     ValueError
-        If it is none that can be kept.
+        If the network cannot be kept.
     """
     import openvino
 

@@ -71,7 +71,7 @@ def read_arrays(path: Path, *, trusted: bool = False) -> Arrays:
                 for entry in archive.infolist()
             }
     except _DAMAGE as error:
-        msg = f"{path}: is no npz file of plain arrays ({error})"
+        msg = f"{path}: is not an npz file of plain arrays ({error})"
         raise InputError(msg, kind="bad-container") from None
     except OSError as error:
         raise unreadable(path, error) from None
@@ -130,7 +130,7 @@ class _Unpickler(pickle.Unpickler):
             msg = f"its pickle is refused: {error}"
             raise ValueError(msg) from None
         if not isinstance(array, np.ndarray) or array.shape != shape:
-            msg = "its pickle is no array of the shape it declares"
+            msg = "its pickle is not an array of the shape it declares"
             raise ValueError(msg)
         return array
 
@@ -139,7 +139,7 @@ def _reconstruct(kind: Any, shape: Any, code: Any) -> NDArray[Any]:
     import numpy as np
 
     if kind is not np.ndarray:
-        msg = "it rebuilds something that is no array"
+        msg = "it rebuilds something that is not an array"
         raise pickle.UnpicklingError(msg)
     return np.ndarray.__new__(np.ndarray, shape, dtype=np.dtype("b"))
 
@@ -174,7 +174,7 @@ def _read_idx(path: Path) -> NDArray[Any]:
             if file.read(1):  # a gzip file checks its sum at its end
                 raise ValueError
     except (OSError, EOFError, KeyError, ValueError, struct.error, zlib.error):
-        msg = f"{path}: is no IDX file, or damaged"
+        msg = f"{path}: is not an IDX file, or damaged"
         raise InputError(msg, kind="bad-container") from None
     return array
 

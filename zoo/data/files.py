@@ -42,5 +42,5 @@ def _stream_parquet(path: Path, rows: int) -> Iterator[Table]:
     except OSError as error:
         raise unreadable(path, error) from None
     except polars.exceptions.PolarsError as error:
-        msg = f"{path}: is no parquet file, {' '.join(str(error).split())}"
+        msg = f"{path}: is not a parquet file, {' '.join(str(error).split())}"
         raise InputError(msg, kind="not-parquet") from None

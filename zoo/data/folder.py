@@ -14,7 +14,7 @@ def read_folder(folder: Path) -> tuple[list[Path], list[str]]:
     Raises
     ------
     InputError
-        If it is no folder, has fewer than two subfolders with pictures, or a class is empty.
+        If it is not a folder, has fewer than two subfolders with pictures, or a class is empty.
     """
     if not folder.is_dir():
         msg = f"{folder}: expected a folder with one subfolder of pictures per class"

@@ -151,5 +151,5 @@ def read_lines(source: Path | IO[bytes]) -> Iterator[str | InputError]:
         try:
             yield line.decode().rstrip("\r\n")
         except UnicodeDecodeError as error:
-            msg = f"is not UTF-8 text, byte {line[error.start]:#04x} is no text"
+            msg = f"is not UTF-8 text, byte {line[error.start]:#04x} is not text"
             yield InputError(msg, kind="not-text")

@@ -51,7 +51,7 @@ class Model(BaseModel):
         Raises
         ------
         UsageError
-            If the file is no session, or one of another spec or other weights.
+            If the file is not a session, or one of another spec or other weights.
         """
         from zoo.inference.session import load_session
 

@@ -99,7 +99,7 @@ def source_of(training: Training, data: Any) -> str | None:
 def _table(kind: str, data: Any, target: str | None) -> Labelled | Stream:
     """Return the rows of a CSV file, a frame, or a function that generates them."""
     if target is None:
-        msg = "which column is to be learnt? name it with --target"
+        msg = "no target column; name the column to learn with --target"
         raise UsageError(msg)
     take = functools.partial(_labelled, kind)
     if callable(data):
@@ -160,7 +160,7 @@ def _samples(preprocessor: Sequencer, sequences: Labelled) -> Labelled:
 def _retargeted(rows: Labelled, target: str) -> Labelled:
     """Return the rows of a table dataset with another of its columns to learn."""
     if not isinstance(rows.inputs, Table) or rows.target is None:
-        msg = f"{rows.source} has one target only; it is no table with a column {target!r}"
+        msg = f"{rows.source} has one target only; it is not a table with a column {target!r}"
         raise UsageError(msg)
     table = Table({**rows.inputs.columns, rows.target: rows.labels}, rows.inputs.problems)
     return _labelled("table", table, target, rows.source)

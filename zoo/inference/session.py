@@ -162,7 +162,7 @@ def load_session(model: BaseModel, path: Path) -> Session:
             session._state[slots[position].name] = array
     except (KeyError, TypeError, ValueError, WeightsError) as error:
         reason = f": {error}" if isinstance(error, WeightsError) else ""
-        msg = f"{path}: is no session{reason}"
+        msg = f"{path}: is not a session{reason}"
         raise UsageError(msg) from None
     session.pending = pending
     return session

@@ -26,7 +26,7 @@ def with_members(runs: Iterable[RunRecord]) -> list[RunRecord]:
 
 
 def located(reference: Mapping[str, Any], runs: Iterable[RunRecord]) -> RunRecord | None:
-    """Return the run that a reference means: the one of its identity, else that of its path.
+    """Return the run that a reference names: by its identity, else by its path.
 
     A path counts only where the reference has no identity: another run may lie there by now.
     """

@@ -151,7 +151,7 @@ def find_runs(folder: Path, model: str | None = None) -> list[RunRecord]:
         If there is no such folder.
     """
     if not folder.is_dir():
-        msg = f"{folder}: is no folder; expected one with runs below it"
+        msg = f"{folder}: is not a folder; expected one with runs below it"
         raise UsageError(msg)
     found = (_read(path) for path in _run_folders(folder))
     kept = [run for run in found if model is None or fnmatch.fnmatchcase(run.model or "", model)]
@@ -172,7 +172,7 @@ def read_run(path: Path) -> RunRecord:
     Raises
     ------
     UsageError
-        If it is no run folder, or a damaged one.
+        If it is not a run folder, or is damaged.
     """
     check_run(path)
     run = _read(path)
@@ -185,7 +185,7 @@ def read_run(path: Path) -> RunRecord:
 def check_run(path: Path) -> None:
     """Raise `UsageError` unless a path is a run folder."""
     if not is_run(path):
-        what = "is a link, name the folder itself" if path.is_symlink() else "is no run folder"
+        what = "is a link, name the folder itself" if path.is_symlink() else "is not a run folder"
         if not path.exists():
             what = "there is no such folder"
         msg = f"{path}: {what}; `zoo runs list` shows the runs"

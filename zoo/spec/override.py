@@ -26,7 +26,7 @@ def override(spec: ModelSpec, assignments: Sequence[str], options_of: OptionsOf)
         The spec to start from.
     assignments
         ``KEY=VALUE`` strings. A key is a dotted path; its last part suffices where it is unique.
-        A value is a TOML value, or plain text where that is no TOML; commas make a list where the
+        A value is a TOML value, or plain text where that is not TOML; commas make a list where the
         field is one.
     options_of
         Tells which options a component takes.

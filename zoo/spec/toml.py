@@ -92,7 +92,7 @@ def read_spec(path: Path) -> ModelSpec:
     Raises
     ------
     SpecError
-        If the file cannot be read, is no TOML, or is no valid spec.
+        If the file cannot be read, is not TOML, or is not a valid spec.
     """
     return spec_from(_read(path), where=str(path))
 
@@ -103,7 +103,7 @@ def read_datasets(path: Path) -> list[Dataset]:
     Raises
     ------
     SpecError
-        If the file cannot be read, is no TOML, or holds something else.
+        If the file cannot be read, is not TOML, or holds something else.
     """
     named = {
         name: {"name": name, **fields} if isinstance(fields, dict) else fields

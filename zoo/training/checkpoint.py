@@ -71,7 +71,7 @@ class Checkpoint:
         self._cost = 0.0
 
     def save(self, progress: Progress, *, now: bool = False) -> None:
-        """Write a checkpoint, unless the last one was too short a time ago."""
+        """Write a checkpoint, unless one was written recently."""
         from zoo_weights import write_bundle
 
         numpy = keras().ops.convert_to_numpy

@@ -138,7 +138,7 @@ def retrain(
     Raises
     ------
     UsageError
-        If `run` is no bundle, or the options do not go together.
+        If `run` is not a bundle, or the options do not go together.
     InputError, TrainingError
         If the rows do not fit the model: the message says which columns or classes.
     """

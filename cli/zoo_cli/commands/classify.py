@@ -49,7 +49,7 @@ def command(
     fail_fast: bool,
     resume: bool,
 ) -> int:
-    """Say what is on pictures: files, folders, globs, URLs, or - for standard input.
+    """Classify images: files, folders, globs, URLs, or - for standard input.
 
     OpenVINO computes where it is installed, unless --backend, KERAS_BACKEND or the configuration
     name another backend, or --device a GPU. A long job that is begun with --resume, -o FILE and

@@ -58,7 +58,7 @@ def list_runs(
         print_json([run.data() for run in found])
         return
     if not found and of_model:
-        note(f"none of the {len(of_model)} runs below {place} is meant by --since and --where")
+        note(f"none of the {len(of_model)} runs below {place} matches --since and --where")
     elif not found:
         of = f" of {model}" if model else ""
         note(f"no runs{of} below {place}; name another folder, or train one with `zoo train`")
@@ -140,7 +140,7 @@ def remove(folders: tuple[Path, ...], yes: bool) -> int:
         check_removable(folder)
     if not yes:
         if not sys.stdin.isatty():
-            msg = "nobody can be asked here; say --yes to remove without asking"
+            msg = "not a terminal, so nobody can confirm; pass --yes to remove without asking"
             raise click.UsageError(msg)
         for folder in unique:
             files, size = size_of(folder)

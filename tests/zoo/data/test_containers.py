@@ -136,7 +136,7 @@ def test_a_hostile_pickle_is_refused_and_nothing_runs(
 
 @pytest.mark.parametrize("payload", [b"", b"junk", b"\x80\x04", pickle.dumps([1]), b"I1\n."])
 def test_a_damaged_pickle(payload: bytes, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is no npz file of plain arrays"):
+    with pytest.raises(InputError, match="is not an npz file of plain arrays"):
         read_arrays(pickled(tmp_path / "x.npz", payload), trusted=True)
 
 
@@ -183,7 +183,7 @@ def test_members_that_are_no_numbers(
     monkeypatch.chdir(tmp_path)
     file = archive(tmp_path / "x.npz", x=member)
     for trusted in (False, True):
-        with pytest.raises(InputError, match="is no npz file of plain arrays"):
+        with pytest.raises(InputError, match="is not an npz file of plain arrays"):
             read_arrays(file, trusted=trusted)
     assert not (tmp_path / "ran").exists()
 
@@ -254,7 +254,7 @@ def test_a_truncated_idx_file_is_named(folder: Path) -> None:
     data = file.read_bytes()
     for length in range(len(data)):
         file.write_bytes(data[:length])
-        with pytest.raises(InputError, match=r"train-images.* is no IDX file, or damaged"):
+        with pytest.raises(InputError, match=r"train-images.* is not an IDX file, or damaged"):
             read_arrays(folder)
 
 
@@ -263,7 +263,7 @@ def test_an_idx_file_of_no_known_type(folder: Path, code: int) -> None:
     for file in folder.glob("train-labels*"):
         data = idx(np.array([1, 0], np.uint8), code)
         file.write_bytes(gzip.compress(data) if file.suffix == ".gz" else data)
-    with pytest.raises(InputError, match="is no IDX file, or damaged"):
+    with pytest.raises(InputError, match="is not an IDX file, or damaged"):
         read_arrays(folder)
 
 
@@ -276,5 +276,5 @@ def test_idx_numbers_are_big_endian_and_bounded(
     assert read_arrays(folder)["y_train"].tolist() == [1, 256]
     file.write_bytes(pack(struct.pack(">HBBI", 0, 8, 1, 0xFFFFFFFF)))
     monkeypatch.setattr(containers, "MAX_BYTES", 1 << 20)
-    with pytest.raises(InputError, match="is no IDX file, or damaged"):
+    with pytest.raises(InputError, match="is not an IDX file, or damaged"):
         read_arrays(folder)

@@ -296,11 +296,11 @@ def test_files_that_are_no_session(run: zoo.Run, tmp_path: Path) -> None:
     model = run.model
     with pytest.raises(UsageError, match="no such file"):
         model.load_session(tmp_path / "none")
-    with pytest.raises(UsageError, match="is no session"):
+    with pytest.raises(UsageError, match="is not a session"):
         model.load_session(run.path / "model.zoo")
     text = tmp_path / "text"
     text.write_text("A")
-    with pytest.raises(UsageError, match=r"is no session: .* is not an HDF5 file"):
+    with pytest.raises(UsageError, match=r"is not a session: .* is not an HDF5 file"):
         model.load_session(text)
 
 

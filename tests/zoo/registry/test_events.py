@@ -86,7 +86,7 @@ def test_commands_of_guests(guests, zoo_command) -> None:
     assert done.returncode == 1
     assert "command 'broken' of" in done.stderr
     assert "No module named 'guest_nowhere'" in done.stderr
-    assert "is no click command, it is 'no command'" in zoo_command("odd", env=guests.env).stderr
+    assert "is not a click command, it is 'no command'" in zoo_command("odd", env=guests.env).stderr
     completion = {"_ZOO_COMPLETE": "bash_complete", "COMP_WORDS": "zoo ", "COMP_CWORD": "1"}
     offered = zoo_command(env={**guests.env, **completion}).stdout
     assert {"plain,greet", "plain,broken", "plain,guest/list", "plain,list"} <= set(
