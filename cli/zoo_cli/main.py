@@ -93,7 +93,8 @@ class ZooGroup(click.Group):
             msg = f"command {name!r} of {entry.owner.origin} cannot be loaded, {reason}"
             raise PluginError(msg) from error
         if not isinstance(command, click.Command):
-            msg = f"command {name!r} of {entry.owner.origin} is not a click command, it is {command!r}"
+            msg = f"command {name!r} of {entry.owner.origin} "
+            msg += f"is not a click command, it is {command!r}"
             raise PluginError(msg)
         return command
 

@@ -50,7 +50,7 @@ def open_checked(path: Path, *, max_bytes: int = MAX_BYTES) -> Iterator[h5py.Fil
     Raises
     ------
     UnsafeFile
-        It is not HDF5 file, is damaged, or holds links, references, virtual or external data,
+        It is not an HDF5 file, is damaged, or holds links, references, virtual or external data,
         foreign filters, odd types, or more than it could sensibly hold.
     """
     import h5py

@@ -10,12 +10,10 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from zoo.backend import keras_private
 from zoo.config import plain
 from zoo.errors import UsageError, WeightsMissing
 from zoo.parts.base import Classifier, Decoder, Preprocessor
 from zoo.parts.construct import construct, options_of
-from zoo.parts.heads import answers, asked_by, classifier_of, with_head
 from zoo.registry.registry import registry
 from zoo.spec.model import ModelSpec
 from zoo.spec.toml import spec_from
@@ -132,6 +130,8 @@ class BaseModel:
         UsageError
             If this one does not.
         """
+        from zoo.parts.heads import classifier_of
+
         return classifier_of(self.spec, self.decoder)
 
     @property
@@ -157,6 +157,8 @@ class BaseModel:
 
     def _offered(self) -> dict[str, Any]:
         """Return what the architecture is handed beside its options."""
+        from zoo.parts.heads import asked_by
+
         offered: dict[str, Any] = {"input_shape": self.preprocessor.shape}
         offered["units"] = self.decoder.units
         # What was trained keeps its head: that of its spec, or else of the architecture.
@@ -167,6 +169,8 @@ class BaseModel:
     @property
     def built_spec(self) -> ModelSpec:
         """The spec that says the head of the network, also where the decoder decides it."""
+        from zoo.parts.heads import with_head
+
         return self.spec if self._state else with_head(self.spec)
 
     @functools.cached_property
@@ -246,6 +250,8 @@ class BaseModel:
     @functools.cached_property
     def _kept(self) -> Runner | None:
         """The computation that an earlier process kept; None where this one builds the network."""
+        from zoo.backend import keras_private
+
         record = self._record() if self.weights_name is not None else None
         fixed = self.weights_name is not None and not (record and record.lacks)
         if "keras" in sys.modules or not fixed or not keras_private.fast():
@@ -309,6 +315,8 @@ class BaseModel:
         SpecError
             If the network has other units than the decoder needs.
         """
+        from zoo.parts.heads import answers
+
         return answers(self.spec, self.decoder, outputs, top)
 
 

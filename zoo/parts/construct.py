@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from zoo.backend.choose import keras
 from zoo.errors import SpecError, did_you_mean
 from zoo.spec.component import Component, plain_name
 from zoo_weights import printable
@@ -125,6 +124,8 @@ def keras_class(module: str, component: Component, what: str) -> type[Any]:
     SpecError
         If Keras has no such class.
     """
+    from zoo.backend.choose import keras
+
     classes = {
         plain_name(name): value
         for name, value in vars(getattr(keras(), module)).items()

@@ -16,7 +16,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from zoo.backend import keras_private
 from zoo.backend.runner import typed
@@ -25,14 +25,11 @@ from zoo.inference.measure import MEASURED
 from zoo.training.steps.compiled import repeatable
 from zoo.tuning.trial import Trial
 
-if TYPE_CHECKING:
-    pass
-
 
 def program_of(trial: Trial) -> str | None:
     """Return what tells the compiled program of a trial from others; None if it needs its own.
 
-    Members with the same text may be trained together. It is a hash of what JAX hands to XLA to
+    Trials with the same text may be trained together. It is a hash of what JAX hands to XLA to
     compile a training step and a test step of the trial's own network, constants and all: where
     it is equal, so is what is computed, and only the numbers differ that are arguments of both.
     """

@@ -167,13 +167,14 @@ def save_ensemble(
 
 
 def _rescaled(model: Model, first: Model) -> Model:
-    """Return a model whose losses and errors are in the scale of the first one's."""
+    """Return a model that is measured like the first one: by its recipe, in its scale."""
     factor, shift = _scale(model, first)
     if (factor, shift) == (1.0, 0.0):
         return model
     network = keras().Model(model.keras.input, model.keras.output * factor + shift)
+    spec = msgspec.structs.replace(model.spec, training=recipe_of(first).training)
     state = {**model.fitted_state, "output": first.decoder.state()}
-    return Model.of_network(model.spec, network, state)
+    return Model.of_network(spec, network, state)
 
 
 def check_agreement(first: Model, other: Model) -> None:

@@ -113,7 +113,7 @@ class Runs:
         (np.ndarray, ((1 << 60,),), "its pickle is refused"),
         (np.ndarray, (), "its pickle is refused"),
         (np.dtype, ("nosuch",), "its pickle is refused"),
-        (np.dtype, ("int8",), "is no array of the shape it declares"),
+        (np.dtype, ("int8",), "is not an array of the shape it declares"),
     ],
 )
 def test_a_hostile_pickle_is_refused_and_nothing_runs(
@@ -142,7 +142,7 @@ def test_a_damaged_pickle(payload: bytes, tmp_path: Path) -> None:
 
 def test_a_pickle_of_another_shape(tmp_path: Path) -> None:
     file = pickled(tmp_path / "x.npz", pickle.dumps(lists()), (2,))
-    with pytest.raises(InputError, match="no array of the shape it declares"):
+    with pytest.raises(InputError, match="not an array of the shape it declares"):
         read_arrays(file, trusted=True)
 
 
