@@ -63,7 +63,6 @@ def test_the_photos(network: Any) -> None:
     assert {"missile", "projectile"} <= {best.label for best in rocket}
 
 
-@pytest.mark.slow
 @pytest.mark.backends
 def test_the_conversion_takes_every_weight_to_its_place(
     network: Any,
