@@ -11,6 +11,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from places import ROOT
 
 import zoo
 from zoo.errors import SpecError, UnknownName, UsageError
@@ -152,7 +153,7 @@ def test_windows_of_letters_go_on_together(tmp_path: Path) -> None:
 def test_models_by_name_can_be_members(tmp_path: Path) -> None:
     model = zoo.get_model("efficientnet-lite0")
     run = zoo.ensemble([model, model], output=tmp_path / "run")
-    mug = Path(__file__).parents[2] / "examples" / "mug.png"
+    mug = ROOT / "examples" / "mug.png"
     best = run.model.classify(mug, top=1)[0].predictions[0]
     assert best.label == "coffee_mug"
     assert best.score == pytest.approx(model.classify(mug, top=1)[0].predictions[0].score, abs=1e-5)
