@@ -33,7 +33,7 @@ class Preprocessor(abc.ABC):
     ----------
     kind
         What raw input is: ``"image"`` (path, bytes, Pillow image or uint8 array), ``"table"``
-        (rows of a `zoo.data.table.Table`), ``"text"`` (str), ``"sequence"`` (str whose letters
+        (rows of a `zoo.Table`), ``"text"`` (str), ``"sequence"`` (str whose letters
         follow each other) or ``"array"``.
     """
 
