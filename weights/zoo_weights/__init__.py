@@ -1,9 +1,9 @@
-"""Weight files: fetch, verify, cache, read and write them; this room knows neither zoo nor Keras.
+"""Weights files: fetch, verify, cache, read and write them, independently of zoo and Keras.
 
-``records`` says what a file is; ``store`` and ``fetch`` (on ``web``, ``partial`` and ``files``)
-bring it here; ``hdf5`` and ``heap`` open it safely; ``readers`` and ``legacy`` compare it with a
-model's ``layout`` before ``arrays`` reads; ``bundle`` writes. Names are imported on
-first use: ``import zoo_weights`` costs no h5py, numpy or requests.
+``records`` describes a file; ``store`` and ``fetch`` (on ``web``, ``partial`` and ``files``)
+download it; ``hdf5`` and ``heap`` open it safely; ``readers`` and ``legacy`` compare it with a
+model's ``layout`` before ``arrays`` reads it; ``bundle`` writes. Names are imported on first use:
+``import zoo_weights`` imports no h5py, numpy or requests.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ __all__ = [
     "write_weights",
 ]
 
-_HOMES = {
+_MODULES = {
     "bundle": ("read_headers", "write_bundle", "write_weights"),
     "errors": (
         "FetchError",
@@ -75,7 +75,7 @@ _HOMES = {
     "store": ("AddResult", "Store", "VerifyResult"),
     "text": ("printable",),
 }
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+_HOME_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 
 def __getattr__(name: str) -> object:
@@ -84,7 +84,7 @@ def __getattr__(name: str) -> object:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
     value = getattr(import_module(f".{module}", __name__), name)
-    globals()[name] = value  # the next access does not come here
+    globals()[name] = value  # later accesses bypass this function
     return value
 
 

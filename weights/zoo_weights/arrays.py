@@ -1,4 +1,4 @@
-"""One dataset into one fresh array, or the other way, with no whole copy in between."""
+"""Read a dataset into a fresh array, or write an array, without a full copy in between."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-ALIGNMENT = 64  # bytes; an array that starts on such a boundary can be adopted by JAX as it is
+ALIGNMENT = 64  # bytes; JAX can adopt an array that starts on such a boundary without a copy
 _PIECE = 1 << 20  # bytes cast or compressed at a time
 
 
 def read_array(dataset: h5py.Dataset, slot: Slot) -> Array:
-    """Return a checked dataset as an array of the slot's dtype; to be called within `damage`."""
+    """Return a checked dataset as an array of the slot's dtype; call it in `report_damage`."""
     import numpy as np
 
     out = aligned_empty(slot.shape, slot.dtype)
@@ -35,16 +35,16 @@ def read_array(dataset: h5py.Dataset, slot: Slot) -> Array:
         dataset.read_direct(out)
         return out
     else:
-        # NumPy casts; HDF5 does so bit by bit, which takes seconds for a hundred million float16.
+        # NumPy casts: HDF5's own conversion takes seconds for a hundred million float16 numbers.
         step = _piece_shape(slot.shape, dataset.dtype.itemsize)
-        pieces = ((place, dataset[place]) for place in _places(slot.shape, step))
+        pieces = ((place, dataset[place]) for place in _piece_slices(slot.shape, step))
     for place, raw in pieces:
         if not opaque:
             out[place] = raw
         elif slot.dtype == "bfloat16":
             out[place] = np.asarray(raw).view(out.dtype)
         else:
-            out[place] = _widened(np.asarray(raw))
+            out[place] = _widen_bfloat16(np.asarray(raw))
     return out
 
 
@@ -54,13 +54,13 @@ def aligned_empty(shape: tuple[int, ...], dtype: str) -> Array:
 
     kind = numpy_dtype(dtype)
     size = math.prod(shape) * kind.itemsize
-    room = np.empty(size + ALIGNMENT, np.uint8)
-    start = -room.ctypes.data % ALIGNMENT
-    return room[start : start + size].view(kind).reshape(shape)
+    buffer = np.empty(size + ALIGNMENT, np.uint8)
+    start = -buffer.ctypes.data % ALIGNMENT
+    return buffer[start : start + size].view(kind).reshape(shape)
 
 
 def numpy_dtype(name: str) -> np.dtype[Any]:
-    """Return the dtype of that name; NumPy itself does not know bfloat16."""
+    """Return the dtype of a name; NumPy itself has no bfloat16."""
     import numpy as np
 
     if name == "bfloat16":
@@ -72,7 +72,7 @@ def numpy_dtype(name: str) -> np.dtype[Any]:
 
 
 def write_array(group: h5py.Group, path: str, array: Array, *, compress: bool = False) -> None:
-    """Store an array as Keras does: bfloat16 as opaque bytes with a note of what they are."""
+    """Store an array as Keras does: bfloat16 as opaque bytes, with an attribute for the dtype."""
     chunks = _piece_shape(array.shape, array.dtype.itemsize) if compress and array.size else ()
     settings = {"chunks": chunks, "compression": "gzip", "shuffle": True} if chunks else {}
     opaque = array.dtype.name == "bfloat16"
@@ -82,7 +82,7 @@ def write_array(group: h5py.Group, path: str, array: Array, *, compress: bool = 
 
 
 def _piece_shape(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
-    """Return whole trailing axes as far as they fit into one piece."""
+    """Return the shape of a piece: as many full trailing axes as fit into it."""
     piece, room = [1] * len(shape), max(_PIECE // itemsize, 1)
     for axis in reversed(range(len(shape))):
         piece[axis] = min(shape[axis], room)
@@ -92,54 +92,54 @@ def _piece_shape(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
     return tuple(piece)
 
 
-def _places(shape: tuple[int, ...], step: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
-    """Yield the places of all pieces of an array."""
+def _piece_slices(shape: tuple[int, ...], step: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
+    """Yield the slices of all pieces of an array."""
     axes = zip(shape, step, strict=True)
     return product(*([slice(i, min(i + n, end)) for i in range(0, end, n)] for end, n in axes))
 
 
-def _widened(raw: Array) -> Array:
-    """Return bfloat16 bits as float32: they are the upper half of its bits."""
+def _widen_bfloat16(raw: Array) -> Array:
+    """Return bfloat16 numbers as float32: their bits are its upper half."""
     import numpy as np
 
     return (raw.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
 
 
 def _read_chunks(dataset: h5py.Dataset) -> Iterator[tuple[tuple[slice, ...], Array]]:
-    """Yield a chunked dataset piece by piece, each inflated to its own size and not a byte more.
+    """Yield a chunked dataset chunk by chunk, with its place; no chunk may inflate beyond its size.
 
-    HDF5's own gzip filter inflates whatever it finds, however large that becomes.
+    HDF5's own gzip filter inflates without a limit.
     """
     import numpy as np
 
     settings = dataset.id.get_create_plist()
     filters = [settings.get_filter(i)[0] for i in range(settings.get_nfilters())]
     size = math.prod(dataset.chunks) * dataset.dtype.itemsize
-    for place in _places(dataset.shape, dataset.chunks):
+    for place in _piece_slices(dataset.shape, dataset.chunks):
         corner = tuple(axis.start for axis in place)
         if dataset.id.get_chunk_info_by_coord(corner).size > 2 * size + 1024:
-            message = "a piece is stored in more bytes than deflate ever makes of it"
+            message = "a chunk is stored in more bytes than deflate can make of it"
             raise ValueError(message)
         mask, data = dataset.id.read_direct_chunk(corner)
         for position, number in reversed(list(enumerate(filters))):
             if mask >> position & 1:
-                continue  # left out for this piece
-            data = _inflated(data, size) if number == 1 else _unshuffled(data, dataset.dtype)
-        piece = np.frombuffer(data, dataset.dtype).reshape(dataset.chunks)
-        yield place, piece[tuple(slice(axis.stop - axis.start) for axis in place)]
+                continue  # not applied to this chunk
+            data = _inflate(data, size) if number == 1 else _unshuffle(data, dataset.dtype)
+        chunk = np.frombuffer(data, dataset.dtype).reshape(dataset.chunks)
+        yield place, chunk[tuple(slice(axis.stop - axis.start) for axis in place)]
 
 
-def _inflated(data: bytes, size: int) -> bytes:
+def _inflate(data: bytes, size: int) -> bytes:
     inflater = zlib.decompressobj()
     inflated = inflater.decompress(data, size + 1)
     if not inflater.eof:
-        message = "a piece inflates to more than its size, or ends early"
+        message = "a chunk inflates beyond its size, or ends early"
         raise ValueError(message)
     return inflated
 
 
-def _unshuffled(data: bytes, dtype: np.dtype[Any]) -> bytes:
-    """Undo HDF5's shuffle, which puts first bytes of all numbers first, then all second ones."""
+def _unshuffle(data: bytes, dtype: np.dtype[Any]) -> bytes:
+    """Undo HDF5's shuffle, which stores the first bytes of all numbers, then the second ones."""
     import numpy as np
 
     return np.frombuffer(data, np.uint8).reshape(dtype.itemsize, -1).T.tobytes()

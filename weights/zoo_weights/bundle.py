@@ -1,7 +1,7 @@
-"""Writing weights: a Keras 3 weights file, or a bundle, which is a trained model as data alone.
+"""Write weights: a Keras 3 weights file, or a bundle, which is a trained model as pure data.
 
 A bundle is one HDF5 file: the root attribute ``zoo_bundle`` (format version), UTF-8 JSON texts as
-bytes in ``header/<name>``, and below ``weights`` exactly what a Keras 3 ``.weights.h5`` holds.
+bytes in ``header/<name>``, and below ``weights`` the layout of a Keras 3 ``.weights.h5``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .arrays import read_array, write_array
 from .errors import UnsafeFile, WeightsError
 from .files import atomic_write
-from .hdf5 import damage, open_checked
+from .hdf5 import open_checked, report_damage
 from .layout import Slot
 from .readers import BUNDLE_VERSION, check_version
 from .text import printable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 MAX_HEADER_BYTES = 256 << 20
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_HEADER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
 def write_weights(
@@ -35,21 +35,21 @@ def write_weights(
     Parameters
     ----------
     path
-        Final name; ends in ``.weights.h5`` if Keras itself is to read it.
+        Final name; must end in ``.weights.h5`` for Keras to read it.
     weights
-        Slots with their arrays, stored in the dtype the array has.
+        Slots with their arrays, stored in the dtype of the array.
     compress
-        Use gzip: slower, and gains little on trained floats.
+        Use gzip: slower, and saves little on trained floats.
 
     Raises
     ------
     WeightsError
-        An array has another shape than its slot.
+        The shape of an array is not that of its slot.
     """
     import h5py
 
     with atomic_write(path) as temp, h5py.File(temp, "w") as opened:
-        _write(opened, weights, compress)
+        _write_slots(opened, weights, compress)
 
 
 def write_bundle(
@@ -59,7 +59,7 @@ def write_bundle(
     *,
     compress: bool = False,
 ) -> None:
-    """Write a bundle; the same content gives the same bytes.
+    """Write a bundle; equal content gives equal bytes.
 
     Parameters
     ----------
@@ -68,41 +68,41 @@ def write_bundle(
     headers
         JSON texts by name (lower-case letters, digits, ``-``, ``_``).
     weights
-        Slots with their arrays, stored in the dtype the array has.
+        Slots with their arrays, stored in the dtype of the array.
     compress
         Use gzip for weights.
 
     Raises
     ------
     WeightsError
-        A header's name cannot be used, or an array has another shape than its slot.
+        A header has a bad name, or the shape of an array is not that of its slot.
     """
     import h5py
     import numpy as np
 
     for name in headers:
-        if not _NAME.fullmatch(name):
+        if not _HEADER_NAME.fullmatch(name):
             message = f"header {printable(name)!r} has a bad name; use letters a-z, digits, - or _"
             raise WeightsError(message)
     with atomic_write(path) as temp, h5py.File(temp, "w") as opened:
         opened.attrs["zoo_bundle"] = BUNDLE_VERSION
         for name, text in headers.items():
             opened[f"header/{name}"] = np.frombuffer(text.encode(), np.uint8)
-        _write(opened.create_group("weights"), weights, compress)
+        _write_slots(opened.create_group("weights"), weights, compress)
 
 
 def read_headers(path: Path) -> dict[str, str]:
-    """Return the JSON texts of a bundle by name; its weights are not read.
+    """Return the JSON texts of a bundle by name, without reading its weights.
 
     Raises
     ------
     UnsafeFile
-        The file is refused, or a header is too large or no text.
+        The file is refused, or a header is too large or not text.
     WeightsError
-        It is not a bundle, or of a version this zoo does not know.
+        It is not a bundle, or its version is not supported.
     """
     headers: dict[str, str] = {}
-    with open_checked(Path(path)) as opened, damage(Path(path)):
+    with open_checked(Path(path)) as opened, report_damage(Path(path)):
         check_version(opened, Path(path))
         total = 0
         for name, item in opened["header"].items() if "header" in opened else ():
@@ -113,7 +113,7 @@ def read_headers(path: Path) -> dict[str, str]:
                 raise UnsafeFile(message)
             total += shape[0]
             if total > MAX_HEADER_BYTES:
-                message = f"{shown} is refused: headers of more than {MAX_HEADER_BYTES} bytes"
+                message = f"{shown} is refused: the headers have more than {MAX_HEADER_BYTES} bytes"
                 raise UnsafeFile(message)
             slot = Slot("header", 0, name, shape, "uint8", name)
             try:
@@ -124,12 +124,12 @@ def read_headers(path: Path) -> dict[str, str]:
     return headers
 
 
-def _write(
+def _write_slots(
     group: h5py.Group, weights: Iterable[tuple[Slot, np.ndarray[Any, Any]]], compress: bool
 ) -> None:
-    group.require_group("layers")  # so that a model without weights still has the Keras 3 layout
+    group.require_group("layers")  # a model without weights has the Keras 3 layout too
     for slot, array in weights:
         if array.shape != slot.shape:
-            message = f"{slot.path} has shape {array.shape}; its place in the model is {slot.shape}"
+            message = f"{slot.path} has shape {array.shape}; the model expects {slot.shape}"
             raise WeightsError(message)
         write_array(group, slot.path, array, compress=compress)

@@ -1,30 +1,30 @@
-"""What can go wrong with a file of weights or data, each as one sentence for people."""
+"""Errors about files of weights and data; each message is one sentence for people."""
 
 from __future__ import annotations
 
 
 class WeightsError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base class of the errors that this package raises on purpose."""
 
 
 class FetchError(WeightsError):
-    """A file could not be brought here."""
+    """A file could not be fetched."""
 
 
 class HashMismatch(FetchError):
-    """A file is not the one its record names."""
+    """A file does not have the hash in its record."""
 
 
 class OfflineError(FetchError):
-    """A file is missing and the network may not be used."""
+    """A file is missing and zoo is offline."""
 
 
 class UnsafeFile(WeightsError):
-    """A file that holds something other than plain arrays, or is damaged; it was not read."""
+    """A file holds something other than plain arrays, or is damaged; it was not read."""
 
 
 class LayoutMismatch(WeightsError):
-    """The weights in a file are not those of the model; nothing was read.
+    """The weights in a file do not match the model; nothing was read.
 
-    The message shows what was expected beside what was found.
+    The message shows what was expected next to what was found.
     """

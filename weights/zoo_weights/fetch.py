@@ -1,7 +1,7 @@
-"""Downloading: resumed where it stopped, checked before it has its name, once for all processes.
+"""Download files: resume after a stop, verify before renaming, once for all processes.
 
-Every url is tried in order, each first in the mirrors. A file that does not have the hash of its
-record never gets its final name.
+Urls are tried in order, each in the mirrors first. A file without the expected hash never gets its
+final name.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from .errors import FetchError, HashMismatch, OfflineError
-from .files import copy_hashed, hash_file, settle
-from .partial import Origin, Part
+from .files import copy_hashed, flush_and_rename, hash_file
+from .partial import PartialFile, RemoteVersion
 from .text import printable
 from .web import (
     BLOCK,
-    TryAgain,
+    TransientError,
+    classify_failure,
     declared_length,
     get_bytes,
     new_session,
     open_url,
-    sorted_failure,
 )
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ __all__ = ["Progress", "download", "get_bytes"]
 
 Progress = Callable[[int, int | None], None]
 
-MAX_BYTES = 16 << 30  # accepted where neither record nor server says how much will come
+MAX_BYTES = 16 << 30  # limit where neither record nor server states a size
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18})")
-_MUCH = 1 << 20  # an attempt that brought this many bytes was worth it: count retries anew
+_RETRY_RESET = 1 << 20  # an attempt that brought this many bytes resets the count of retries
 
 
 def download(
@@ -54,28 +54,28 @@ def download(
     timeout: tuple[float, float] = (10, 30),
     retries: int = 4,
 ) -> str:
-    """Bring a file to `target`, unless it is there already.
+    """Download a file to `target`, unless it is already there.
 
     Parameters
     ----------
     urls
-        http(s) addresses of the same file, in the order to try.
+        http(s) addresses of the file, in the order to try.
     target
-        Final path; missing folders are made.
+        Final path; missing folders are created.
     sha256, md5
-        Lower-case hex digests it must have.
+        Expected digests, lower-case hex.
     size
-        Bytes it must have.
+        Expected size in bytes.
     mirrors
         Folders or http(s) addresses tried first, as ``<mirror>/<host>/<path>``.
     offline
-        Use folders only.
+        Use mirror folders only.
     progress
-        Called with bytes done and bytes in all (None where unknown).
+        Called with the bytes done and the total (None where unknown).
     timeout
         Seconds to wait for a connection, and for the next bytes.
     retries
-        Further attempts after a failure that may pass, for each address.
+        Further attempts per address after a temporary failure.
 
     Returns
     -------
@@ -85,11 +85,11 @@ def download(
     Raises
     ------
     HashMismatch
-        What came, or what was at `target` already, is another file.
+        The file received, or already at `target`, is another one.
     OfflineError
-        Offline, and in none of the mirror folders.
+        Offline, and the file is in no mirror folder.
     FetchError
-        Anything else that went wrong.
+        Any other failure.
     """
     from filelock import FileLock
 
@@ -99,15 +99,15 @@ def download(
         with FileLock(target.with_name(f".{target.name}.lock")):
             if target.is_file():  # another process was first
                 digests = hash_file(target, *job.names)
-                return job.checked(digests, str(target), "it was left as it is")
-            return _first_that_works(job, urls, mirrors, offline)
+                return job.check(digests, str(target), "it was left as it is")
+            return _try_places(job, urls, mirrors, offline)
     except OSError as error:
         message = f"cannot write {str(target)!r}: {error.strerror or error}"
         raise FetchError(message) from error
 
 
 class _Job:
-    """One wanted file: where it goes, how it is recognised, how patient to be."""
+    """One file to download: its target, its expected hashes and size, timeouts and retries."""
 
     def __init__(
         self,
@@ -121,27 +121,27 @@ class _Job:
     ) -> None:
         self.target, self.size, self.progress = target, size, progress
         self.timeout, self.retries = timeout, retries
-        self.wanted = {"sha256": sha256, "md5": md5}
+        self.expected = {"sha256": sha256, "md5": md5}
         self.names = ("sha256", "md5") if md5 else ("sha256",)
 
-    def checked(self, digests: dict[str, str], where: str, done: str) -> str:
-        """Return the SHA-256 if the digests are the wanted ones."""
-        for name, want in self.wanted.items():
+    def check(self, digests: dict[str, str], where: str, done: str) -> str:
+        """Return the SHA-256 if the digests are as expected, else raise `HashMismatch`."""
+        for name, want in self.expected.items():
             if want and digests[name] != want:
                 message = (
-                    f"{printable(where)} is not the file that was asked for: expected {name} "
-                    f"{want}, got {digests[name]}; {done}. Either it was replaced by its "
-                    "publisher, or something in between (a proxy, a login page) answered instead"
+                    f"{printable(where)} is not the requested file: expected {name} {want}, "
+                    f"received {digests[name]}; {done}. Either its publisher replaced it, or "
+                    "something in between (a proxy, a login page) answered instead"
                 )
                 raise HashMismatch(message)
         return digests["sha256"]
 
 
-def _places(urls: Sequence[str], mirrors: Sequence[str | os.PathLike[str]]) -> list[str | Path]:
-    """Return where to look, in order: each url's place in every mirror, then the url itself."""
+def _sources(urls: Sequence[str], mirrors: Sequence[str | os.PathLike[str]]) -> list[str | Path]:
+    """Return the places to try, in order: for each url, its place in every mirror, then itself."""
     places: list[str | Path] = []
     for url in urls:
-        parts = urlsplit(url if "[" not in url else "")  # no mirror is laid out by IPv6 address
+        parts = urlsplit(url if "[" not in url else "")  # mirrors have no IPv6 hosts
         host, path = parts.hostname or "", parts.path.lstrip("/")
         for mirror in [os.fspath(mirror) for mirror in mirrors if host]:
             if mirror.startswith(("http://", "https://")):
@@ -153,18 +153,18 @@ def _places(urls: Sequence[str], mirrors: Sequence[str | os.PathLike[str]]) -> l
     return places
 
 
-def _first_that_works(
+def _try_places(
     job: _Job, urls: Sequence[str], mirrors: Sequence[str | os.PathLike[str]], offline: bool
 ) -> str:
-    places = _places(urls, mirrors)
+    places = _sources(urls, mirrors)
     failures: list[FetchError] = []
     with new_session() as session:
         for place in places:
             try:
                 if isinstance(place, Path):
-                    return _from_folder(job, place)
+                    return _copy_from_mirror(job, place)
                 if not offline:
-                    return _from_web(job, session, place)
+                    return _download_url(job, session, place)
             except FetchError as error:
                 failures.append(error)
     if not failures and not offline:
@@ -179,89 +179,91 @@ def _first_that_works(
         raise kind(message)
     address = f" from {printable(urls[0])}" if urls else ""
     message = (
-        f"file {job.target.name!r} is not on this machine and zoo is offline; it was looked for "
+        f"file {job.target.name!r} is not on this machine and zoo is offline; expected it "
         f"at {str(job.target)!r}. Download it{address} on another machine and add it here with "
         f"`zoo weights add`{reasons}"
     )
     raise HashMismatch(message) if kind is HashMismatch else OfflineError(message)
 
 
-def _from_folder(job: _Job, source: Path) -> str:
-    """Copy from a mirror folder; a link in it may lead anywhere, since its owner is the user."""
+def _copy_from_mirror(job: _Job, source: Path) -> str:
+    """Copy from a mirror folder. Links in it may point anywhere: the folder is the user's own."""
     if not source.is_file():
         message = f"not in the mirror: {printable(str(source))}"
         raise FetchError(message)
     size = source.stat().st_size
     if job.size is not None and size != job.size:
-        message = f"{printable(str(source))} has {size} bytes; {job.size} are expected"
+        message = f"{printable(str(source))} has {size} bytes; expected {job.size}"
         raise FetchError(message)
-    temp = job.target.with_name(f".{job.target.name}.copy")  # the lock makes this name ours
+    temp = job.target.with_name(f".{job.target.name}.copy")  # ours: the caller holds the lock
     try:
-        digest = job.checked(copy_hashed(source, temp, *job.names), str(source), "it was not taken")
-        settle(temp, job.target)
+        digest = job.check(copy_hashed(source, temp, *job.names), str(source), "it was not used")
+        flush_and_rename(temp, job.target)
     finally:
         temp.unlink(missing_ok=True)
     job.progress(size, size)
     return digest
 
 
-def _from_web(job: _Job, session: requests.Session, url: str) -> str:
-    part = Part(job.target, *job.names)
-    failed = 0
+def _download_url(job: _Job, session: requests.Session, url: str) -> str:
+    part = PartialFile(job.target, *job.names)
+    attempts = 0
     while True:
         before = part.size
         try:
             _transfer(job, session, url, part)
             break
-        except TryAgain as error:
-            failed = 1 if part.size - before >= _MUCH else failed + 1
-            if failed > job.retries:
-                message = f"{error}; gave up after {failed} attempt{'s' * (failed > 1)}"
+        except TransientError as error:
+            attempts = 1 if part.size - before >= _RETRY_RESET else attempts + 1
+            if attempts > job.retries:
+                message = f"{error}; gave up after {attempts} attempt{'s' * (attempts > 1)}"
                 raise FetchError(message) from error
-            # Random, so that many machines do not come back in the same instant.
-            time.sleep(min(30.0, 0.3 * 2**failed) * random.uniform(0.5, 1.0))
+            # Random, so that many machines do not retry at the same instant.
+            time.sleep(min(30.0, 0.3 * 2**attempts) * random.uniform(0.5, 1.0))
     try:
-        digest = job.checked(part.digests(), url, "what came was deleted")
+        digest = job.check(part.digests(), url, "the download was deleted")
     except HashMismatch:
         part.discard()
         raise
-    settle(part.path, job.target)
+    flush_and_rename(part.path, job.target)
     part.discard()
     return digest
 
 
-def _transfer(job: _Job, session: requests.Session, url: str, part: Part) -> None:
-    """Bring `part` to its end, from where it stands if the server still has the same file."""
+def _transfer(job: _Job, session: requests.Session, url: str, part: PartialFile) -> None:
+    """Complete `part`, from its current end if the server still has the same file."""
     import requests
 
-    origin = part.origin()
-    done = part.size if origin and origin.url == url and origin.validator else 0
-    if origin and done and done == origin.total:
-        return  # complete: an earlier process died just before the end
-    headers = {"Range": f"bytes={done}-", "If-Range": origin.validator} if origin and done else {}
+    version = part.version()
+    done = part.size if version and version.url == url and version.validator else 0
+    if version and done and done == version.total:
+        return  # complete: an earlier process died before the rename
+    headers = {"Range": f"bytes={done}-", "If-Range": version.validator} if version and done else {}
     statuses = (200, 206, 416) if done else (200,)
-    with open_url(session, url, headers=headers, timeout=job.timeout, statuses=statuses) as answer:
-        if origin and answer.status_code != 200:
-            _check_continues(answer, origin, done, part)
-            total = origin.total
+    with open_url(
+        session, url, headers=headers, timeout=job.timeout, statuses=statuses
+    ) as response:
+        if version and response.status_code != 200:
+            _check_continues(response, version, done, part)
+            total = version.total
         else:
-            done, total = 0, declared_length(answer)
+            done, total = 0, declared_length(response)
             _check_size(job, url, total)
-            part.begin(Origin.of(url, answer.headers, total))
-        part.catch_up()
+            part.start(RemoteVersion.of(url, response.headers, total))
+        part.hash_rest()
         limit = next(n for n in (job.size, total, MAX_BYTES) if n is not None)
         job.progress(done, total or job.size)
         try:
             with part.path.open("ab") as stream:
-                for block in answer.iter_content(BLOCK):
+                for block in response.iter_content(BLOCK):
                     done += len(block)
                     if done > limit:
                         break
                     stream.write(block)
-                    part.feed(block)
+                    part.hash_block(block)
                     job.progress(done, total or job.size)
         except requests.RequestException as error:
-            raise sorted_failure(error, url, job.timeout) from error
+            raise classify_failure(error, url, job.timeout) from error
     if done > limit:
         part.discard()
         message = f"cannot fetch {printable(url)!r}: it sends more than the {limit} bytes expected"
@@ -269,27 +271,27 @@ def _transfer(job: _Job, session: requests.Session, url: str, part: Part) -> Non
     expected = total if total is not None else job.size
     if expected is not None and done < expected:
         message = f"cannot fetch {printable(url)!r}: it ended after {done} of {expected} bytes"
-        raise TryAgain(message)
+        raise TransientError(message)
 
 
-def _check_continues(answer: requests.Response, origin: Origin, done: int, part: Part) -> None:
-    """Make sure that a 206 carries on exactly where the part file ends; anything else restarts."""
-    found = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
-    fresh = Origin.of(origin.url, answer.headers, origin.total)
+def _check_continues(
+    response: requests.Response, version: RemoteVersion, done: int, part: PartialFile
+) -> None:
+    """Check that a 206 continues exactly where `part` ends; otherwise discard it for a restart."""
+    content_range = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+    fresh = RemoteVersion.of(version.url, response.headers, version.total)
     same = (
-        answer.status_code == 206
-        and found is not None
-        and int(found[1]) == done
-        and origin.total in (None, int(found[2]))
-        and fresh.etag in ("", origin.etag)
-        and fresh.modified in ("", origin.modified)
+        response.status_code == 206
+        and content_range is not None
+        and int(content_range[1]) == done
+        and version.total in (None, int(content_range[2]))
+        and fresh.etag in ("", version.etag)
+        and fresh.modified in ("", version.modified)
     )
     if not same:
         part.discard()
-        message = (
-            f"cannot fetch {printable(origin.url)!r}: the file changed on the server meanwhile"
-        )
-        raise TryAgain(message)
+        message = f"cannot fetch {printable(version.url)!r}: the file on the server has changed"
+        raise TransientError(message)
 
 
 def _check_size(job: _Job, url: str, total: int | None) -> None:

@@ -1,4 +1,4 @@
-"""Writing so that nothing half-written has a final name, and hashing without filling memory."""
+"""Atomic writes, and hashing in constant memory."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ BLOCK = 1 << 20  # bytes read at a time
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a fresh temporary path beside `path`; on success it becomes `path`, all at once.
+    """Yield a fresh temporary path next to `path`; on success it is renamed to `path`.
 
-    The temporary file exists and is empty. It is flushed to the disk before the rename; when the
-    block raises it is removed and `path` stays as it was.
+    The temporary file exists and is empty. It is flushed to disk before the rename; if the block
+    raises, it is removed and `path` stays as it was.
 
     Parameters
     ----------
@@ -32,17 +32,17 @@ def atomic_write(path: Path) -> Iterator[Path]:
     os.close(os.open(temp, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))  # the umask applies
     try:
         yield temp
-        settle(temp, path)
+        flush_and_rename(temp, path)
     finally:
-        temp.unlink(missing_ok=True)  # gone already where the rename was done
+        temp.unlink(missing_ok=True)  # already gone after a rename
 
 
-def settle(temp: Path, path: Path) -> None:
-    """Flush `temp` to the disk and rename it to `path`, which it replaces."""
+def flush_and_rename(temp: Path, path: Path) -> None:
+    """Flush `temp` to disk and rename it to `path`, replacing what was there."""
     with temp.open("r+b") as stream:
         os.fsync(stream.fileno())
     os.replace(temp, path)
-    if os.name == "posix":  # elsewhere a folder cannot be opened, and need not be
+    if os.name == "posix":  # elsewhere a folder can neither be opened nor need be
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -51,14 +51,14 @@ def settle(temp: Path, path: Path) -> None:
 
 
 def hash_file(path: Path, *names: str) -> dict[str, str]:
-    """Return the hex digests of a file, read once.
+    """Return the hex digests of a file, reading it once.
 
     Parameters
     ----------
     path
         File to read.
     *names
-        Algorithms as `hashlib` names them; ``"sha256"`` if none is given.
+        Algorithms by their `hashlib` names; ``"sha256"`` if none is given.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def hash_file(path: Path, *names: str) -> dict[str, str]:
 
 
 def copy_hashed(source: Path, target: Path, *names: str) -> dict[str, str]:
-    """Copy the bytes of `source` into `target` and return the digests of what was copied."""
+    """Copy `source` to `target` and return the digests of the copied bytes."""
     hashes = new_hashes(*names)
     with source.open("rb") as reader, target.open("wb") as writer:
         while block := reader.read(BLOCK):
@@ -85,5 +85,5 @@ def copy_hashed(source: Path, target: Path, *names: str) -> dict[str, str]:
 
 
 def new_hashes(*names: str) -> dict[str, hashlib._Hash]:
-    """Return empty hash objects by name; for recognising files, not for keeping secrets."""
+    """Return new hash objects by name, for identifying files, not for security."""
     return {name: hashlib.new(name, usedforsecurity=False) for name in names}

@@ -1,4 +1,4 @@
-"""What a model expects of its weights, and how to show the difference from what a file has."""
+"""Compare the weights a model expects with those in a file, and report the differences."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ MAX_LINES = 20
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One weight of a model: where it belongs and what fits.
+    """One weight of a model: its place, shape and dtype.
 
     Parameters
     ----------
     layer
-        Name of the layer of the model.
+        Name of its layer.
     index
-        Position within the layer, trainable weights before the others.
+        Position within the layer; trainable weights come first.
     name
         Name of the weight, such as ``"kernel"``.
     shape
@@ -33,7 +33,7 @@ class Slot:
     dtype
         NumPy name of its dtype.
     path
-        Its place in a Keras 3 weights file, such as ``"layers/conv2d_1/vars/0"``.
+        Path in a Keras 3 weights file, such as ``"layers/conv2d_1/vars/0"``.
     """
 
     layer: str
@@ -45,46 +45,46 @@ class Slot:
 
     @property
     def content(self) -> str:
-        """Shape and dtype for people."""
-        return f"{_shape(self.shape)} {self.dtype}"
+        """Shape and dtype, for people."""
+        return f"{_format_shape(self.shape)} {self.dtype}"
 
 
-def fits(slot: Slot, dataset: h5py.Dataset) -> bool:
-    """Say whether a dataset may be read into a slot: same shape, same dtype or both floating."""
+def fits_slot(slot: Slot, dataset: h5py.Dataset) -> bool:
+    """Return whether a slot may take a dataset: same shape, and same dtype or both floats."""
     if tuple(dataset.shape) != slot.shape:
         return False
-    name = found_dtype(dataset)
-    return name == slot.dtype or (_floating(name) and _floating(slot.dtype))
+    name = dtype_name(dataset)
+    return name == slot.dtype or (_is_float(name) and _is_float(slot.dtype))
 
 
-def found_dtype(dataset: h5py.Dataset) -> str:
+def dtype_name(dataset: h5py.Dataset) -> str:
     """Return the NumPy name of a dataset's dtype; opaque pairs of bytes are Keras's bfloat16."""
     name: str = dataset.dtype.newbyteorder("=").name
     return "bfloat16" if name == "void16" else name
 
 
-def found_content(dataset: h5py.Dataset) -> str:
-    """Shape and dtype of a dataset for people."""
-    return f"{_shape(tuple(dataset.shape))} {found_dtype(dataset)}"
+def content_of(dataset: h5py.Dataset) -> str:
+    """Return the shape and dtype of a dataset, for people."""
+    return f"{_format_shape(tuple(dataset.shape))} {dtype_name(dataset)}"
 
 
-def refuse(file: Path, rows: Sequence[tuple[str, str]], why: str = "") -> None:
-    """Raise `LayoutMismatch` if there are differing rows of (expected, found)."""
-    if not rows:
+def refuse(file: Path, differences: Sequence[tuple[str, str]], why: str = "") -> None:
+    """Raise `LayoutMismatch` if there are differences, each a pair (expected, found)."""
+    if not differences:
         return
-    shown = [(printable(left, 70), printable(right, 70)) for left, right in rows[:MAX_LINES]]
-    width = max(len("expected"), *(len(left) for left, _ in shown))
-    lines = [f"  {left:<{width}}  {right}" for left, right in [("expected", "found"), *shown]]
-    if len(rows) > MAX_LINES:
-        lines.append(f"  ... and {len(rows) - MAX_LINES} more")
-    count = f"{len(rows)} difference{'s' if len(rows) > 1 else ''}"
+    table = [(printable(left, 70), printable(right, 70)) for left, right in differences[:MAX_LINES]]
+    width = max(len("expected"), *(len(left) for left, _ in table))
+    lines = [f"  {left:<{width}}  {right}" for left, right in [("expected", "found"), *table]]
+    if len(differences) > MAX_LINES:
+        lines.append(f"  ... and {len(differences) - MAX_LINES} more")
+    count = f"{len(differences)} difference{'s' if len(differences) > 1 else ''}"
     head = f"{printable(str(file))!r} does not hold this model's weights ({count}{why}):"
     raise LayoutMismatch("\n".join([head, *lines]))
 
 
-def _floating(name: str) -> bool:
+def _is_float(name: str) -> bool:
     return name.startswith(("float", "bfloat"))
 
 
-def _shape(shape: tuple[int, ...]) -> str:
+def _format_shape(shape: tuple[int, ...]) -> str:
     return f"({', '.join(map(str, shape))})"

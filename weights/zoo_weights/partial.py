@@ -1,4 +1,4 @@
-"""A download that is not finished: its bytes, and a note of what they are the beginning of."""
+"""An unfinished download: its bytes so far, and a sidecar that names the file they are from."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import msgspec
 from .files import BLOCK, atomic_write, new_hashes
 
 
-class Origin(msgspec.Struct, frozen=True):
-    """Which version of which address the bytes of a part file are the beginning of.
+class RemoteVersion(msgspec.Struct, frozen=True):
+    """The version of the remote file that a partial file belongs to.
 
-    `total` is the size of the whole in bytes, where the server told.
+    `total` is its full size in bytes, where the server stated it.
     """
 
     url: str
@@ -22,26 +22,26 @@ class Origin(msgspec.Struct, frozen=True):
     total: int | None = None
 
     @classmethod
-    def of(cls, url: str, headers: Mapping[str, str], total: int | None) -> Origin:
-        """Read the validators from the headers of a response."""
+    def of(cls, url: str, headers: Mapping[str, str], total: int | None) -> RemoteVersion:
+        """Return the version that the headers of a response describe."""
         return cls(url, headers.get("ETag", ""), headers.get("Last-Modified", ""), total)
 
     @property
     def validator(self) -> str:
-        """What to send as If-Range: a strong ETag, else the date, else nothing to rely on."""
+        """Value of If-Range: a strong ETag, else the date; empty where there is neither."""
         return self.modified if not self.etag or self.etag.startswith("W/") else self.etag
 
 
-class Part:
-    """The part file of one target (`.NAME.part`) and its sidecar (`.NAME.part.json`).
+class PartialFile:
+    """The partial file of one target (`.NAME.part`) and its sidecar (`.NAME.part.json`).
 
-    Both stay behind when a process dies, and a later one goes on from there. The caller holds the
-    lock of the target.
+    Both survive when a process dies, and a later one continues from them. The caller holds the
+    target's lock.
     """
 
     def __init__(self, target: Path, *hashes: str) -> None:
         self.path = target.with_name(f".{target.name}.part")
-        self.note = target.with_name(f".{target.name}.part.json")
+        self.sidecar = target.with_name(f".{target.name}.part.json")
         self._names = hashes
         self._hashes = new_hashes(*hashes)
         self._hashed = 0
@@ -51,45 +51,45 @@ class Part:
         """Bytes on disk."""
         return self.path.stat().st_size if self.path.is_file() else 0
 
-    def origin(self) -> Origin | None:
-        """Return what the bytes on disk belong to, or None if that is not known."""
+    def version(self) -> RemoteVersion | None:
+        """Return the version that the bytes on disk belong to, None if unknown."""
         try:
-            return msgspec.json.decode(self.note.read_bytes(), type=Origin)
+            return msgspec.json.decode(self.sidecar.read_bytes(), type=RemoteVersion)
         except (OSError, msgspec.MsgspecError):
             return None
 
-    def begin(self, origin: Origin) -> None:
-        """Start from nothing. The bytes go first, so old ones never stand beside a new note."""
+    def start(self, version: RemoteVersion) -> None:
+        """Start from zero bytes. Old bytes are deleted first: no new sidecar may describe them."""
         self.discard()
-        with atomic_write(self.note) as temp:
-            temp.write_bytes(msgspec.json.encode(origin))
+        with atomic_write(self.sidecar) as temp:
+            temp.write_bytes(msgspec.json.encode(version))
         self.path.touch()
 
     def discard(self) -> None:
-        """Remove bytes and note."""
+        """Delete the bytes and the sidecar."""
         self.path.unlink(missing_ok=True)
-        self.note.unlink(missing_ok=True)
+        self.sidecar.unlink(missing_ok=True)
         self._restart_hashes()
 
-    def feed(self, block: bytes) -> None:
-        """Hash one block that was written."""
+    def hash_block(self, block: bytes) -> None:
+        """Hash a block that was written."""
         for digest in self._hashes.values():
             digest.update(block)
         self._hashed += len(block)
 
     def digests(self) -> dict[str, str]:
         """Return the hex digest of all bytes on disk, by algorithm."""
-        self.catch_up()
+        self.hash_rest()
         return {name: digest.hexdigest() for name, digest in self._hashes.items()}
 
-    def catch_up(self) -> None:
-        """Hash what an earlier process or attempt has left on disk."""
+    def hash_rest(self) -> None:
+        """Hash the bytes that an earlier process or attempt left on disk."""
         if self._hashed == self.size:
             return
         self._restart_hashes()
         with self.path.open("rb") as stream:
             while block := stream.read(BLOCK):
-                self.feed(block)
+                self.hash_block(block)
 
     def _restart_hashes(self) -> None:
         self._hashes = new_hashes(*self._names)

@@ -1,7 +1,7 @@
-"""Reading weights into a model's order: everything is compared first, then read one at a time.
+"""Read weights in a model's order: compare everything first, then read one array at a time.
 
-Three layouts, told apart by content and never by file name: Keras 3 (``keras``), the HDF5 of
-older Keras (``keras-legacy``) and zoo's own (``bundle``).
+The layout is detected by content, never by file name: Keras 3 (``keras``), the HDF5 of older Keras
+(``keras-legacy``) or zoo's own (``bundle``).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from .arrays import read_array
 from .errors import WeightsError
-from .hdf5 import damage, datasets, open_checked
-from .layout import Slot, fits, found_content, refuse
+from .hdf5 import collect_datasets, open_checked, report_damage
+from .layout import Slot, content_of, fits_slot, refuse
 from .legacy import plan_legacy
 from .text import printable
 
@@ -35,7 +35,7 @@ def read_weights(
     """Read the weights of a model, one at a time.
 
     Names, order, shapes and dtypes of all weights are compared with `slots` before the first is
-    read. Floating numbers may have another width; everything else must be equal.
+    read. Floats may differ in width; everything else must be equal.
 
     Parameters
     ----------
@@ -44,51 +44,51 @@ def read_weights(
     slots
         Every weight of the model.
     format
-        ``"keras"``, ``"keras-legacy"`` or ``"bundle"``, which the file must then be; None takes
-        what it is.
+        ``"keras"``, ``"keras-legacy"`` or ``"bundle"``: the layout the file must have; None
+        accepts any.
     ignore
-        Layers that may be in the file although the model does not have them.
+        Layers that the file may have and the model does not.
 
     Yields
     ------
     position : int
         Index into `slots`.
     array : numpy.ndarray
-        Of exactly the slot's shape and dtype, C-contiguous, aligned to 64 bytes, and the
-        caller's to keep.
+        Of exactly the slot's shape and dtype, C-contiguous, aligned to 64 bytes, owned by the
+        caller.
 
     Raises
     ------
     LayoutMismatch
-        The file has other weights; the message shows the difference.
+        The file has other weights; the message lists the differences.
     UnsafeFile
-        The file holds something that no weights file needs, or is damaged.
+        The file holds something that weights do not need, or is damaged.
     WeightsError
-        The file has another layout than `format`, or none of the three.
+        The layout of the file is not `format`, or none of the three.
     """
     with open_checked(Path(file)) as opened:
-        with damage(Path(file)):
+        with report_damage(Path(file)):
             plan = _plan(opened, slots, Path(file), format, frozenset(ignore))
         for position, dataset in enumerate(plan):
-            with damage(Path(file)):
+            with report_damage(Path(file)):
                 array = read_array(dataset, slots[position])
             yield position, array
 
 
 def detect_format(file: Path) -> str:
-    """Return ``"keras"``, ``"keras-legacy"`` or ``"bundle"``, judged by content.
+    """Return ``"keras"``, ``"keras-legacy"`` or ``"bundle"``, detected by content.
 
     Raises
     ------
     UnsafeFile, WeightsError
-        It cannot be opened safely, or is none of the three.
+        The file cannot be opened safely, or has none of the three layouts.
     """
-    with open_checked(Path(file)) as opened, damage(Path(file)):
+    with open_checked(Path(file)) as opened, report_damage(Path(file)):
         return _format_of(opened, Path(file))
 
 
 def check_version(opened: h5py.File, file: Path) -> None:
-    """Raise `WeightsError` unless this is a bundle of a version that can be read."""
+    """Raise `WeightsError` unless the file is a bundle of the supported version."""
     version = opened.attrs.get("zoo_bundle")
     if version is None:
         message = f"{printable(str(file))!r} is not a zoo bundle: it has no `zoo_bundle` attribute"
@@ -124,46 +124,45 @@ def _plan(
     format: str | None,
     ignore: frozenset[str],
 ) -> list[h5py.Dataset]:
-    """Return the dataset of each slot, in order, once all of them are known to fit."""
-    found = _format_of(opened, file)
-    if format is not None and format != found:
-        message = f"{printable(str(file))!r} is in format {found!r}, not {format!r} as declared"
+    """Return the dataset of each slot, in order, after checking that all fit."""
+    actual = _format_of(opened, file)
+    if format is not None and format != actual:
+        message = f"{printable(str(file))!r} is in format {actual!r}, not {format!r} as declared"
         raise WeightsError(message)
-    if found == "keras-legacy":
+    if actual == "keras-legacy":
         return plan_legacy(opened, slots, file, ignore)
-    return _plan_keras(opened, slots, file, ignore, found)
+    return _plan_keras(opened, slots, file, ignore, actual)
 
 
 def _plan_keras(
-    opened: h5py.File, slots: Sequence[Slot], file: Path, ignore: frozenset[str], found: str
+    opened: h5py.File, slots: Sequence[Slot], file: Path, ignore: frozenset[str], format: str
 ) -> list[h5py.Dataset]:
-    """Match by path. A bundle has the same layout below `weights`."""
-    held = datasets(opened)
-    prefix, beside = ("weights/", "header/") if found == "bundle" else ("", "optimizer/")
-    # Keras 2.13 called the group of layers by another name.
+    """Match by path; a bundle has the layout of Keras 3 below ``weights``."""
+    stored = collect_datasets(opened)
+    prefix, other = ("weights/", "header/") if format == "bundle" else ("", "optimizer/")
+    # Keras 2.13 had another name for the group of layers.
     old = prefix == "" and "_layer_checkpoint_dependencies" in opened and "layers" not in opened
 
-    def place(slot: Slot) -> str:
+    def path_of(slot: Slot) -> str:
         head, _, rest = slot.path.partition("/")
         return f"_layer_checkpoint_dependencies/{rest}" if old and head == "layers" else slot.path
 
-    rows: list[tuple[str, str]] = []
+    differences: list[tuple[str, str]] = []
     plan: list[h5py.Dataset] = []
     for slot in slots:
-        dataset = held.pop(prefix + place(slot), None)
+        dataset = stored.pop(prefix + path_of(slot), None)
         if dataset is None:
-            rows.append((f"{slot.path} {slot.content}", "nothing"))
-        elif not fits(slot, dataset):
-            rows.append((f"{slot.path} {slot.content}", found_content(dataset)))
+            differences.append((f"{slot.path} {slot.content}", "nothing"))
+        elif not fits_slot(slot, dataset):
+            differences.append((f"{slot.path} {slot.content}", content_of(dataset)))
         plan.append(dataset)
-    for path, dataset in held.items():
+    for path, dataset in stored.items():
         parts = path.removeprefix(prefix).split("/")
-        # Of a file with an optimizer only the weights are wanted; RNG state is no weight, and a
-        # model seeds its own.
-        if path.startswith(beside) or "seed_generator" in parts:
+        # Not weights: the optimizer, and RNG state, which a model seeds itself.
+        if path.startswith(other) or "seed_generator" in parts:
             continue
         if len(parts) > 1 and parts[1] in ignore:
             continue
-        rows.append(("nothing", f"{path} {found_content(dataset)}"))
-    refuse(file, rows)
+        differences.append(("nothing", f"{path} {content_of(dataset)}"))
+    refuse(file, differences)
     return plan

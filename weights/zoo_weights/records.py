@@ -1,4 +1,4 @@
-"""Records: what a file is, where it comes from, and how to know that it is the right one."""
+"""Records: what a file is, where it comes from, and how to verify it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class FileRecord(
     file
         Path of a file shipped in a package, relative to the folder of the spec that declares it.
     sha256, md5
-        Lower-case hex digests. Give `md5` only where the publisher gives nothing else.
+        Lower-case hex digests. Give `md5` only where the publisher states nothing else.
     bytes
         Size of the file in bytes.
     licence
@@ -36,8 +36,8 @@ class FileRecord(
     Raises
     ------
     ValueError
-        A field that cannot be right. While decoding, msgspec turns this into a
-        ``ValidationError`` that names the place.
+        A field is invalid. While decoding, msgspec turns this into a ``ValidationError`` that
+        names the place.
     """
 
     urls: tuple[str, ...] = ()
@@ -50,7 +50,7 @@ class FileRecord(
 
     @property
     def name(self) -> str:
-        """Base name of the file, for people; empty where the record names no file."""
+        """Base name of the file, for people; empty if the record names no file."""
         return (self.file or (urlsplit(self.urls[0]).path if self.urls else "")).rpartition("/")[2]
 
     def __post_init__(self) -> None:
@@ -61,12 +61,12 @@ class FileRecord(
         _check_hash("sha256", self.sha256, 64)
         _check_hash("md5", self.md5, 32)
         if self.bytes is not None and self.bytes <= 0:
-            message = f"bytes is {self.bytes}; a file's size is a positive number of bytes"
+            message = f"bytes is {self.bytes}; give a positive number of bytes"
             raise ValueError(message)
 
 
 class WeightsRecord(FileRecord, frozen=True, kw_only=True):
-    """One file of trained weights of a model.
+    """One file of a model's trained weights.
 
     Parameters
     ----------
@@ -74,14 +74,14 @@ class WeightsRecord(FileRecord, frozen=True, kw_only=True):
         Name of these weights within the model, such as ``"imagenet"``.
     format
         ``"keras"`` is a Keras 3 ``.weights.h5``, ``"keras-legacy"`` the older HDF5 layout,
-        ``"bundle"`` a trained model written by zoo.
+        ``"bundle"`` a trained model that zoo wrote.
     ignore
-        Layers of the file that the model does not have, by name. Nothing else is ever skipped.
+        Names of layers in the file that the model does not have. Nothing else is ever skipped.
     lacks
-        Layers of the model that the file is declared not to hold (names, ``*`` allowed), such as a
-        new head; they keep fresh initial values.
+        Layers of the model that the file does not hold (names, ``*`` allowed), such as a new head;
+        they keep fresh initial values.
     golden
-        Path of an example with its expected output, relative to the spec's folder.
+        Path of an example with its expected output, relative to the folder of the spec.
     summary
         One line for people.
     """
@@ -105,21 +105,21 @@ class WeightsRecord(FileRecord, frozen=True, kw_only=True):
 def _check_url(url: str) -> None:
     try:
         parts = urlsplit(url)
-        good = (
+        valid = (
             parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
         )
-        _ = parts.port  # raises where the port is no number
+        _ = parts.port  # raises if the port is not a number
     except ValueError:
-        good = False
-    if not good or not url.isascii() or not url.isprintable() or " " in url:
+        valid = False
+    if not valid or not url.isascii() or not url.isprintable() or " " in url:
         message = f"url {printable(url)!r} is not a plain http(s)://host/path address"
         raise ValueError(message)
 
 
 def _check_relative(path: str) -> None:
     parts = path.split("/")
-    outside = any(part in ("", ".", "..") for part in parts) or "\\" in path or ":" in parts[0]
-    if outside or not path.isprintable():
+    escapes = any(part in ("", ".", "..") for part in parts) or "\\" in path or ":" in parts[0]
+    if escapes or not path.isprintable():
         message = (
             f"file {printable(path)!r} does not stay inside its folder; give a relative path "
             "with forward slashes and no '..'"
@@ -129,5 +129,5 @@ def _check_relative(path: str) -> None:
 
 def _check_hash(name: str, value: str | None, length: int) -> None:
     if value is not None and (len(value) != length or not _HEX.fullmatch(value)):
-        message = f"{name} is {printable(value)!r}; it has {length} lower-case hex digits"
+        message = f"{name} is {printable(value)!r}; expected {length} lower-case hex digits"
         raise ValueError(message)

@@ -1,8 +1,8 @@
-"""The cache: every file under the hash of its content, so no name can stand for two contents.
+"""The cache: every file is stored under its hash, so no path can have two contents.
 
 ``root/<sha256>/<name>`` or, where the publisher gives only an MD5, ``root/md5-<md5>/<name>``.
-Beside the file lies a pin: what was seen when it was last hashed. While the file is the one of the
-pin, and nothing about it has changed, it is not hashed again.
+Next to the file is a pin: its size, times and inode when it was last hashed. While these are
+unchanged, the file is not hashed again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .text import printable
 
 
 class Pin(msgspec.Struct, frozen=True):
-    """What a stored file was when it was last hashed."""
+    """The state of a stored file when it was last hashed."""
 
     sha256: str
     size: int
@@ -33,8 +33,8 @@ class Pin(msgspec.Struct, frozen=True):
     ctime_ns: int = 0
     inode: int = 0
 
-    def holds(self, now: os.stat_result) -> bool:
-        """Whether this is that file, unchanged; a time can be set back, that of change cannot."""
+    def matches_stat(self, now: os.stat_result) -> bool:
+        """Return whether the file is unchanged; mtime can be set back, ctime cannot."""
         seen = (self.size, self.mtime_ns, self.ctime_ns, self.inode)
         return seen == (now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino)
 
@@ -61,12 +61,12 @@ class VerifyResult:
 
 
 class Store:
-    """Files of records, brought here once and checked.
+    """The files of records, downloaded once and verified.
 
     Parameters
     ----------
     root
-        Folder of the cache; made on first need, for this user alone.
+        Folder of the cache; created when first needed, readable by this user only.
     mirrors
         Folders or http(s) addresses tried before every url, as ``<mirror>/<host>/<path>``.
     offline
@@ -85,70 +85,70 @@ class Store:
         self.offline = offline
 
     def path(self, record: FileRecord, *, base: Path | None = None) -> Path:
-        """Return where the file is, or would be.
+        """Return the path of the file, whether it exists or not.
 
         Parameters
         ----------
         record
-            What file.
+            The file.
         base
             Folder of the spec that declares it; a file shipped there is preferred to the cache.
 
         Raises
         ------
         UnsafeFile
-            The shipped file lies outside `base`.
+            The shipped file is outside `base`.
         WeightsError
             The record has no hash to store it under.
         """
-        return _shipped(record, base) or self._place(record)
+        return _shipped_path(record, base) or self._cache_path(record)
 
     def has(self, record: FileRecord, *, base: Path | None = None) -> bool:
-        """Say whether the file is here, without hashing it."""
-        shipped = _shipped(record, base)
+        """Return whether the file exists, without hashing it."""
+        shipped = _shipped_path(record, base)
         if shipped is None and not (record.sha256 or record.md5):
             return False
-        return (shipped or self._place(record)).is_file()
+        return (shipped or self._cache_path(record)).is_file()
 
     def fetch(
         self, record: FileRecord, *, base: Path | None = None, progress: Progress | None = None
     ) -> Path:
-        """Return the path of the right file, downloading it if need be.
+        """Return the path of the verified file, downloading it if needed.
 
         Parameters
         ----------
         record
-            What file.
+            The file.
         base
             Folder of the spec that declares it, for ``record.file``.
         progress
-            Called with bytes done and bytes in all (None where unknown).
+            Called with the bytes done and the total (None where unknown).
 
         Returns
         -------
         pathlib.Path
-            A file with the content the record names.
+            A file with the hash of the record.
 
         Raises
         ------
         HashMismatch
-            The file here, or what came, has another content.
+            The stored, shipped or downloaded file has another hash.
         OfflineError, FetchError
-            It is not here and could not be brought.
+            The file is missing and could not be downloaded.
         """
-        shipped = _shipped(record, base)
+        shipped = _shipped_path(record, base)
         if shipped is not None:
-            _require(record, hash_file(shipped, *_names(record)), shipped, None)
+            _verify(record, hash_file(shipped, *_hash_names(record)), shipped, None)
             return shipped
-        path = self._place(record)
+        path = self._cache_path(record)
         if path.is_file():
             self._recheck(record, path)
             return path
         if not record.urls:
-            origin = f" (source: {printable(record.source)})" if record.source else ""
+            source = f" (source: {printable(record.source)})" if record.source else ""
             message = (
                 f"file {path.name!r} is not at {str(path)!r} and its record has no address to "
-                f"download it from{origin}; add it with `zoo weights add`"
+                f"download it from{source}; add it with `zoo weights add`"
             )
             raise FetchError(message)
         self._make_folder(path)
@@ -162,60 +162,60 @@ class Store:
             offline=self.offline,
             progress=progress,
         )
-        self._pin(path, path.stat(), sha256, record.urls[0])
+        self._write_pin(path, path.stat(), sha256, record.urls[0])
         return path
 
     def add(self, record: FileRecord, file: Path) -> AddResult:
-        """Store a copy of a file that the user has; a wrong one is reported and not stored.
+        """Store a copy of a user's file; a file with another hash is reported and not stored.
 
         Parameters
         ----------
         record
-            What file it should be.
+            The expected file.
         file
-            The user's copy, which stays where it is.
+            The user's file, which stays where it is.
 
         Raises
         ------
         WeightsError
-            There is no such file, or the record has no hash.
+            The file does not exist, or the record has no hash.
         """
-        path = self._place(record)
+        path = self._cache_path(record)
         if not file.is_file():
             message = f"cannot add {str(file)!r}: no such file"
             raise WeightsError(message)
         pin = self._read_pin(path)
-        digests = hash_file(file, *_names(record))
-        expected, got = _judged(record, digests, pin)
+        digests = hash_file(file, *_hash_names(record))
+        expected, got = _compare(record, digests, pin)
         if expected == got:
             self._make_folder(path)
             with atomic_write(path) as temp:
-                digests = copy_hashed(file, temp, *_names(record))
-                expected, got = _judged(record, digests, pin)
+                digests = copy_hashed(file, temp, *_hash_names(record))
+                expected, got = _compare(record, digests, pin)
                 if expected != got:
                     message = f"{str(file)!r} changed while it was being copied; nothing was stored"
                     raise HashMismatch(message)
-            self._pin(path, path.stat(), digests["sha256"], str(file))
+            self._write_pin(path, path.stat(), digests["sha256"], str(file))
         return AddResult(path, digests["sha256"], expected == got, expected, got)
 
     def verify(self, record: FileRecord, *, base: Path | None = None) -> VerifyResult:
-        """Hash the whole file and compare it with the record, and with what was first seen."""
+        """Hash the entire file and compare it with the record, and with the pin."""
         path = self.path(record, base=base)
         pin = self._read_pin(path)
         if not path.is_file():
             expected = record.sha256 or (pin.sha256 if pin else record.md5) or ""
             return VerifyResult(ok=False, present=False, expected=expected, got="")
-        expected, got = _judged(record, hash_file(path, *_names(record)), pin)
+        expected, got = _compare(record, hash_file(path, *_hash_names(record)), pin)
         return VerifyResult(ok=expected == got, present=True, expected=expected, got=got)
 
     def remove(self, record: FileRecord) -> bool:
-        """Remove the cached file with all that belongs to it; say whether there was one.
+        """Remove the cached file and its by-products; return whether there was a file.
 
         A file shipped in a package is not touched.
         """
         from filelock import FileLock
 
-        path = self._place(record)
+        path = self._cache_path(record)
         if not path.parent.is_dir():
             return False
         lock = path.with_name(f".{path.name}.lock")
@@ -228,12 +228,12 @@ class Store:
             path.parent.rmdir()
         return present
 
-    def _place(self, record: FileRecord) -> Path:
+    def _cache_path(self, record: FileRecord) -> Path:
         if not (record.sha256 or record.md5):
             what = record.urls[0] if record.urls else record.file or record.source
             message = (
                 f"the record of {printable(what)!r} has neither sha256 nor md5; without a hash a "
-                "file cannot be recognised"
+                "file cannot be verified"
             )
             raise WeightsError(message)
         key = record.sha256 or f"md5-{record.md5}"
@@ -248,16 +248,16 @@ class Store:
             raise WeightsError(message) from error
 
     def _recheck(self, record: FileRecord, path: Path) -> None:
-        """Trust what is pinned; hash anything else, and pin it if it is right."""
+        """Trust a file that matches its pin; hash any other, and pin it if it is right."""
         pin, now = self._read_pin(path), path.stat()
-        known = pin is not None and pin.sha256 == (record.sha256 or pin.sha256)
-        if pin and known and pin.holds(now):
+        same_hash = pin is not None and pin.sha256 == (record.sha256 or pin.sha256)
+        if pin and same_hash and pin.matches_stat(now):
             return
-        digests = hash_file(path, *_names(record))
-        _require(record, digests, path, pin)
-        self._pin(path, now, digests["sha256"], pin.source if pin else "")
+        digests = hash_file(path, *_hash_names(record))
+        _verify(record, digests, path, pin)
+        self._write_pin(path, now, digests["sha256"], pin.source if pin else "")
 
-    def _pin(self, path: Path, now: os.stat_result, sha256: str, source: str) -> None:
+    def _write_pin(self, path: Path, now: os.stat_result, sha256: str, source: str) -> None:
         pin = Pin(
             sha256, now.st_size, now.st_mtime_ns, source, ctime_ns=now.st_ctime_ns, inode=now.st_ino
         )
@@ -271,8 +271,8 @@ class Store:
             return None
 
 
-def _shipped(record: FileRecord, base: Path | None) -> Path | None:
-    """Return the file inside the package, if the record names one that is there."""
+def _shipped_path(record: FileRecord, base: Path | None) -> Path | None:
+    """Return the file in the package, if the record names one that exists."""
     if record.file is None or base is None:
         return None
     folder = base.resolve()
@@ -286,30 +286,30 @@ def _shipped(record: FileRecord, base: Path | None) -> Path | None:
     if path.is_file():
         return path
     if record.urls or record.sha256 or record.md5:
-        return None  # it may still be downloaded or have been added by hand
+        return None  # it may still be downloaded, or was added by hand
     message = f"file {printable(record.file)!r} is not in {str(folder)!r}; reinstall the package"
     raise FetchError(message)
 
 
-def _names(record: FileRecord) -> tuple[str, ...]:
+def _hash_names(record: FileRecord) -> tuple[str, ...]:
     return ("sha256", "md5") if record.md5 else ("sha256",)
 
 
-def _judged(record: FileRecord, digests: dict[str, str], pin: Pin | None) -> tuple[str, str]:
-    """Return the first wanted digest that differs, else the strongest: (expected, got)."""
+def _compare(record: FileRecord, digests: dict[str, str], pin: Pin | None) -> tuple[str, str]:
+    """Return the digests (expected, received): MD5 if it differs, else SHA-256."""
     if record.md5 and record.md5 != digests["md5"]:
         return record.md5, digests["md5"]
-    # An MD5 can be forged: what came first under it is the only content accepted afterwards.
-    want = record.sha256 or (pin.sha256 if pin and record.md5 else digests["sha256"])
-    return want, digests["sha256"]
+    # An MD5 can be forged: after the first file with it, only the same content is accepted.
+    expected = record.sha256 or (pin.sha256 if pin and record.md5 else digests["sha256"])
+    return expected, digests["sha256"]
 
 
-def _require(record: FileRecord, digests: dict[str, str], path: Path, pin: Pin | None) -> None:
-    expected, got = _judged(record, digests, pin)
+def _verify(record: FileRecord, digests: dict[str, str], path: Path, pin: Pin | None) -> None:
+    expected, got = _compare(record, digests, pin)
     if expected != got:
         message = (
-            f"file {str(path)!r} is not what its record names: expected {expected}, got {got}; it "
-            "was not used. It was changed after it was stored: remove it and fetch it again"
+            f"file {str(path)!r} does not match its record: expected {expected}, received {got}; "
+            "it was not used. It was changed after it was stored: remove it and fetch it again"
         )
         raise HashMismatch(message)
 
@@ -319,7 +319,7 @@ def _pin_path(path: Path) -> Path:
 
 
 def _basename(record: FileRecord) -> str:
-    """Return a name for people, safe on any file system; the hash is what finds the file."""
-    where = urlsplit(record.urls[0]).path if record.urls else record.file or ""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "_", unquote(where).rsplit("/", 1)[-1]).lstrip(".")
+    """Return a readable name, safe on any file system; the file is found by its hash."""
+    path = urlsplit(record.urls[0]).path if record.urls else record.file or ""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "_", unquote(path).rsplit("/", 1)[-1]).lstrip(".")
     return name[-100:].lstrip(".") or "file"

@@ -1,6 +1,6 @@
-"""One careful HTTP GET: http and https only, redirects checked one by one, failures sorted.
+"""One careful HTTP GET: http and https only, each redirect checked, failures classified.
 
-Failures that may pass by themselves are `TryAgain`; all others are plain `FetchError`.
+Failures that may be temporary are `TransientError`; all others are plain `FetchError`.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from .text import printable
 if TYPE_CHECKING:
     import requests
 
-BLOCK = 1 << 16  # bytes asked for at a time; a dropped connection loses less than this
+BLOCK = 1 << 16  # bytes per read; a dropped connection loses less than this
 MAX_REDIRECTS = 5
-_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # statuses worth another attempt
+_TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})  # statuses worth a retry
 
 
-class TryAgain(FetchError):
-    """A failure that may be gone the next time."""
+class TransientError(FetchError):
+    """A failure that a retry may cure."""
 
 
 def new_session() -> requests.Session:
-    """Return a session that follows the user's proxies and asks for bytes as they are."""
+    """Return a session that uses the user's proxies and requests uncompressed bytes."""
     import requests
 
     session = requests.Session()
-    # A length and a hash are those of the stored bytes, so no compression on the way.
+    # Lengths and hashes are those of the stored bytes, so the transfer must not compress.
     session.headers.update({"User-Agent": "keras-zoo", "Accept-Encoding": "identity"})
     return session
 
@@ -45,14 +45,14 @@ def open_url(
 ) -> requests.Response:
     """Send one GET and return the response with its body unread.
 
-    Redirects are followed by hand: each address is checked before anything is sent to it, so no
-    server can lead to a local file, and none from https to http.
+    Redirects are followed here, not by requests: each address is checked before anything is sent
+    to it, so no server can redirect to a local file, or from https to http.
 
     Raises
     ------
     FetchError
-        A wrong address or redirect, an encoding, a status not in `statuses`.
-    TryAgain
+        A bad address or redirect, an encoded body, a status not in `statuses`.
+    TransientError
         No connection, a timeout, a busy server.
     """
     import requests
@@ -64,56 +64,56 @@ def open_url(
             response = session.get(
                 url, headers=headers, stream=True, allow_redirects=False, timeout=timeout
             )
-            onward = session.get_redirect_target(response)
+            location = session.get_redirect_target(response)
         except requests.RequestException as error:
-            raise sorted_failure(error, url, timeout) from error
+            raise classify_failure(error, url, timeout) from error
         except (ValueError, UnicodeError) as error:
             message = f"cannot fetch {printable(url)!r}: not a usable address"
             raise FetchError(message) from error
-        if onward is None:
-            return _checked(response, url, statuses)
+        if location is None:
+            return _check(response, url, statuses)
         response.close()
-        following = urljoin(url, onward)
-        if urlsplit(url).scheme == "https" and urlsplit(following).scheme != "https":
+        target = urljoin(url, location)
+        if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
             message = (
                 f"cannot fetch {printable(origin)!r}: it redirects from https to "
-                f"{printable(following)!r}; an encrypted address may lead to https only"
+                f"{printable(target)!r}; an encrypted address may lead to https only"
             )
             raise FetchError(message)
-        url = following
+        url = target
     message = f"cannot fetch {printable(origin)!r}: more than {MAX_REDIRECTS} redirects"
     raise FetchError(message)
 
 
-def sorted_failure(error: Exception, url: str, timeout: tuple[float, float]) -> FetchError:
-    """Turn an exception of `requests` into one sentence, `TryAgain` where another try may help."""
+def classify_failure(error: Exception, url: str, timeout: tuple[float, float]) -> FetchError:
+    """Return an exception of `requests` as one sentence, `TransientError` if a retry may help."""
     import requests
 
-    start = f"cannot fetch {printable(url)!r}: "
+    prefix = f"cannot fetch {printable(url)!r}: "
     if isinstance(error, requests.exceptions.SSLError):
-        return FetchError(f"{start}its certificate was not accepted ({_innermost(error)})")
+        return FetchError(f"{prefix}its certificate was not accepted ({_root_cause(error)})")
     if isinstance(error, requests.exceptions.ConnectTimeout):
-        return TryAgain(f"{start}no connection within {timeout[0]:g} seconds")
+        return TransientError(f"{prefix}no connection within {timeout[0]:g} seconds")
     if isinstance(error, requests.exceptions.Timeout):
-        return TryAgain(f"{start}not a byte for {timeout[1]:g} seconds")
-    if isinstance(error, ValueError):  # requests' errors about the address itself are of this kind
-        return FetchError(f"{start}not a usable address ({_innermost(error)})")
-    return TryAgain(f"{start}{_innermost(error)}")
+        return TransientError(f"{prefix}not a byte for {timeout[1]:g} seconds")
+    if isinstance(error, ValueError):  # requests' errors about the address itself are ValueErrors
+        return FetchError(f"{prefix}not a usable address ({_root_cause(error)})")
+    return TransientError(f"{prefix}{_root_cause(error)}")
 
 
 def get_bytes(url: str, *, max_bytes: int, seconds: float, offline: bool = False) -> bytes:
-    """Fetch a small thing a user pointed at, such as a photo, into memory.
+    """Fetch a small file that the user named, such as a photo, into memory.
 
     Parameters
     ----------
     url
         An http or https address.
     max_bytes
-        Most bytes accepted.
+        Maximum size of the body.
     seconds
-        Most seconds all of it may take: name lookup, redirects and body together.
+        Time limit for name lookup, redirects and body together.
     offline
-        Refuse without trying.
+        Raise `OfflineError` without trying.
 
     Returns
     -------
@@ -125,21 +125,21 @@ def get_bytes(url: str, *, max_bytes: int, seconds: float, offline: bool = False
     OfflineError
         If `offline`.
     FetchError
-        Anything else that went wrong, in one sentence.
+        Any other failure, in one sentence.
     """
     if offline:
-        message = f"cannot fetch {printable(url)!r}: zoo is offline; give a file on this machine"
+        message = f"cannot fetch {printable(url)!r}: zoo is offline; give a local file"
         raise OfflineError(message)
     outcome: list[bytes | Exception] = []
 
     def work() -> None:
         try:
             outcome.append(_read_body(url, max_bytes, seconds))
-        except Exception as error:  # handed to the caller's thread
+        except Exception as error:  # re-raised in the caller's thread
             outcome.append(error)
 
-    # A server that sends a byte now and then defeats every timeout on a single read, and a name
-    # lookup has none at all: only a second thread lets the caller leave on time.
+    # A server that sends a byte now and then defeats any timeout on a single read, and a name
+    # lookup has no timeout at all: only a second thread lets the caller return on time.
     thread = threading.Thread(target=work, name="zoo-get-bytes", daemon=True)
     thread.start()
     thread.join(seconds)
@@ -167,31 +167,31 @@ def _read_body(url: str, max_bytes: int, seconds: float) -> bytes:
                 if len(body) > max_bytes:
                     raise FetchError(too_much)
                 if time.monotonic() > deadline:
-                    break  # the caller has left
+                    break  # the caller has returned
         except requests.RequestException as error:
-            raise sorted_failure(error, url, timeout) from error
+            raise classify_failure(error, url, timeout) from error
     return bytes(body)
 
 
 def declared_length(response: requests.Response) -> int | None:
-    """Return the Content-Length of a response, in bytes, if it has a sensible one."""
+    """Return the Content-Length of a response in bytes, None if missing or invalid."""
     value = response.headers.get("Content-Length", "")
     return int(value) if value.isascii() and value.isdigit() and len(value) < 19 else None
 
 
-def _checked(response: requests.Response, url: str, statuses: tuple[int, ...]) -> requests.Response:
+def _check(response: requests.Response, url: str, statuses: tuple[int, ...]) -> requests.Response:
     status = response.status_code
     encoding = response.headers.get("Content-Encoding", "identity")
     if status not in statuses:
         response.close()
         reason = printable(str(response.reason or ""), 60)
         message = f"cannot fetch {printable(url)!r}: the server answered {status} {reason}".rstrip()
-        raise (TryAgain if status in _PASSING else FetchError)(message)
+        raise (TransientError if status in _TRANSIENT else FetchError)(message)
     if encoding.lower() != "identity":
         response.close()
         message = (
-            f"cannot fetch {printable(url)!r}: sent in encoding {printable(encoding, 40)!r} "
-            "although plain bytes were asked for"
+            f"cannot fetch {printable(url)!r}: sent in encoding {printable(encoding, 40)!r}, "
+            "although plain bytes were requested"
         )
         raise FetchError(message)
     return response
@@ -208,8 +208,8 @@ def _check_scheme(url: str, origin: str) -> None:
         raise FetchError(message)
 
 
-def _innermost(error: BaseException) -> str:
-    """Return the last clause of the deepest cause: requests wraps it in three layers of names."""
+def _root_cause(error: BaseException) -> str:
+    """Return the last clause of the root cause, which requests wraps in three layers."""
     while True:
         inner = getattr(error, "reason", None) or (error.args[0] if error.args else None)
         if not isinstance(inner, BaseException):
