@@ -1,8 +1,8 @@
-"""Classifying many photos: zoo beside hand-written loops on OpenVINO and ONNX Runtime, in float32.
+"""Classify many photos: zoo against hand-written loops on OpenVINO and ONNX Runtime, in float32.
 
-``bulk.py [PHOTOS [VGG16-PHOTOS]]`` with the photos of ``ZOO_TEST_DATA``, cut and compressed anew.
-The peers' models are converted once, outside of what is timed: OpenVINO's is zoo's own graph, and
-ONNX Runtime's is the one that ``keras.Model.export`` writes with torch and onnxscript.
+``bulk.py [PHOTOS [VGG16-PHOTOS]]`` with the photos of ``ZOO_TEST_DATA``, cropped and recompressed.
+The peers' models are converted once, which is not timed: OpenVINO's is zoo's own graph, and ONNX
+Runtime's is what ``keras.Model.export`` writes with torch and onnxscript.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ COPIES = 10
 CONVERT = """
 import sys
 import openvino, zoo
-from zoo.accel.openvino import graph
+from zoo.accel.openvino import draw_graph
 from zoo.backend.runner import inputs_of
 network = zoo.get_model(sys.argv[1], weights=sys.argv[2]).keras
-openvino.save_model(graph(network, inputs_of(network))[0], sys.argv[3], compress_to_fp16=False)
+openvino.save_model(draw_graph(network, inputs_of(network))[0], sys.argv[3], compress_to_fp16=False)
 """
 
 EXPORT = """
@@ -34,21 +34,21 @@ import sys
 import numpy as np
 import zoo
 network = zoo.get_model(sys.argv[1], weights=sys.argv[2]).keras
-network(np.zeros((1, *network.input_shape[1:]), "float32"))  # Keras exports what was called
-network.requires_grad_(False)  # a trace refuses constants that might be trained
+network(np.zeros((1, *network.input_shape[1:]), "float32"))  # Keras exports called networks only
+network.requires_grad_(False)  # a trace refuses trainable constants
 network.export(sys.argv[3], format="onnx", verbose=False)
 """
 
 
 def write_photos(folder: Path, count: int) -> None:
-    """Write `count` JPEGs of 640 x 427: other parts of the real photos each."""
+    """Write `count` JPEGs of 640 x 427, each a different part of a real photo."""
     from PIL import Image
 
     photos = [
         Image.open(DATA / name).convert("RGB")
         for name in ("coffee.png", "chelsea.png", "rocket.jpg")
     ]
-    draw = random.Random()  # other pictures every time
+    draw = random.Random()  # different photos every time
     for number in range(count):
         photo = photos[number % len(photos)]
         share = draw.uniform(0.6, 1.0)
@@ -63,8 +63,8 @@ def write_photos(folder: Path, count: int) -> None:
         )
 
 
-def converted(code: str, backend: str, *arguments: str | Path) -> bool:
-    """Write a peer's model and say whether that was possible."""
+def convert(code: str, backend: str, *arguments: str | Path) -> bool:
+    """Write a peer's model; return whether that was possible."""
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code, *map(str, arguments)],
         env={**os.environ, "KERAS_BACKEND": backend}, capture_output=True, text=True, check=False,
@@ -74,8 +74,8 @@ def converted(code: str, backend: str, *arguments: str | Path) -> bool:
     return done.returncode == 0
 
 
-def compared(name: str, weights: str, mode: str, photos: Path, folder: Path) -> list[Ratio]:
-    """Return how long zoo takes in units of each peer."""
+def compare(name: str, weights: str, mode: str, photos: Path, folder: Path) -> list[Ratio]:
+    """Return the ratio of zoo's time to each peer's."""
     zoo = [*ZOO, "classify", str(photos), "-m", name, "--weights", weights, "--format", "jsonl"]
     commands = {"zoo": [*zoo, "-o", str(folder / "out.jsonl"), "--backend", "openvino"]}
     for runtime, code, backend, suffix in (
@@ -83,7 +83,7 @@ def compared(name: str, weights: str, mode: str, photos: Path, folder: Path) -> 
         ("onnxruntime", EXPORT, "torch", "onnx"),
     ):
         model = folder / f"{name}.{suffix}"
-        if converted(code, backend, name, weights, model):
+        if convert(code, backend, name, weights, model):
             peer = [sys.executable, str(HERE / "peers" / "bulk_loop.py"), runtime]
             commands[runtime] = [*peer, str(model), str(photos), mode]
     medians = side_by_side(commands, times=3)
@@ -97,19 +97,19 @@ def compared(name: str, weights: str, mode: str, photos: Path, folder: Path) -> 
 
 
 def main() -> None:
-    """Print times and the growth of memory."""
-    given = [int(text) for text in sys.argv[1:]]
-    count, few = [*given, *(2000, 200)[len(given) :]]
+    """Print the ratios of times, and the growth of memory."""
+    counts = [int(text) for text in sys.argv[1:]]
+    count, few = [*counts, *(2000, 200)[len(counts) :]]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for part, size in (("photos", count), ("few", few), ("many", 0)):
             (folder / part).mkdir()
             run([sys.executable, __file__, "--photos", str(folder / part), str(size)])
-        report(*compared("efficientnet-lite0", "imagenet", "lite", folder / "photos", folder))
+        report(*compare("efficientnet-lite0", "imagenet", "lite", folder / "photos", folder))
         if few:
             vgg16 = folder / "vgg16.h5"
             run([sys.executable, str(HERE / "memory.py"), str(vgg16)])
-            report(*compared("vgg16", str(vgg16), "caffe", folder / "few", folder))
+            report(*compare("vgg16", str(vgg16), "caffe", folder / "few", folder))
         for photo in (folder / "photos").iterdir():
             for copy in range(COPIES):
                 os.link(photo, folder / "many" / f"{photo.stem}-{copy}.jpg")

@@ -1,8 +1,8 @@
-"""``zoo classify`` on one photo, whole processes, on JAX.
+"""Classify one photo with ``zoo classify`` on JAX, as complete processes.
 
-Its own model in units of ``import keras``; VGG16 in units of the usual Keras script, on JAX and,
-where it is installed, on TensorFlow. The first process of each, which keeps what it compiled for
-the later ones, is not counted: neither is that of the scripts.
+The default model is compared with ``import keras``; VGG16 with the usual Keras script, on JAX and,
+if installed, on TensorFlow. The first process of each, whose compiled code the later ones reuse, is
+not counted; nor is that of the scripts.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What `cross_validation.py` times: mlp-pima in scikit-learn's own cross-validation."""
+"""The process that `cross_validation.py` times: mlp-pima in scikit-learn's cross-validation."""
 
 from __future__ import annotations
 

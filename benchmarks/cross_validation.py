@@ -1,4 +1,4 @@
-"""Ten folds of mlp-pima in `cross_val_score`: zoo's estimator beside Keras's own on TensorFlow."""
+"""Ten folds of mlp-pima in `cross_val_score`: zoo's estimator against Keras's on TensorFlow."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ OURS = Path(__file__).parent / "cross_validated.py"
 
 
 def main() -> None:
-    """Print the ratio of whole processes, each run once; the peer takes minutes."""
+    """Print the ratio of complete processes, each run once; the peer takes minutes."""
     epochs = sys.argv[1] if len(sys.argv) > 1 else "150"
-    run([sys.executable, str(OURS), "1"], {"KERAS_BACKEND": "jax"})  # as in daily use: files warm
+    run([sys.executable, str(OURS), "1"], {"KERAS_BACKEND": "jax"})  # warm caches, as in daily use
     ours = run([sys.executable, str(OURS), epochs], {"KERAS_BACKEND": "jax"}).seconds
     peer = run(
         [sys.executable, str(PEER), "folds", epochs], {"KERAS_BACKEND": "tensorflow"}

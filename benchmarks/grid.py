@@ -1,8 +1,8 @@
-"""Grid search of mlp-pima: `zoo tune` beside `GridSearchCV` of Keras's own wrapper on TensorFlow.
+"""Grid search of mlp-pima: `zoo tune` against `GridSearchCV` of Keras's wrapper on TensorFlow.
 
-The published grid has 54 combinations; both search the same ninth of it unless ``--all`` is given,
-with which the peer takes the better part of an hour. The more there is, the better zoo does: what
-shares a shape shares a program.
+The published grid has 54 combinations; both search the same ninth of it, or all of it with
+``--all``, for which the peer takes the better part of an hour. The larger the grid, the better zoo
+does: combinations of one shape share a program.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NINTH = {**ALL, "kernel_initializer": "random_uniform", "batch_size": "20"}
 
 
 def main() -> None:
-    """Print the ratio of whole processes, each run once."""
+    """Print the ratio of complete processes, each run once."""
     grid = ALL if "--all" in sys.argv[1:] else NINTH
     axes = [word for key, values in grid.items() for word in ("--grid", f"{key}={values}")]
     with tempfile.TemporaryDirectory() as folder:

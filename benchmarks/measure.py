@@ -1,4 +1,4 @@
-"""Whole processes, timed side by side: what every benchmark shares."""
+"""Time complete processes side by side; shared by all benchmarks."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from pathlib import Path
 
 DOCS = Path(__file__).parents[1] / "docs"
 RECORDS, PAGE = DOCS / "benchmarks.json", DOCS / "benchmarks.md"
-BEGIN, END = "<!-- ratios -->\n", "<!-- end of ratios -->"
+START, END = "<!-- ratios -->\n", "<!-- end of ratios -->"
 
 ZOO = (sys.executable, "-c", "from zoo_cli.main import main; main()")
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one process took: wall-clock seconds and peak resident bytes."""
+    """The cost of one process: wall-clock seconds and peak resident bytes."""
 
     seconds: float
     peak: int
 
 
 def run(command: Sequence[str], env: Mapping[str, str] | None = None) -> Cost:
-    """Run a command to its end, its output thrown away; raise if it fails."""
+    """Run a command to its end, discarding its output; raise if it fails."""
     start = time.perf_counter()
     null = os.open(os.devnull, os.O_RDWR)
     child = os.posix_spawnp(
@@ -51,7 +51,7 @@ def run(command: Sequence[str], env: Mapping[str, str] | None = None) -> Cost:
 def side_by_side(
     commands: Mapping[str, Sequence[str]], times: int, env: Mapping[str, str] | None = None
 ) -> dict[str, float]:
-    """Return the median seconds of each command; one warm-up, then in turns."""
+    """Return the median seconds of each command, run in turns after one warm-up each."""
     seconds: dict[str, list[float]] = {name: [] for name in commands}
     for turn in range(times + 1):
         for name, command in commands.items():
@@ -62,7 +62,7 @@ def side_by_side(
 
 
 def machine() -> str:
-    """Return processor count, platform and versions, for the head of a table."""
+    """Return processor count, platform and versions."""
     packages = []
     for name in ("keras-zoo", "keras", "jax", "tensorflow-cpu", "torch", "numpy", "click"):
         try:
@@ -77,20 +77,20 @@ def machine() -> str:
 
 @dataclass(frozen=True)
 class Ratio:
-    """What zoo needs in units of what a peer needs for the same work.
+    """What zoo needs, divided by what a peer needs for the same work.
 
     Attributes
     ----------
     work
-        What was done.
+        What zoo does.
     peer
         What it is compared with.
     value
-        The ratio of the medians; below 1 where zoo needs less.
+        The ratio of the medians; below 1 if zoo needs less.
     aim
-        What it should be at most, if that is said anywhere.
+        The largest acceptable ratio, if there is one.
     note
-        What one of both does in addition.
+        What one of the two does in addition.
     """
 
     work: str
@@ -101,20 +101,20 @@ class Ratio:
 
 
 def report(*ratios: Ratio) -> None:
-    """Print ratios with the machine, and put them into docs/benchmarks.md for older ones."""
+    """Print ratios with the machine, and replace older ones in docs/benchmarks.md."""
     print(machine())
     for ratio in ratios:
         print(f"{ratio.work:44} {ratio.value:.3g} x {ratio.peer}")
-    kept = json.loads(RECORDS.read_text(encoding="utf-8")) if RECORDS.is_file() else []
-    records = {(record["work"], record["peer"]): record for record in kept}
+    stored = json.loads(RECORDS.read_text(encoding="utf-8")) if RECORDS.is_file() else []
+    records = {(record["work"], record["peer"]): record for record in stored}
     for ratio in ratios:
         records[ratio.work, ratio.peer] = {**asdict(ratio), "machine": machine()}
     lines = (json.dumps(record) for record in records.values())
     RECORDS.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(START)
     after = rest.partition(END)[2]
     table = _table(list(records.values()))
-    PAGE.write_text(f"{before}{BEGIN}{table}{END}{after}", encoding="utf-8")
+    PAGE.write_text(f"{before}{START}{table}{END}{after}", encoding="utf-8")
 
 
 def _table(records: Sequence[Mapping[str, object]]) -> str:

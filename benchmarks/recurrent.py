@@ -1,4 +1,4 @@
-"""Training an LSTM letter by letter: zoo's recipe beside the same lines of plain Keras on JAX."""
+"""Train an LSTM letter by letter: zoo's recipe against the same training in plain Keras on JAX."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PEER = Path(__file__).parent / "peers" / "alphabet_variable.py"
 
 
 def main() -> None:
-    """Print the ratio of whole processes, each run once: 1000 steps of one row an epoch."""
+    """Print the ratio of complete processes, each run once: 1000 steps of one row per epoch."""
     epochs = sys.argv[1] if len(sys.argv) > 1 else "500"
     env = {"KERAS_BACKEND": "jax"}
     with tempfile.TemporaryDirectory() as folder:
@@ -21,7 +21,7 @@ def main() -> None:
             train = [*ZOO, "train", "lstm-alphabet-variable", "--epochs", epochs, "--seed", "1"]
             return run([*train, "-o", f"{folder}/{epochs}"], env).seconds
 
-        zoo("1")  # as in daily use: files warm
+        zoo("1")  # warm caches, as in daily use
         ours = zoo(epochs)
     peer = run([sys.executable, str(PEER), epochs], env).seconds
     work = f"zoo train lstm-alphabet-variable, {epochs} epochs"

@@ -1,7 +1,7 @@
-"""How long zoo takes to answer without a model, in units of ``python -c "import click"``.
+"""Time of commands that need no model, divided by that of ``python -c "import click"``.
 
-Measured twice: with the plugins that are installed here, and with fifty more, five of which import
-torch at their top.
+Measured twice: with the plugins installed here, and with fifty more, five of which import torch at
+the top of their module.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from measure import ZOO, Ratio, report, side_by_side
 
-ANSWERS = {
+CALLS = {
     "zoo --help": ["--help"],
     "zoo list": ["list"],
     "zoo show vgg16": ["show", "vgg16"],
@@ -28,13 +28,13 @@ import zoo
 def register_models(register):
     register(zoo.ModelSpec(
         name="{name}-model", task="tabular-classification", architecture="{module}.net:build",
-        input="columns", output="binary", summary="a model that nobody builds",
+        input="columns", output="binary", summary="a model that is never built",
     ))
 """
 
 
 def install(site: Path) -> None:
-    """Install the fifty: metadata, an entry point, and a package each, as pip leaves them."""
+    """Install the fifty, each with metadata, an entry point and a package, as pip does."""
     for number in range(GUESTS):
         name, module = f"guest-{number}", f"guest_{number}"
         code = PLUGIN.format(name=name, module=module)
@@ -51,17 +51,17 @@ def install(site: Path) -> None:
             (site / path).write_text(text, encoding="utf-8")
 
 
-def compared(title: str, site: str | None = None) -> list[Ratio]:
-    """Return a ratio for each answer; `site` is a further folder that Python imports from."""
+def compare(title: str, site: str | None = None) -> list[Ratio]:
+    """Return a ratio for each command; `site` is an additional folder to import from."""
     start = f"import sys; sys.path.append({site!r}); " if site else ""
     zoo = [*ZOO[:2], start + ZOO[2]]
-    commands = {name: [*zoo, *arguments] for name, arguments in ANSWERS.items()}
+    commands = {name: [*zoo, *arguments] for name, arguments in CALLS.items()}
     medians = side_by_side({PEER: [sys.executable, "-c", "import click"], **commands}, times=15)
-    return [Ratio(f"{name}, {title}", PEER, medians[name] / medians[PEER], 4.0) for name in ANSWERS]
+    return [Ratio(f"{name}, {title}", PEER, medians[name] / medians[PEER], 4.0) for name in CALLS]
 
 
-def versions() -> list[Ratio]:
-    """Return how long the version takes beside that of another command with plugins."""
+def compare_versions() -> list[Ratio]:
+    """Return the ratio of ``--version`` to that of another command with plugins."""
     if importlib.util.find_spec("llm") is None:
         return []
     llm = [sys.executable, "-m", "llm", "--version"]
@@ -71,11 +71,11 @@ def versions() -> list[Ratio]:
 
 def main() -> None:
     """Print the ratios."""
-    ratios = compared("plugins installed here")
+    ratios = compare("plugins installed here")
     with tempfile.TemporaryDirectory() as folder:
         install(Path(folder))
         title = f"{GUESTS} more plugins, {HEAVY} of them importing torch"
-        report(*ratios, *compared(title, folder), *versions())
+        report(*ratios, *compare(title, folder), *compare_versions())
 
 
 if __name__ == "__main__":

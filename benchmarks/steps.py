@@ -1,7 +1,7 @@
-"""A training step on JAX: an epoch as one program beside Keras's own ``fit``, in one process.
+"""A training step on JAX: an epoch as one program against Keras's own ``fit``, in one process.
 
-Both train the same network on the same batches; what is compiled before the first epoch ends is
-not counted.
+Both train the same network on the same batches; the first call of each, which compiles, is not
+counted.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ ROUNDS, EPOCHS = 5, 4
 
 def main() -> None:
     """Print a ratio for each model."""
-    report(*map(compared, ("mlp-pima", "lstm-alphabet-variable")))
+    report(*map(compare, ("mlp-pima", "lstm-alphabet-variable")))
 
 
-def compared(name: str) -> Ratio:
-    """Return the ratio of the time per step of one model."""
+def compare(name: str) -> Ratio:
+    """Return the ratio of the times per step for one model."""
     import zoo
     from zoo.backend.network import build
     from zoo.inference.measure import compile_network
-    from zoo.inference.rows import parts
+    from zoo.inference.rows import load_data
     from zoo.training.rows import InMemory
 
     model = zoo.get_model(name, weights=None)
     training = model.spec.training
     assert training is not None
-    data = InMemory(model, parts(model.preprocessor, training, None, None), 1)
+    data = InMemory(model, load_data(model.preprocessor, training, None, None), 1)
     x, y = data.arrays["train"]
 
     def fit(kind: str) -> Callable[[], Any]:

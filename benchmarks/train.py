@@ -1,7 +1,7 @@
-"""Training small models, whole processes: zoo's command beside scripts that do the same by hand.
+"""Train small models in complete processes: zoo's command against hand-written scripts.
 
-``train.py [pima|mnist]``. The first process of each is not counted. MNIST is read from the file
-that ``ZOO_TEST_DATA`` or the checkout's neighbour has, and added to zoo's data if it is not there.
+``train.py [pima|mnist]``. The first process of each is not counted. MNIST is read from the folder
+``ZOO_TEST_DATA``, or ``shared/data`` next to the checkout, and added to zoo's datasets.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def zoo_train(model: str, folder: str) -> list[str]:
 
 
 def scripts(name: str, *arguments: str) -> dict[str, list[str]]:
-    """Return the plain Keras script on every backend that is installed."""
+    """Return the plain Keras script on every installed backend."""
     return {
         f"the Keras script on {title}": ["env", f"KERAS_BACKEND={backend}", sys.executable,
                                          str(HERE / "peers" / name), *arguments]
@@ -70,10 +70,10 @@ def mnist(folder: str) -> list[Ratio]:
 
 
 def main() -> None:
-    """Print the ratios of what is asked for."""
-    asked = sys.argv[1:] or ["pima", "mnist"]
+    """Print the ratios of the selected models."""
+    names = sys.argv[1:] or ["pima", "mnist"]
     with tempfile.TemporaryDirectory() as folder:
-        for name in asked:
+        for name in names:
             report(*{"pima": pima, "mnist": mnist}[name](folder))
 
 

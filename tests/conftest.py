@@ -1,4 +1,4 @@
-"""What all tests share: where real data may lie, a home of their own, and how they start `zoo`."""
+"""Fixtures of all tests: real data, a home of their own, and ways to run `zoo`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from made_up import DatasetFiles, make
 from places import ROOT
 from tiers import slow
 
-# Tests that do not care use JAX; the backend-marked ones are repeated under each.
+# Tests use JAX by default; those marked `backends` are repeated on each backend.
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
 Killer = Callable[[int, Callable[[], Any]], None]
@@ -29,55 +29,55 @@ Killer = Callable[[int, Callable[[], Any]], None]
 OWN_HOME = "ZOO_HOME" not in os.environ
 
 TIERS = {
-    "slow": "published figures, large networks, whole documentation pages, every kill",
-    "long": "kills at any moment, fuzzing, clusters; the slow ones as well",
+    "slow": "published figures, large networks, complete documentation pages, every kill",
+    "long": "kills at any moment, fuzzing, clusters; and the slow tests",
 }
 QUICK_XLA = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 
 WORKER_BYTES = 2 * 1024**3
-"""What a worker may need beside what the system needs, with room to spare."""
+"""Memory per worker, with room to spare for the system."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("tiers", "which tests run beside the quick ones")
-    for tier, what in TIERS.items():
-        group.addoption(f"--{tier}", action="store_true", help=what)
+    group = parser.getgroup("tiers", "which tests run besides the quick ones")
+    for tier, text in TIERS.items():
+        group.addoption(f"--{tier}", action="store_true", help=text)
 
 
-def asked_for(config: pytest.Config, tier: str) -> bool:
-    """Whether a tier was asked for, by its option or in ``-m``."""
+def is_selected(config: pytest.Config, tier: str) -> bool:
+    """Return whether a tier is selected, by its option or in ``-m``."""
     options = ("slow", "long") if tier == "slow" else (tier,)
     return tier in config.option.markexpr or any(config.getoption(name) for name in options)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let XLA compile without optimizing in the quick tier: that takes a quarter less time."""
-    if not asked_for(config, "slow"):
+    """Let XLA compile without optimizing in the quick tier, which saves a quarter of the time."""
+    if not is_selected(config, "slow"):
         os.environ.setdefault("XLA_FLAGS", QUICK_XLA)
-    # The order is random and nothing else: what zoo seeds is its own affair.
+    # Only the order is random: pytest-randomly must not seed what zoo seeds.
     config.option.randomly_reset_seed = False
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tiers that were not asked for; what is named runs in any case."""
+    """Leave out the tiers that are not selected; named tests always run."""
     if any("::" in argument for argument in config.args):
         return
-    left = {tier for tier in TIERS if not asked_for(config, tier)}
-    out = [item for item in items if left & {mark.name for mark in item.iter_markers()}]
-    if out:
-        config.hook.pytest_deselected(items=out)
-        items[:] = [item for item in items if item not in set(out)]
+    tiers = {tier for tier in TIERS if not is_selected(config, tier)}
+    deselected = [item for item in items if tiers & {mark.name for mark in item.iter_markers()}]
+    if deselected:
+        config.hook.pytest_deselected(items=deselected)
+        items[:] = [item for item in items if item not in set(deselected)]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Begin no slow test where those who wait have no time left."""
-    until = float(os.environ.get("ZOO_SLOW_UNTIL", "inf"))
-    if time.time() > until and item.get_closest_marker("slow"):
+    """Start no slow test after ``ZOO_SLOW_UNTIL``."""
+    deadline = float(os.environ.get("ZOO_SLOW_UNTIL", "inf"))
+    if time.time() > deadline and item.get_closest_marker("slow"):
         pytest.skip("no time left for slow tests (ZOO_SLOW_UNTIL)")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Return one worker for each core that memory suffices for; none where one test is named."""
+    """Return one worker per core, as far as memory allows; none if a test is named."""
     if any("::" in argument for argument in config.args):
         config.option.dist = "no"
         return 0
@@ -90,7 +90,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder of the datasets that may not be shipped; only slow tests ask for it."""
+    """Return the folder of the datasets that may not be shipped; only slow tests use it."""
     folder = Path(os.environ.get("ZOO_TEST_DATA", ROOT.parent / "shared" / "data"))
     if not folder.is_dir():
         pytest.skip("needs MNIST, IMDB, Reuters and the cereals in the folder ZOO_TEST_DATA")
@@ -109,9 +109,9 @@ REAL = {
 def dataset_files(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> DatasetFiles:
-    """Return the files of a dataset that may not be shipped, in an empty home of zoo.
+    """Return a function from a dataset's name to its files, with an empty ``ZOO_HOME``.
 
-    Made-up ones are accepted in this process: its registry then has their content in the record.
+    Synthetic files are accepted in this process only: its registry has their content in the record.
     """
     monkeypatch.setenv("ZOO_HOME", str(tmp_path / "home"))
     if request.param == "real":
@@ -134,7 +134,7 @@ def dataset_files(
 
 @pytest.fixture(scope="session", autouse=True)
 def zoo_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A home that no test shares with the user; what one worker compiled the others read."""
+    """Set a ``ZOO_HOME`` apart from the user's; workers share what each of them compiles."""
     if not OWN_HOME:
         yield Path(os.environ["ZOO_HOME"])
         return
@@ -147,7 +147,7 @@ def zoo_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module", autouse=True)
 def clear_compiled() -> Iterator[None]:
-    """What a module compiled is forgotten: no process grows with the number of tests."""
+    """Clear what a module compiled, so that no process grows with the number of tests."""
     yield
     if "keras" in sys.modules:
         sys.modules["keras"].utils.clear_session(free_memory=False)
@@ -158,7 +158,7 @@ def clear_compiled() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def no_curves() -> Iterator[None]:
-    """No training in this process starts another one to draw its curves; commands still do."""
+    """Keep trainings in this process from starting another to draw curves; commands still do."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("zoo.runs.run.draw_later", lambda folder: None)
         yield
@@ -169,7 +169,7 @@ Zoo = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def zoo_command(tmp_path: Path) -> Zoo:
-    """Run `zoo` as a user does, in a process of its own, in an empty folder."""
+    """Return a function that runs `zoo` in a process of its own, in an empty folder."""
 
     def run(
         *arguments: str | Path, env: dict[str, str] | None = None, stdin: bytes | str = ""
@@ -192,7 +192,7 @@ def zoo_command(tmp_path: Path) -> Zoo:
 
 @dataclass
 class Result:
-    """What a command left behind."""
+    """Exit status and output of a command."""
 
     status: int
     out: str
@@ -204,7 +204,7 @@ Cli = Callable[..., Result]
 
 @pytest.fixture
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """Run `zoo ARGUMENTS` in this process, in an empty folder; `stdin` is bytes."""
+    """Return a function that runs `zoo` in this process, in an empty folder; `stdin` is bytes."""
     from zoo_cli.main import run
     from zoo_cli.options import Verbosity
 
@@ -212,7 +212,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
 
     def call(*arguments: str | Path, stdin: bytes = b"") -> Result:
-        # A process has these once; the next command here is another process to its user.
+        # Each command normally has a process, and so these values, of its own.
         monkeypatch.setattr(Verbosity, "verbosity", 0)
         monkeypatch.setattr(Verbosity, "quiet", False)
         for name in ("ZOO_QUIET", "ZOO_OFFLINE"):
@@ -238,7 +238,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No proxy between a test and its server, and no host but this machine."""
+    """Allow no proxy and no host but this machine."""
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NO_PROXY", "*")
@@ -246,7 +246,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def local(host: str | None, *arguments: Any, **options: Any) -> Any:
         if host and host != "localhost" and not host.startswith(("127.", "::1")):
-            raise socket.gaierror(socket.EAI_NONAME, f"tests ask no other host, not {host}")
+            raise socket.gaierror(socket.EAI_NONAME, f"tests contact no host but this one: {host}")
         return resolve(host, *arguments, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", local)
@@ -254,7 +254,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A few dozen pictures in two classes, one folder each: discs and stripes."""
+    """Return a folder of a few dozen images in two classes: discs and stripes."""
     import random
 
     from PIL import Image, ImageDraw
@@ -264,8 +264,8 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for label in ("discs", "stripes"):
         (folder / label).mkdir()
         for number in range(16):
-            picture = Image.new("RGB", (48, 40), tuple(rng.randrange(60) for _ in "rgb"))
-            draw = ImageDraw.Draw(picture)
+            image = Image.new("RGB", (48, 40), tuple(rng.randrange(60) for _ in "rgb"))
+            draw = ImageDraw.Draw(image)
             colour = tuple(rng.randrange(150, 256) for _ in "rgb")
             x, y = rng.randrange(8), rng.randrange(8)
             if label == "discs":
@@ -273,13 +273,13 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
             else:
                 for left in range(x % 4, 48, 6):
                     draw.rectangle((left, 0, left + 2, 40), fill=colour)
-            picture.save(folder / label / f"{number}.png")
+            image.save(folder / label / f"{number}.png")
     return folder
 
 
 @pytest.fixture
 def killed(monkeypatch: pytest.MonkeyPatch) -> Killer:
-    """End a training when an epoch of that number is over; every epoch leaves a checkpoint."""
+    """Return a function that kills a training after an epoch; every epoch writes a checkpoint."""
     from zoo.registry.registry import registry
 
     class Killed(BaseException):

@@ -1,7 +1,7 @@
-"""Judge the lines that the tests reach: of every module, in the quick tier and in all that ran.
+"""Judge how many lines of each module the tests reach, in the quick tier and in all tiers that ran.
 
-``nox -s coverage`` calls it after both tiers, ``.ci/run`` once more after the other backends. It
-writes coverage.md and exits with 1 where a module is below its bound.
+``nox -s coverage`` runs a tier and records its lines; ``.ci/run`` calls this script after all tiers
+and backends. It writes coverage.md and exits with 1 if a module is below its bound.
 """
 
 from __future__ import annotations
@@ -12,28 +12,28 @@ from pathlib import Path
 from coverage import Coverage, CoverageData
 
 ROOT = Path(__file__).parents[1]
-AT_LEAST = 85.0
-"""Per cent of a module's lines in the quick tier."""
-BELOW = 5.0
-"""How many points the quick tier may be below both tiers."""
-ELSEWHERE = {
+MIN_SHARE = 85.0
+"""Percentage of a module's lines that the quick tier must reach."""
+MAX_GAP = 5.0
+"""Percentage points by which the quick tier may be below both tiers."""
+NEEDS = {
     "plugins/zoo_vision/convert_efficientnet_lite0.py": "torch",
     "zoo/backend/seeding.py": "TensorFlow and torch",
     "zoo/training/steps/compiled.py": "TensorFlow and torch",
     "zoo/training/steps/traced.py": "torch",
     "zoo/tuning/engines.py": "Ray",
 }
-"""Modules that need what ``dev`` lacks: judged by all that ran, where the backends are among it."""
+"""Modules that need what ``dev`` lacks: judged by all that ran, if other backends are among it."""
 
 
-def shares(folders: list[Path]) -> dict[str, float]:
-    """Return the per cent of lines that were reached, by module."""
+def line_shares(folders: list[Path]) -> dict[str, float]:
+    """Return the percentage of lines that were reached, by module."""
     coverage = Coverage(data_file=None, config_file=str(ROOT / "pyproject.toml"))
     for file in (file for folder in folders for file in folder.iterdir()):
         data = CoverageData(str(file))
         data.read()
         coverage.get_data().update(data)
-    # A process in another folder names a file by its whole path: one file may have two names.
+    # A process in another folder records absolute paths: one file may have two names.
     reached: dict[str, set[int]] = {}
     lines: dict[str, set[int]] = {}
     for path in coverage.get_data().measured_files():
@@ -47,25 +47,25 @@ def shares(folders: list[Path]) -> dict[str, float]:
 
 
 def main() -> int:
-    """Print and write the table; return the exit status."""
+    """Write the table, print the modules below their bound, and return the exit status."""
     folders = sorted(path for path in ROOT.glob(".coverage-*") if path.is_dir())
     tiers = [ROOT / ".coverage-quick", ROOT / ".coverage-slow"]
-    quick, both, every = shares(tiers[:1]), shares(tiers), shares(folders)
-    others = len(folders) > len(tiers)
+    quick, both, total = line_shares(tiers[:1]), line_shares(tiers), line_shares(folders)
+    has_backends = len(folders) > len(tiers)
     rows, low = [], []
-    for name, share in sorted(every.items()):
-        first = quick.get(name, 0.0)
-        needs = ELSEWHERE.get(name, "")
+    for name, share in sorted(total.items()):
+        quick_share = quick.get(name, 0.0)
+        needs = NEEDS.get(name, "")
         if needs:
-            good = share >= AT_LEAST or needs == "Ray" or not others
+            passes = share >= MIN_SHARE or needs == "Ray" or not has_backends
         else:
-            good = first >= AT_LEAST and both[name] - first <= BELOW
-        note = " ".join([*(["LOW"] if not good else []), *([f"needs {needs}"] if needs else [])])
-        rows.append(f"| {name} | {first:.0f} | {both[name]:.0f} | {share:.0f} | {note} |")
-        if not good:
+            passes = quick_share >= MIN_SHARE and both[name] - quick_share <= MAX_GAP
+        note = " ".join([*(["LOW"] if not passes else []), *([f"needs {needs}"] if needs else [])])
+        rows.append(f"| {name} | {quick_share:.0f} | {both[name]:.0f} | {share:.0f} | {note} |")
+        if not passes:
             low.append(rows[-1])
     measured = ", ".join(folder.name.removeprefix(".coverage-") for folder in folders)
-    head = f"Per cent of lines in the quick tier, in both, and in all that ran ({measured}).\n\n"
+    head = f"Percentage of lines in the quick tier, in both, and in all that ran ({measured}).\n\n"
     table = "| module | quick | both | all | |\n|---|---|---|---|---|\n" + "\n".join(rows) + "\n"
     (ROOT / "coverage.md").write_text(head + table, encoding="utf-8")
     print(*low, f"{len(low)} of {len(rows)} modules are below their bound", sep="\n")

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Writes the references in docs/ from the program itself.
+"""Write the references in docs/ from the program itself.
 
     python tools/generate_docs.py            write models.md, commands.md, hooks.md, rooms.svg,
                                              spec.schema.json, the tables of fields in specs.md
                                              and of figures in reproduced.md
     python tools/generate_docs.py --check    write nothing; exit 1 and name the files that are stale
 
-Only what the distribution ``keras-zoo`` brings is described, whatever else is installed.
+Only the distribution ``keras-zoo`` is described, whatever else is installed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ import rooms
 DOCS = Path(__file__).parents[1] / "docs"
 DISTRIBUTION = "keras-zoo"
 WIDTH = 80
-"""Columns of the help texts, whatever the terminal has."""
+"""Columns of the help texts, whatever the width of the terminal."""
 
 WRITTEN = "<!-- Written by tools/generate_docs.py: change the program, then run it again. -->\n"
 FIELDS = re.compile(r"(?<=<!-- fields -->\n).*?(?=<!-- end of fields -->)", re.DOTALL)
@@ -43,7 +43,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="name stale files, write nothing")
     check = parser.parse_args().check
     stale = 0
-    for name, text in generated():
+    for name, text in generate_files():
         path = DOCS / name
         if path.is_file() and path.read_text(encoding="utf-8") == text:
             continue
@@ -56,14 +56,14 @@ def main() -> int:
     return 1 if check and stale else 0
 
 
-def generated() -> Iterator[tuple[str, str]]:
+def generate_files() -> Iterator[tuple[str, str]]:
     """Yield the name and the content of every generated file."""
     points = distribution(DISTRIBUTION).entry_points.select(group="zoo.plugins")
     os.environ["ZOO_PLUGINS"] = ",".join(sorted(point.name for point in points))
     yield "models.md", models()
     yield "commands.md", commands()
     yield "hooks.md", hooks()
-    yield "rooms.svg", rooms.picture()
+    yield "rooms.svg", rooms.draw()
     yield "spec.schema.json", schema()
     specs = (DOCS / "specs.md").read_text(encoding="utf-8")
     yield "specs.md", FIELDS.sub(lambda _: fields(), specs)
@@ -83,9 +83,9 @@ def models() -> str:
     text = [
         WRITTEN,
         "# Models\n",
-        f"{len(entries)} models come with this package. `zoo list` prints those that are "
-        "installed, other plugins' too; `zoo show MODEL` prints all that is known of one.\n",
-        "Weights: tag, size where the publisher states it, licence of the file, and where it comes "
+        f"{len(entries)} models come with this package. `zoo list` prints all installed models, "
+        "those of other plugins included; `zoo show MODEL` prints all details of one.\n",
+        "Weights: tag, size if the publisher states it, licence of the file, and where it comes "
         "from. [weights.md](weights.md) says how files are fetched and checked.\n",
     ]
     for plugin in sorted({entry.owner.name for entry in entries}):
@@ -109,7 +109,7 @@ def _model_row(spec: Any, base: Path) -> list[str]:
 
 
 def _input(component: Any) -> str:
-    """Return a preprocessor's short name and options; of a list only how long it is."""
+    """Return a preprocessor's short name and options; a list option as its length."""
     options = [
         f"{len(value)} {key}" if isinstance(value, list) else f"{key} {value}"
         for key, value in component.config.items()
@@ -147,24 +147,23 @@ def _link(url: str) -> str:
 
 
 def figures(of: str) -> str:
-    """Return the table of what was measured: of all models, or of one model's variants."""
-    from reproduce import records
+    """Return the table of measured figures: of all models, or of one model's variants."""
+    from reproduce import load_records
 
     from zoo_cli.commands.reproduce import markdown
 
-    kept = records()
+    records = load_records()
     if of == "all models":
-        shown = [record for record in kept if not record["settings"]]
+        records = [record for record in records if not record["settings"]]
     else:
-        own = [record for record in kept if record["model"] == of]
-        variants = [record for record in own if record["settings"]]
-        # Beside its variants stands the model itself, where it has the same figures.
-        compared = {(r["backend"], _measured(r)) for r in variants}
-        shown = [record for record in own if (record["backend"], _measured(record)) in compared]
-    return "\n" + markdown(shown) + "\n"
+        records = [record for record in records if record["model"] == of]
+        # The model itself is a row next to its variants if it has the same figures.
+        keys = {(r["backend"], _figure_keys(r)) for r in records if r["settings"]}
+        records = [r for r in records if (r["backend"], _figure_keys(r)) in keys]
+    return "\n" + markdown(records) + "\n"
 
 
-def _measured(record: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+def _figure_keys(record: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple((figure["metric"], figure["on"]) for figure in record["figures"])
 
 
@@ -186,13 +185,13 @@ def commands() -> str:
     text = [
         WRITTEN,
         "# Commands\n",
-        "Results go to stdout, messages to stderr. Exit status: 0 all done; 1 something failed, at "
-        "least one input; 2 wrong usage; 130 interrupted.\n",
+        "Results go to stdout, messages to stderr. Exit status: 0 all done; 1 something failed (at "
+        "least one input); 2 wrong usage; 130 interrupted.\n",
         *_helps(cli, context, "##"),
         "## Environment\n",
         _table(["variable", "meaning"], [[f"`{name}`", what] for name, what in ENVIRONMENT]),
         "## config.toml\n",
-        "`zoo doctor` prints where it is looked for. A flag or a variable wins over it.\n",
+        "`zoo doctor` prints the path of this file. Flags and variables override it.\n",
         _struct_table(Settings),
     ]
     return "\n".join(text)
@@ -201,9 +200,9 @@ def commands() -> str:
 ENVIRONMENT = (
     ("ZOO_HOME", "Folder for cache and configuration, instead of the platform's."),
     ("ZOO_OFFLINE", "`1`: download nothing, as `--offline`."),
-    ("ZOO_PLAIN", "`1`: take no fast path; slower, with the same answers."),
-    ("ZOO_MIRROR", "Folder or URL tried first for every download, see [weights.md](weights.md)."),
-    ("ZOO_PLUGINS", "Names of the plugins to load, joined by commas; the others are left out."),
+    ("ZOO_PLAIN", "`1`: take no fast path; slower, with the same results."),
+    ("ZOO_MIRROR", "Folder or URL to try first for every download, see [weights.md](weights.md)."),
+    ("ZOO_PLUGINS", "Names of the plugins to load, separated by commas; the others are left out."),
     ("ZOO_STRICT", "`1`: a plugin with a problem is an error, not a line on stderr."),
     ("KERAS_BACKEND", "`jax`, `tensorflow` or `torch`, as `--backend`."),
 )
@@ -233,20 +232,20 @@ def hooks() -> str:
     text = [
         WRITTEN,
         "# Hooks\n",
-        f"A plugin module marks functions of these names with `@zoo.hookimpl`. Interface version "
+        f"A plugin module marks functions with these names with `@zoo.hookimpl`. Interface version "
         f"{module.API_VERSION}. A function may leave out arguments that it does not need.\n",
-        f"Plugins import {_allowed()}. Everything else in zoo may change with any version.\n",
+        f"Plugins import {_allowed_modules()}. Everything else in zoo may change in any version.\n",
     ]
-    specified = [v for v in vars(module).values() if hasattr(v, "zoo_spec")]
-    for hook in specified:
+    specs = [v for v in vars(module).values() if hasattr(v, "zoo_spec")]
+    for hook in specs:
         text += [f"## {hook.__name__}\n", *_documented(hook, hook.__name__)]
     for name in ("Preprocessor", "Sequencer", "Decoder", "Classifier", "Regressor"):
         text += list(_class(getattr(base, name), base))
     return "\n".join(text)
 
 
-def _allowed() -> str:
-    """Return the modules that the import contract lets plugins use."""
+def _allowed_modules() -> str:
+    """Return the modules that the import contract allows plugins to import."""
     (contract,) = (rule for rule in rooms.contracts() if rule["name"].startswith("Plugins use"))
     names = [line.rpartition(" ")[2] for line in contract["ignore_imports"]]
     return f"`{names[0]}`, and for helpers " + ", ".join(f"`{name}`" for name in names[1:])
@@ -275,7 +274,7 @@ def _documented(member: Any, name: str) -> Iterator[str]:
 
 
 def _doc(thing: Any, name: str) -> str:
-    # Not inspect.getdoc, which takes a base's docstring where there is none.
+    # Not inspect.getdoc, which falls back to the docstring of a base class.
     text = thing.__doc__ or ""
     if not text.strip():
         sys.exit(f"{name} has no docstring")
@@ -295,12 +294,12 @@ def _markdown(doc: str) -> str:
 
 
 def _sections(doc: str) -> tuple[str, dict[str, list[tuple[list[str], str]]]]:
-    """Return the text before the first section, and what each section says of which names."""
+    """Return the text before the first section, and each section's names with their texts."""
     pieces = re.split(r"^([A-Z]\w+)\n-{3,}\n", doc, flags=re.MULTILINE)
     sections: dict[str, list[tuple[list[str], str]]] = {}
     for title, body in zip(pieces[1::2], pieces[2::2], strict=True):
-        found = re.findall(r"^(\S.*)\n((?:(?: .*)?\n?)*)", body, re.MULTILINE)
-        sections[title] = [(names.split(", "), " ".join(text.split())) for names, text in found]
+        entries = re.findall(r"^(\S.*)\n((?:(?: .*)?\n?)*)", body, re.MULTILINE)
+        sections[title] = [(names.split(", "), " ".join(text.split())) for names, text in entries]
     return pieces[0].strip(), sections
 
 
@@ -312,7 +311,7 @@ def _ticks(text: str) -> str:
 
 
 def schema() -> str:
-    """Return the JSON Schema of a spec file, with what an editor can show of each field."""
+    """Return the JSON Schema of a spec file, with descriptions of the fields for editors."""
     from zoo import Figure, ModelSpec, Training, WeightsRecord
     from zoo.spec.toml import json_schema
 
@@ -343,8 +342,8 @@ def fields() -> str:
     for title, struct, shown_before in titles:
         text.append(f"### {title}\n")
         if shown_before is not None:
-            own = ", ".join(f"`{name}`" for name in struct.__struct_fields__)
-            text.append(f"The fields of a weights file that are about the file: {own}.\n")
+            names = ", ".join(f"`{name}`" for name in struct.__struct_fields__)
+            text.append(f"The fields of a weights record that describe the file: {names}.\n")
         else:
             text.append(_struct_table(struct))
     return "\n" + "\n".join(text) + "\n"
@@ -361,7 +360,7 @@ def _struct_table(struct: Any) -> str:
 
 
 def _meanings(struct: Any) -> dict[str, str]:
-    """Return what the docstrings say of each field of a struct."""
+    """Return the meaning of each field of a struct, from the docstrings."""
     meanings: dict[str, str] = {}
     for cls in reversed(struct.__mro__):  # fields are explained where they are declared
         for title, entries in _sections(inspect.cleandoc(cls.__doc__ or ""))[1].items():
@@ -374,7 +373,7 @@ def _meanings(struct: Any) -> dict[str, str]:
 
 
 def _type(kind: Any) -> str:
-    """Return what a TOML value of this type is, in words."""
+    """Return the name of a type in TOML terms."""
     name = type(kind).__name__
     if name == "Metadata":
         return _type(kind.type)
@@ -395,7 +394,7 @@ def _type(kind: Any) -> str:
     bounds = [
         f"{sign} {getattr(kind, bound):g}"
         for bound, sign in signs
-        # 2**32 as the end of a seed's range says nothing to a reader.
+        # The end of a seed's range, 2**32, means nothing to a reader.
         if getattr(kind, bound, None) is not None and getattr(kind, bound) < 2**32
     ]
     return " ".join([words[name], ", ".join(bounds)]).strip()

@@ -1,9 +1,9 @@
-"""Do the tests notice? Break one place of the code at a time and run the quick tests that reach it.
+"""Break one place in the code at a time, and see whether the quick tests that reach it notice.
 
-``python tools/mutants.py`` draws 60 places with a fixed seed, as many of each kind: a sign, a
+``python tools/mutants.py`` draws 60 places with a fixed seed, equally many of each kind: a sign, a
 bound, a condition, an ``except``. A first run of the quick tests in a copy of the tree must pass;
-it records which test reaches which line. Each mutant then lives in a copy of its own, and the tests
-that reach its line run until one fails; where the record names none (what only other processes
+it records which test reaches which line. Each mutant then gets its own copy, where the tests that
+reach its line run until one fails; if the record names none (lines that only other processes
 reach), all quick tests run. The exit status is 1 if more than a fifth survive.
 """
 
@@ -42,11 +42,11 @@ SWAPS: dict[type, tuple[str, str, str]] = {
     ast.Or: ("condition", "or", "and"),
 }
 SECONDS = 1800
-"""How long the tests of one mutant may take; one that hangs is noticed."""
+"""Time limit of the tests of one mutant; a mutant that hangs counts as noticed."""
 
 
 class Mutant(NamedTuple):
-    """One change of one file: the bytes from `start` to `end` become `text`."""
+    """One change to one file: the bytes from `start` to `end` become `text`."""
 
     path: str
     line: int
@@ -57,8 +57,8 @@ class Mutant(NamedTuple):
 
     def __str__(self) -> str:
         old = (ROOT / self.path).read_bytes()[self.start : self.end].decode()
-        shown = " ".join(old.split()), " ".join(self.text.split())
-        return f"{self.path}:{self.line} {self.kind}: {shown[0]!r} -> {shown[1]!r}"
+        old, new = " ".join(old.split()), " ".join(self.text.split())
+        return f"{self.path}:{self.line} {self.kind}: {old!r} -> {new!r}"
 
 
 def mutants_of(path: str) -> Iterator[Mutant]:
@@ -68,7 +68,7 @@ def mutants_of(path: str) -> Iterator[Mutant]:
     for line in source.splitlines(keepends=True):
         lines.append(lines[-1] + len(line))
 
-    def begin(node: ast.AST) -> int:
+    def start(node: ast.AST) -> int:
         return lines[node.lineno - 1] + node.col_offset
 
     def end(node: ast.AST) -> int:
@@ -76,10 +76,10 @@ def mutants_of(path: str) -> Iterator[Mutant]:
 
     def swap(left: ast.AST, operator: ast.AST, right: ast.AST) -> Iterator[Mutant]:
         kind, old, new = SWAPS.get(type(operator), ("", "", ""))
-        between = source[end(left) : begin(right)].decode()
+        between = source[end(left) : start(right)].decode()
         if kind and between.count(old) == 1:
             text = between.replace(old, new)
-            yield Mutant(path, right.lineno, kind, end(left), begin(right), text)
+            yield Mutant(path, right.lineno, kind, end(left), start(right), text)
 
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.BinOp):
@@ -91,33 +91,33 @@ def mutants_of(path: str) -> Iterator[Mutant]:
             yield from swap(node.left, node.ops[0], node.comparators[0])
         elif isinstance(node, ast.If | ast.While | ast.IfExp):
             test = node.test
-            text = source[begin(test) : end(test)].decode()
+            text = source[start(test) : end(test)].decode()
             if text != "TYPE_CHECKING":
                 new = f"(not ({text}))"
-                yield Mutant(path, test.lineno, "condition", begin(test), end(test), new)
+                yield Mutant(path, test.lineno, "condition", start(test), end(test), new)
         elif isinstance(node, ast.ExceptHandler):
             first, last = node.body[0], node.body[-1]
             if not isinstance(first, ast.Raise) or first.exc is not None:
-                yield Mutant(path, first.lineno, "except", begin(first), end(last), "raise")
+                yield Mutant(path, first.lineno, "except", start(first), end(last), "raise")
 
 
-def drawn(count: int, seed: int) -> list[Mutant]:
-    """Return mutants drawn from all modules, as many of each kind."""
+def draw_mutants(count: int, seed: int) -> list[Mutant]:
+    """Return mutants drawn from all modules, equally many of each kind."""
     listed = subprocess.run(
         ["git", "ls-files", *(f"{folder}/**.py" for folder in PACKAGES)],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    found = [mutant for path in sorted(listed.stdout.split()) for mutant in mutants_of(path)]
-    draw = random.Random(seed)
+    mutants = [mutant for path in sorted(listed.stdout.split()) for mutant in mutants_of(path)]
+    rng = random.Random(seed)
     return [
         mutant
         for kind in KINDS
-        for mutant in draw.sample([one for one in found if one.kind == kind], count // len(KINDS))
+        for mutant in rng.sample([m for m in mutants if m.kind == kind], count // len(KINDS))
     ]
 
 
-def copied(folder: Path) -> tuple[Path, dict[str, str]]:
-    """Return a copy of the tree, and an environment in which its packages are imported."""
+def copy_tree(folder: Path) -> tuple[Path, dict[str, str]]:
+    """Copy the tree; return the copy and an environment that imports its packages."""
     ignored = shutil.ignore_patterns(
         ".git", ".venv", ".*_cache", ".coverage*", "__pycache__", "runs"
     )
@@ -126,9 +126,9 @@ def copied(folder: Path) -> tuple[Path, dict[str, str]]:
     return tree, {**os.environ, "PYTHONPATH": paths}
 
 
-def record(folder: Path) -> Path:
+def record_lines(folder: Path) -> Path:
     """Run the quick tests once, and return the record of which test reaches which line."""
-    tree, env = copied(folder)
+    tree, env = copy_tree(folder)
     data = folder / "reached"
     subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "--cov", "--cov-context=test", "--cov-report="],
@@ -137,7 +137,7 @@ def record(folder: Path) -> Path:
     return data
 
 
-def reaching(data: Path, mutant: Mutant) -> list[str]:
+def tests_reaching(data: Path, mutant: Mutant) -> list[str]:
     """Return the tests that reach a mutant's line."""
     from coverage.numbits import num_in_numbits
 
@@ -148,18 +148,18 @@ def reaching(data: Path, mutant: Mutant) -> list[str]:
             " where file.path = ? and context.context != ''",
             [mutant.path],
         ).fetchall()
-    found = {name.split("|")[0] for name, bits in rows if num_in_numbits(mutant.line, bits)}
-    return sorted({name.partition("[")[0] for name in found})  # all parameters of each
+    tests = {name.split("|")[0] for name, bits in rows if num_in_numbits(mutant.line, bits)}
+    return sorted({name.partition("[")[0] for name in tests})  # with all their parameters
 
 
 def survives(mutant: Mutant, data: Path) -> bool:
-    """Whether the quick tests pass with a mutant."""
+    """Return whether the quick tests pass with a mutant."""
     with tempfile.TemporaryDirectory() as folder:
-        tree, env = copied(Path(folder))
+        tree, env = copy_tree(Path(folder))
         path = tree / mutant.path
         source = path.read_bytes()
         path.write_bytes(source[: mutant.start] + mutant.text.encode() + source[mutant.end :])
-        tests = reaching(data, mutant)
+        tests = tests_reaching(data, mutant)
         if tests:
             list_ = Path(folder) / "tests.txt"
             list_.write_text("\n".join(tests))
@@ -178,23 +178,23 @@ def survives(mutant: Mutant, data: Path) -> bool:
 
 
 def main() -> int:
-    """Draw, run, print."""
+    """Draw the mutants, run their tests, and print which are noticed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--reached", type=Path, help="a record made by an earlier run")
+    parser.add_argument("--reached", type=Path, help="a record from an earlier run")
     parser.add_argument("--list", action="store_true", help="print the mutants, run nothing")
     options = parser.parse_args()
-    mutants = drawn(options.count, options.seed)
+    mutants = draw_mutants(options.count, options.seed)
     if options.list:
         print(*mutants, sep="\n")
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        data = options.reached or record(Path(folder))
+        data = options.reached or record_lines(Path(folder))
         survivors = 0
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for mutant, alive in zip(
-                mutants, pool.map(lambda one: survives(one, data), mutants), strict=True
+                mutants, pool.map(lambda mutant: survives(mutant, data), mutants), strict=True
             ):
                 survivors += alive
                 print("survived" if alive else "noticed ", mutant, flush=True)

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Runs the commands of a page and puts what they print below them.
+"""Run the commands of a page and put their output below them.
 
     python tools/render_console.py after-training.md
 
-The commands are those after ``$ `` in its blocks of ``console``. They run one after the other in an
-empty folder with the example picture, so no path of this machine is on the page.
+The commands are those after ``$ `` in its ``console`` blocks. They run in order in an empty folder
+with the example image, so no path of this machine is on the page.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ BLOCK = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 def main() -> None:
-    """Write the pages that are named anew."""
+    """Refresh the pages named on the command line."""
     for name in sys.argv[1:]:
         page = DOCS / name
         text = page.read_text(encoding="utf-8")
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "examples").mkdir()
             shutil.copy(DOCS.parent / "examples" / "mug.png", Path(folder) / "examples")
-            page.write_text(BLOCK.sub(lambda found: block(found[1], folder), text), "utf-8")
+            page.write_text(BLOCK.sub(lambda match: render_block(match[1], folder), text), "utf-8")
 
 
-def block(text: str, folder: str) -> str:
-    """Return a block with each command and all that it prints now."""
+def render_block(text: str, folder: str) -> str:
+    """Return a block with each command and what it prints now."""
     lines = []
     for command in re.findall(r"^\$ (.*)$", text, re.MULTILINE):
         lines += [f"$ {command}", *run(command, folder).splitlines()]
@@ -41,7 +41,7 @@ def block(text: str, folder: str) -> str:
 
 
 def run(command: str, folder: str) -> str:
-    """Return what a command prints, stdout and stderr as they come; stop here if it fails."""
+    """Return what a command prints, stdout and stderr interleaved; exit if it fails."""
     start = [sys.executable, "-c", "from zoo_cli.main import main; main()"]
     done = subprocess.run(
         [*start, *shlex.split(command)[1:]], cwd=folder, text=True, check=False,

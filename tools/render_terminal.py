@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Runs a few commands and draws what they print: ``python tools/render_terminal.py``.
+"""Run a few commands and draw what they print: ``python tools/render_terminal.py``.
 
-The picture shows what came to stdout, nothing else and nothing edited. The commands run in an
-empty folder with the example picture, so no path of this machine is in it.
+The picture shows their stdout, complete and unedited. The commands run in an empty folder with the
+example image, so no path of this machine is in it.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ COMMANDS = (
 )
 
 FONT = "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace"
-# Rich's own template fetches a font from another host, which a page may not want to do for a
-# picture. Every run of text has its length written down, so any monospace font lines up.
+# Rich's own template fetches a font from another host, which a page should not do for a picture.
+# The length of every run of text is given, so any monospace font lines up.
 FORMAT = f"""\
 <svg class="rich-terminal" viewBox="0 0 {{width}} {{height}}" xmlns="http://www.w3.org/2000/svg">
 <title>zoo in a terminal</title>
@@ -56,11 +56,11 @@ FORMAT = f"""\
 </g>
 </g>
 </svg>
-"""  # noqa: E501  # a line of the picture
+"""  # noqa: E501  # a line of the SVG
 
 
 def main() -> None:
-    """Write ``terminal.svg`` beside this file."""
+    """Write docs/terminal.svg."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "examples").mkdir()
         shutil.copy(DOCS.parent / "examples" / "mug.png", Path(folder) / "examples")
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def run(command: str, folder: Path) -> str:
-    """Return what a command prints to stdout; stop here if it fails."""
+    """Return what a command prints to stdout; exit if it fails."""
     start = [sys.executable, "-c", "from zoo_cli.main import main; main()"]
     done = subprocess.run(
         [*start, *shlex.split(command)[1:]], cwd=folder, capture_output=True, text=True, check=False

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Measures the figures that reproduced.md shows, and keeps them in reproduced.json.
+"""Measure the figures of reproduced.md and store them in reproduced.json.
 
-    python tools/reproduce.py                               every model and variant, on one backend
-    python tools/reproduce.py mlp-pima --backend torch      what is named, and its variants
+    python tools/reproduce.py                               every model and variant, on JAX
+    python tools/reproduce.py mlp-pima --backend torch      one model and its variants
     python tools/reproduce.py cnn-mnist --plain             no variants
 
-Every row is measured with the seeds 1 to 5, or 1 to 3 where the spec says that one training takes
-over ten minutes. Records of the same model, settings and backend are replaced; the others stay,
-those among them that have no word on dead starts: they were measured with seeds chosen otherwise,
-and are not judged. ``python tools/generate_docs.py`` then writes the tables.
+Every row is measured with seeds 1 to 5, or 1 to 3 if the spec says that one training takes over ten
+minutes. Records of the same model, settings and backend are replaced; the others stay. Records
+without dead starts are older: their seeds were chosen otherwise, and they are not judged.
+``python tools/generate_docs.py`` then writes the tables.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ RECORDS = DOCS / "reproduced.json"
 
 
 class Row(NamedTuple):
-    """What is reproduced: a model, or a variant with figures of its own."""
+    """A model to reproduce, or a variant with figures of its own."""
 
     model: str
     settings: tuple[str, ...] = ()
@@ -34,18 +34,18 @@ class Row(NamedTuple):
 
 
 def main() -> None:
-    """Reproduce what is asked for, keeping each record as soon as it is there."""
+    """Reproduce the selected models, saving each record as soon as it is measured."""
     parser = argparse.ArgumentParser(description="Measure the figures of reproduced.md.")
-    parser.add_argument("models", metavar="MODEL", nargs="*", help="all if none is named")
+    parser.add_argument("models", metavar="MODEL", nargs="*", help="all by default")
     parser.add_argument("--backend", choices=("jax", "tensorflow", "torch"), default="jax")
     parser.add_argument("--plain", action="store_true", help="leave the variants out")
-    asked = parser.parse_args()
-    os.environ["KERAS_BACKEND"] = asked.backend
+    options = parser.parse_args()
+    os.environ["KERAS_BACKEND"] = options.backend
     from zoo import Figure
     from zoo.training.reproduce import reproduce
 
-    for row in rows(asked.models):
-        if row.settings and asked.plain:
+    for row in rows(options.models):
+        if row.settings and options.plain:
             continue
         result = reproduce(
             row.model,
@@ -53,15 +53,15 @@ def main() -> None:
             figures=[Figure(**figure) for figure in row.figures],
             finished=lambda run: print(run.path, run.metrics, flush=True),
         )
-        keep(result.to_dict())
+        save_record(result.to_dict())
 
 
 def rows(models: Sequence[str] = ()) -> Iterator[Row]:
-    """Yield what there is to reproduce of some models or of all: models first, then variants."""
-    from zoo.training.reproduce import reproducible
+    """Yield the rows of some models or of all: models first, then variants."""
+    from zoo.training.reproduce import reproducible_models
 
     tables = tomllib.loads((DOCS / "variants.toml").read_text(encoding="utf-8"))
-    yield from (Row(name) for name in models or reproducible())
+    yield from (Row(name) for name in models or reproducible_models())
     for model, table in tables.items():
         for variant in table["variants"] if model in (models or tables) else ():
             figure = {**table["figure"], **variant}
@@ -69,18 +69,18 @@ def rows(models: Sequence[str] = ()) -> Iterator[Row]:
             yield Row(model, settings, (figure,))
 
 
-def records() -> list[dict[str, Any]]:
-    """Return the records that are kept, in the order of `rows`."""
-    kept = json.loads(RECORDS.read_text(encoding="utf-8")) if RECORDS.is_file() else []
+def load_records() -> list[dict[str, Any]]:
+    """Return the stored records of `rows`, in their order."""
+    records = json.loads(RECORDS.read_text(encoding="utf-8")) if RECORDS.is_file() else []
     order = {(row.model, row.settings): place for place, row in enumerate(rows())}
-    known = [record for record in kept if _key(record) in order]
-    return sorted(known, key=lambda record: (order[_key(record)], record["backend"]))
+    records = [record for record in records if _key(record) in order]
+    return sorted(records, key=lambda record: (order[_key(record)], record["backend"]))
 
 
-def keep(new: dict[str, Any]) -> None:
-    """Put a record into the place of the one of the same model, settings and backend."""
-    del new["runs"]  # folders of the machine that measured it
-    old = [r for r in records() if (*_key(r), r["backend"]) != (*_key(new), new["backend"])]
+def save_record(new: dict[str, Any]) -> None:
+    """Store a record, replacing the one of the same model, settings and backend."""
+    del new["runs"]  # folders on the machine that measured it
+    old = [r for r in load_records() if (*_key(r), r["backend"]) != (*_key(new), new["backend"])]
     lines = [json.dumps(record) for record in [*old, new]]
     RECORDS.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
 

@@ -1,8 +1,8 @@
-"""Draws the rooms of ``zoo/`` from the code: their layers, what is in each, and who calls whom.
+"""Draw the rooms of ``zoo/`` from the code: their layers, what is in each, and who calls whom.
 
 ``python tools/generate_docs.py`` writes the picture to docs/rooms.svg. Layers come from the import
-contract in pyproject.toml, sentences from the first line of each module, arrows from the imports. A
-call that a longer way of arrows shows already has none of its own, nor have those of helpers.
+contract in pyproject.toml, sentences from the first line of each room, arrows from the imports.
+There is no arrow for a call that a path of arrows already implies, and none to the helpers.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ import grimp
 
 ROOT = Path(__file__).parents[1]
 WIDTH, HEIGHT, GAP, ACROSS = 244, 62, 34, 36
-"""Of a box, and between two boxes below and beside each other, in pixels."""
+"""Size of a box, and the vertical and horizontal gaps between boxes, in pixels."""
 LETTERS = 38
-"""Letters of a line in a box."""
+"""Letters per line in a box."""
 HELPERS = ("cache", "config", "errors", "numeric", "progress")
-"""Rooms that any other may call; no arrows lead there."""
+"""Rooms that every other room may call; no arrows lead to them."""
 
 
 def contracts() -> list[dict[str, Any]]:
     """Return the import contracts of pyproject.toml."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    found: list[dict[str, Any]] = settings["tool"]["importlinter"]["contracts"]
-    return found
+    rules: list[dict[str, Any]] = settings["tool"]["importlinter"]["contracts"]
+    return rules
 
 
 def layers() -> list[list[str]]:
@@ -41,40 +41,40 @@ def layers() -> list[list[str]]:
 
 
 def calls() -> dict[str, set[str]]:
-    """Return which rooms each room imports; `zoo` itself, which imports all, is left out."""
+    """Return the rooms that each room imports; `zoo` itself, which imports all, is left out."""
     graph = grimp.build_graph("zoo", cache_dir=None)
-    found: dict[str, set[str]] = {room: set() for layer in layers() for room in layer}
+    imports: dict[str, set[str]] = {room: set() for layer in layers() for room in layer}
     for module in graph.modules - {"zoo"}:
-        own = module.split(".")[1]
-        imported = graph.find_modules_directly_imported_by(module) - {"zoo"}
-        found[own] |= {name.split(".")[1] for name in imported} - {own}
-    return found
+        room = module.split(".")[1]
+        modules = graph.find_modules_directly_imported_by(module) - {"zoo"}
+        imports[room] |= {name.split(".")[1] for name in modules} - {room}
+    return imports
 
 
 def arrows(graph: dict[str, set[str]]) -> Iterator[tuple[str, str]]:
-    """Yield the calls that no longer way shows."""
+    """Yield the calls that no longer path implies."""
 
-    def reached(room: str) -> set[str]:
-        return graph[room].union(*map(reached, graph[room]))
+    def reachable(room: str) -> set[str]:
+        return graph[room].union(*map(reachable, graph[room]))
 
     for room, below in graph.items():
-        for other in sorted(below - set().union(*map(reached, below))):
+        for other in sorted(below - set().union(*map(reachable, below))):
             yield room, other
 
 
 def sentence(room: str) -> str:
-    """Return what the first line of a room says."""
+    """Return the first line of a room's docstring."""
     folder = ROOT / "zoo" / room
     file = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
     doc = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
     return doc.partition("\n")[0].replace("``", "").removesuffix(".")
 
 
-def picture() -> str:
+def draw() -> str:
     """Return the picture as SVG."""
     rows = layers()
-    most = max(map(len, rows))
-    wide, high = most * (WIDTH + ACROSS) + ACROSS, len(rows) * (HEIGHT + GAP) + GAP
+    columns = max(map(len, rows))
+    wide, high = columns * (WIDTH + ACROSS) + ACROSS, len(rows) * (HEIGHT + GAP) + GAP
     places = {}
     for number, row in enumerate(rows):
         left = (wide - len(row) * (WIDTH + ACROSS) + ACROSS) / 2
@@ -106,7 +106,7 @@ def picture() -> str:
 
 
 def _arrow(start: tuple[float, float], end: tuple[float, float]) -> str:
-    """Return an arrow from a box to a lower one, around what lies between."""
+    """Return an arrow from a box to a lower one, around the boxes between."""
     x, y, to_x, to_y = start[0] + WIDTH / 2, start[1] + HEIGHT, end[0] + WIDTH / 2, end[1]
     steps = round((to_y - y - GAP) / (HEIGHT + GAP))
     if not steps:

@@ -1,8 +1,8 @@
-"""Count the files that five commands walk through.
+"""Count the files that five commands pass through.
 
-``python tools/walks.py`` prints, for each command, how many files of ours it enters, and how many
-of them lie on its deepest chain of calls; ``python tools/walks.py train`` prints the files of one,
-in order. What runs while a module is imported is not counted.
+``python tools/walks.py`` prints, for each command, how many of our files it enters, and how many of
+them are on its deepest chain of calls; ``python tools/walks.py train`` also prints the files of one
+command, in order. Code that runs during an import is not counted.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ BEFORE = (
     ["train", "mlp-pima", "--epochs", "1", "-o", "pima"],
     ["train", "lstm-alphabet-stateful", "--epochs", "1", "-o", "letters"],
 )
-"""What makes the runs that a walk needs."""
+"""Commands that make the runs a walk needs."""
 
 ROW = """\
 pregnancies,glucose,blood_pressure,skin_thickness,insulin,bmi,pedigree,age
@@ -71,38 +71,38 @@ licence = "CC0-1.0"
 
 
 def main() -> None:
-    """Walk, and print a line for each walk or the files of one."""
-    asked = sys.argv[1:]
-    with tempfile.TemporaryDirectory() as name, served(Path(name) / "web") as url:
+    """Print a line for each walk, after its files if it is named on the command line."""
+    names = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as name, serve(Path(name) / "web") as url:
         folder = Path(name)
-        env = prepared(folder, url)
-        for walk in asked or WALKS:
-            found = walked(folder, env, walk)
-            if asked:
-                print(*found["files"], sep="\n")
-            print(f"{walk:10}{len(found['files']):3} files, {found['chain']:2} on one chain")
+        env = prepare(folder, url)
+        for walk in names or WALKS:
+            report = trace(folder, env, walk)
+            if names:
+                print(*report["files"], sep="\n")
+            print(f"{walk:10}{len(report['files']):3} files, {report['chain']:2} on one chain")
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    """Serves files and says nothing."""
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Serves files and logs nothing."""
 
     def log_message(self, *_: object) -> None:
         pass
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """Serve a folder with one file; yield its address."""
+def serve(folder: Path) -> Iterator[str]:
+    """Serve a folder with one file; yield its URL."""
     folder.mkdir()
     (folder / "file.weights.h5").write_bytes(b"weights")
-    handler = partial(Quiet, directory=folder)
+    handler = partial(QuietHandler, directory=folder)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
 
 
-def prepared(folder: Path, url: str) -> dict[str, str]:
+def prepare(folder: Path, url: str) -> dict[str, str]:
     """Install a plugin with weights to pull, and make the runs; return the environment for both."""
     package, info = folder / "site" / "walked", folder / "site" / "walked-1.0.dist-info"
     sha256 = hashlib.sha256(b"weights").hexdigest()
@@ -118,41 +118,41 @@ def prepared(folder: Path, url: str) -> dict[str, str]:
     env = {**os.environ, "ZOO_HOME": str(folder / "home"), "KERAS_BACKEND": "jax"}
     env["PYTHONPATH"] = str(folder / "site")
     for arguments in BEFORE:
-        started([*ZOO, *arguments], folder, env)
+        run_command([*ZOO, *arguments], folder, env)
     return env
 
 
-def walked(folder: Path, env: dict[str, str], walk: str) -> dict[str, Any]:
-    """Run a command under `watch` in a process of its own, and return what it saw."""
-    report = folder / f"{walk}.json"
-    started([sys.executable, __file__, "--watch", str(report), *WALKS[walk]], folder, env)
-    found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
-    return found
+def trace(folder: Path, env: dict[str, str], walk: str) -> dict[str, Any]:
+    """Run a command under `watch` in a process of its own, and return the report."""
+    file = folder / f"{walk}.json"
+    run_command([sys.executable, __file__, "--watch", str(file), *WALKS[walk]], folder, env)
+    report: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return report
 
 
-def started(command: list[str], folder: Path, env: dict[str, str]) -> None:
-    """Run a process whose output is read only if it fails."""
+def run_command(command: list[str], folder: Path, env: dict[str, str]) -> None:
+    """Run a command; exit with its stderr if it fails."""
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{' '.join(command)}\n{done.stderr}")
 
 
-def watch(report: Path, arguments: list[str]) -> None:
-    """Run a command and write which files of ours it entered, and its longest chain of them."""
+def watch(file: Path, arguments: list[str]) -> None:
+    """Run a command and write which of our files it entered, and its longest chain of them."""
     from zoo_cli.main import main as zoo
 
     files: dict[str, None] = {}
     chains: set[tuple[str, ...]] = set()
 
-    def called(frame: FrameType, event: str, _: object) -> None:
+    def profile(frame: FrameType, event: str, _: object) -> None:
         if event == "call" and frame.f_code.co_filename.startswith(OURS):
             chain = _chain(frame)
             if chain:
                 files.setdefault(chain[-1])
                 chains.add(tuple(dict.fromkeys(chain)))
 
-    threading.setprofile(called)
-    sys.setprofile(called)
+    threading.setprofile(profile)
+    sys.setprofile(profile)
     try:
         sys.argv = ["zoo", *arguments]
         zoo()
@@ -161,12 +161,12 @@ def watch(report: Path, arguments: list[str]) -> None:
             raise
     finally:
         sys.setprofile(None)
-    found = {"files": list(files), "chain": max(map(len, chains))}
-    report.write_text(json.dumps(found), encoding="utf-8")
+    report = {"files": list(files), "chain": max(map(len, chains))}
+    file.write_text(json.dumps(report), encoding="utf-8")
 
 
 def _chain(frame: FrameType | None) -> list[str]:
-    """Return the files of ours on the stack, outermost first; none while a module is imported."""
+    """Return our files on the stack, outermost first; none while a module is imported."""
     chain = []
     while frame is not None:
         name = frame.f_code.co_filename

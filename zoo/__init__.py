@@ -67,7 +67,7 @@ __all__ = [
     "tune",
 ]
 
-_HOME = {
+_EXPORTS = {
     "zoo.api": "get_model list_models load",
     "zoo.parts.base": "Classifier Decoder Preprocessor Regressor Sequencer",
     "zoo.data.table": "Table",
@@ -88,7 +88,7 @@ _HOME = {
     "zoo.updating.retrain": "retrain",
     "zoo_weights.records": "FileRecord WeightsRecord",
 }
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
+_MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> object:

@@ -26,7 +26,7 @@ def list_models(
     Parameters
     ----------
     *patterns
-        Globs over names (``"vgg*"``); a model that matches one of them is listed.
+        Globs over names (``"vgg*"``); a model is listed if it matches any of them.
     task, tag, plugin, licence
         Keep only the models with this task, tag, plugin, licence.
     """
@@ -59,18 +59,18 @@ def get_model(name: str | ModelSpec, *, weights: str | PathLike[str] | None = "d
         return Model(name, weights=weights)
     spec, base, tag = find_spec(name)
     if tag and weights not in ("default", tag):
-        msg = f"{name!r} names the weights {tag!r}, but weights={weights!r} were asked for"
+        msg = f"{name!r} names the weights {tag!r}, but received weights={weights!r}"
         raise UsageError(msg)
     return Model(spec, weights=tag or weights, base=base)
 
 
 def load(path: str | PathLike[str]) -> Model:
-    """Return the model of a bundle, or of a run folder.
+    """Return the model of a bundle or a run folder.
 
     Raises
     ------
     UsageError
-        If there is no such file.
+        If the path is neither a bundle nor a run folder.
     zoo_weights.WeightsError
         If the file is not a bundle.
     """

@@ -1,6 +1,6 @@
-"""Files that zoo keeps between processes for this user alone: made by zoo, read back by zoo.
+"""Cache files for this user alone, written by zoo and read back by later processes.
 
-Whatever is wrong with them is no error: they are made anew.
+A missing, damaged or untrusted file is not an error: it is written again.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from pathlib import Path
 from zoo.config import private_folder
 
 MAX_BYTES = 256 << 20
-"""Largest file that is read back; what zoo keeps is far smaller."""
+"""Maximum size of a file that is read back; zoo's own are far smaller."""
 
-KEPT = 200
-"""Files of a folder that are kept; who writes one more removes what was used longest ago."""
+FILES_PER_FOLDER = 200
+"""Maximum number of files in a folder; a write beyond it removes the least recently used."""
 
 
 def read(folder: str, name: str) -> bytes | None:
-    """Return what `write` kept, or None where there is nothing that can be trusted.
+    """Return what `write` stored, or None if there is no file that can be trusted.
 
     Parameters
     ----------
@@ -32,41 +32,41 @@ def read(folder: str, name: str) -> bytes | None:
     Returns
     -------
     bytes or None
-        None too for a link, for a file of another user, and for one that others may write.
+        Also None for a link, for a file of another user, and for one that others may write.
     """
-    place = private_folder(folder)
-    if place is None:
+    parent = private_folder(folder)
+    if parent is None:
         return None
     try:
         flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-        with open(os.open(place / name, flags | getattr(os, "O_BINARY", 0)), "rb") as file:
+        with open(os.open(parent / name, flags | getattr(os, "O_BINARY", 0)), "rb") as file:
             status = os.fstat(file.fileno())
-            own = not hasattr(os, "getuid") or (
+            private = not hasattr(os, "getuid") or (
                 status.st_uid == os.getuid() and not status.st_mode & 0o022
             )
-            if not own or not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
+            if not private or not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
                 return None
-            with contextlib.suppress(OSError):  # a file system that is only read
-                os.utime(place / name)
+            with contextlib.suppress(OSError):  # a read-only file system
+                os.utime(parent / name)
             return file.read()
     except OSError:
         return None
 
 
 def write(folder: str, name: str, data: bytes) -> Path | None:
-    """Keep data under a name, whole or not at all; return the file, or None if it cannot be."""
+    """Write a file atomically; return its path, or None if it cannot be written."""
     from zoo_weights import atomic_write
 
-    place = private_folder(folder)
-    if place is None:
+    parent = private_folder(folder)
+    if parent is None:
         return None
     try:
-        with atomic_write(place / name) as temporary:
+        with atomic_write(parent / name) as temporary:
             temporary.chmod(0o600)  # whatever the umask says
             temporary.write_bytes(data)
-        files = sorted(place.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
-        for old in files[KEPT:]:
+        files = sorted(parent.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+        for old in files[FILES_PER_FOLDER:]:
             old.unlink()
-    except OSError:  # another process may remove the same ones
+    except OSError:  # another process may remove the same files
         return None
-    return place / name
+    return parent / name

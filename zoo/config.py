@@ -1,4 +1,4 @@
-"""Where zoo keeps things and what its user configured: environment first, then ``config.toml``."""
+"""Folders and settings of zoo: the environment first, then ``config.toml``."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What ``config.toml`` in the configuration folder may hold.
+    """Contents of ``config.toml`` in the configuration folder.
 
     Attributes
     ----------
     backend
-        Keras backend to use where neither a flag nor ``KERAS_BACKEND`` says.
+        Keras backend to use where neither a flag nor ``KERAS_BACKEND`` sets one.
     classify_model
         Model of ``zoo classify`` without ``-m``.
     mirror
@@ -39,9 +39,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 def home(kind: str) -> Path:
     """Return the folder for ``"config"`` or ``"cache"``; ``ZOO_HOME`` moves both."""
-    moved = os.environ.get("ZOO_HOME")
-    if moved:
-        return Path(moved).expanduser().absolute() / kind
+    override = os.environ.get("ZOO_HOME")
+    if override:
+        return Path(override).expanduser().absolute() / kind
     import platformdirs
 
     if kind == "config":
@@ -80,7 +80,7 @@ def offline() -> bool:
 
 
 def plain() -> bool:
-    """Whether ``ZOO_PLAIN`` turns every fast path off: slower, with the same answers."""
+    """Whether ``ZOO_PLAIN`` turns off every fast path: slower, with the same answers."""
     return os.environ.get("ZOO_PLAIN", "") not in ("", "0")
 
 
@@ -93,10 +93,10 @@ def store(kind: str = "weights") -> Store:
 
 
 def private_folder(name: str) -> Path | None:
-    """Return a cache folder that only this user can write, or None where that cannot be had.
+    """Return a cache folder that only this user can write to, or None if there cannot be one.
 
     Compiled programs are native code: they are read back only from a folder of mode 0700 that
-    belongs to the user who runs them. One that others could write is emptied first.
+    belongs to the user who runs them. A folder that others could write to is emptied first.
     """
     path = home("cache") / name
     try:

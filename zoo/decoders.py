@@ -24,7 +24,7 @@ class Classes(Classifier):
     labels
         Names of the classes, in the order of the outputs; learnt from the data if not given.
     values
-        What stands for each class in the data; the labels themselves if not given.
+        The value of each class in the data; the labels themselves if not given.
     ids
         The label set's own identifiers, where it has them.
     """
@@ -54,20 +54,20 @@ class Classes(Classifier):
     def fit(self, labels: Sequence[Any]) -> None:
         """Learn the classes, in sorted order (numbers as numbers), unless the spec names them."""
         if self.labels is None:
-            found = sorted({as_cell(label) for label in labels}, key=_order)
-            self.labels = [label for label in found if label]
+            cells = sorted({as_cell(label) for label in labels}, key=_sort_key)
+            self.labels = [cell for cell in cells if cell]
 
     def encode(self, labels: Sequence[Any]) -> tuple[NDArray[Any], list[InputError | None]]:
         """Return the index of each known label (int32), and an error for each unknown one."""
         import numpy as np
 
         names, values = self.labels or [], self.values or []
-        known = {name: index for own in (names, values) for index, name in enumerate(own)}
+        codes = {cell: code for cells in (names, values) for code, cell in enumerate(cells)}
         expected = f"expected one of {', '.join(values or names[:20])}"
         cells = [as_cell(label) for label in labels]
-        texts = [None if cell in known else f"unknown class {cell!r}, {expected}" for cell in cells]
+        texts = [None if cell in codes else f"unknown class {cell!r}, {expected}" for cell in cells]
         errors = [InputError(text, kind="unknown-class") if text else None for text in texts]
-        return np.array([known[cell] for cell in cells if cell in known], np.int32), errors
+        return np.array([codes[cell] for cell in cells if cell in codes], np.int32), errors
 
     def decode(
         self, outputs: NDArray[np.floating[Any]], top: int | None = None
@@ -89,7 +89,7 @@ class Classes(Classifier):
         return {"labels": self.labels}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take back the labels."""
+        """Restore the labels."""
         self.labels = state["labels"]
 
 
@@ -107,8 +107,8 @@ class Binary(Classes):
         """Learn the two classes, unless the spec names them."""
         super().fit(labels)
         if self.labels is None or len(self.labels) != 2:
-            found = ", ".join((self.labels or [])[:5])
-            msg = f"the target must hold two classes, found {len(self.labels or ())}: {found}"
+            names = ", ".join((self.labels or [])[:5])
+            msg = f"the target must hold two classes, received {len(self.labels or ())}: {names}"
             raise InputError(msg, kind="wrong-classes")
 
     def encode(self, labels: Sequence[Any]) -> tuple[NDArray[Any], list[InputError | None]]:
@@ -131,9 +131,9 @@ class Value(Regressor):
     Parameters
     ----------
     unit
-        Unit of the number, for people.
+        Unit of the number, for display.
     width
-        How many numbers; ``None`` leaves it to the architecture (features).
+        How many numbers; ``None`` leaves that to the architecture (features).
     scale
         How the network sees them: ``"min-max"`` as 0 to 1 over the training rows, ``"standard"``
         with mean 0 and deviation 1. Losses and errors are in this scale, predictions are not.
@@ -158,7 +158,7 @@ class Value(Regressor):
         return self.width
 
     def encode(self, labels: Sequence[Any]) -> tuple[NDArray[Any], list[InputError | None]]:
-        """Return the numbers, float32 of shape (rows, 1), and an error for each other cell."""
+        """Return the numbers, float32 of shape (rows, 1), and an error for each non-number."""
         import numpy as np
 
         numbers = np.array([_as_number(label) for label in labels], np.float64)
@@ -167,7 +167,7 @@ class Value(Regressor):
         for row in np.flatnonzero(~usable).tolist():
             text = f"the target is {as_cell(labels[row])!r}, expected a number"
             errors[row] = InputError(text, kind="not-a-number")
-        shift, stretch = self._fitted()
+        shift, stretch = self._shift_and_stretch()
         scaled = (numbers[usable] - shift) / stretch
         return scaled.astype(np.float32)[:, None], errors
 
@@ -185,28 +185,28 @@ class Value(Regressor):
             shift, stretch = statistics.fmean(values), statistics.pstdev(values)
         self._range = shift, stretch or 1.0
 
-    def _fitted(self) -> tuple[float, float]:
+    def _shift_and_stretch(self) -> tuple[float, float]:
         if self._range is None:
-            msg = "the scale of the target is learnt from training data; nothing was fitted yet"
+            msg = "the target's scale is learnt from training data; nothing was fitted yet"
             raise InputError(msg, kind="not-fitted")
         return self._range
 
     def state(self) -> dict[str, Any]:
         """Return the scale."""
-        shift, stretch = self._fitted()
+        shift, stretch = self._shift_and_stretch()
         return {"shift": shift, "stretch": stretch}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take back the scale."""
+        """Restore the scale."""
         self._range = float(state["shift"]), float(state["stretch"])
 
     def decode(self, outputs: NDArray[np.floating[Any]]) -> list[float | list[float]]:
         """Return a number for each row, or a list where the network has several outputs."""
-        shift, stretch = self._fitted()
+        shift, stretch = self._shift_and_stretch()
         outputs = outputs * stretch + shift
         single = outputs.ndim == 2 and outputs.shape[1] == 1
-        found: list[float | list[float]] = (outputs[:, 0] if single else outputs).tolist()
-        return found
+        numbers: list[float | list[float]] = (outputs[:, 0] if single else outputs).tolist()
+        return numbers
 
 
 def as_cell(label: Any) -> str:
@@ -221,15 +221,15 @@ def as_cell(label: Any) -> str:
     return str(int(number)) if number.is_integer() else str(number)
 
 
-def _order(label: str) -> tuple[bool, float, str]:
-    """Sort key of classes: numbers by value, then texts by name."""
+def _sort_key(label: str) -> tuple[bool, float, str]:
+    """Return the sort key of a class: numbers by value, then texts by name."""
     number = _as_number(label)
-    is_text = number != number  # "nan" is a text too: it has no place among numbers
+    is_text = number != number  # "nan" is a text too: numbers cannot be sorted with it
     return is_text, 0.0 if is_text else number, label
 
 
 def _as_number(label: Any) -> float:
-    """Return the number that a cell holds, NaN if it is none."""
+    """Return the number in a cell, NaN if it does not hold one."""
     try:
         return float(label)
     except (TypeError, ValueError, OverflowError):

@@ -25,7 +25,7 @@ print(json.dumps(choose.devices()))
 
 
 def examine() -> dict[str, Any]:
-    """Return what ``zoo doctor`` prints; each backend is asked in a process of its own."""
+    """Return what ``zoo doctor`` prints; each backend is probed in its own process."""
     hints: list[str] = []
     try:
         chosen, settings = chosen_backend(), config.as_dict()
@@ -33,10 +33,10 @@ def examine() -> dict[str, Any]:
         chosen, settings = None, {}
         hints.append(str(error))
     installed = installed_backends()
-    asked = {name: _ask(name) for name in installed}  # all at once, the answers are read below
+    probes = {name: _start_probe(name) for name in installed}  # all at once; read below
     backends = []
     for name in BACKENDS:
-        devices, problem = _answer(asked[name]) if name in asked else ([], "")
+        devices, problem = _read_probe(probes[name]) if name in probes else ([], "")
         install = f"install with: pip install 'keras-zoo[{name}]'"
         backends.append(
             {
@@ -47,17 +47,17 @@ def examine() -> dict[str, Any]:
                 "hint": problem if name in installed else install,
             }
         )
-    told = os.environ.get("KERAS_BACKEND") or settings.get("backend")
+    configured = os.environ.get("KERAS_BACKEND") or settings.get("backend")
     if config.plain():
-        hints.append("ZOO_PLAIN is set: no fast path is taken")
-    elif not keras_private.fast():
+        hints.append("ZOO_PLAIN is set: every fast path is off")
+    elif not keras_private.fast_paths_allowed():
         tested = ".".join(map(str, keras_private.TESTED))
-        hints.append(f"Keras is newer than {tested}, the last one tested: no fast path is taken")
-    elif "openvino" in installed and not told:
-        hints.append("pictures are classified by openvino; --backend NAME takes another")
+        hints.append(f"Keras is newer than {tested}, the last one tested: every fast path is off")
+    elif "openvino" in installed and not configured:
+        hints.append("images are classified by openvino; choose another with --backend NAME")
     for extra, package in (("plot", "matplotlib"),):
         if _version(package) is None:
-            hints.append(f"curves are drawn with: pip install 'keras-zoo[{extra}]'")
+            hints.append(f"to draw curves: pip install 'keras-zoo[{extra}]'")
     return {
         "zoo": _version("keras-zoo"),
         "python": sys.version.split()[0],
@@ -95,7 +95,7 @@ def _version(package: str) -> str | None:
     return None
 
 
-def _ask(backend: str) -> subprocess.Popen[str]:
+def _start_probe(backend: str) -> subprocess.Popen[str]:
     environment = {**os.environ, "KERAS_BACKEND": backend, "ZOO_PLUGINS": "", "ZOO_PLAIN": ""}
     return subprocess.Popen(
         [sys.executable, "-c", _PROBE, backend],
@@ -106,12 +106,12 @@ def _ask(backend: str) -> subprocess.Popen[str]:
     )
 
 
-def _answer(process: subprocess.Popen[str]) -> tuple[list[str], str]:
+def _read_probe(process: subprocess.Popen[str]) -> tuple[list[str], str]:
     try:
         out, err = process.communicate(timeout=120)
         return json.loads(out.splitlines()[-1]), ""
     except (IndexError, ValueError):
-        return [], "does not start: " + (err.strip().splitlines() or ["no reason given"])[-1]
+        return [], "did not start: " + (err.strip().splitlines() or ["no reason given"])[-1]
     except subprocess.TimeoutExpired:
         process.kill()
-        return [], "does not answer within 120 seconds"
+        return [], "did not answer within 120 seconds"

@@ -1,6 +1,6 @@
-"""Errors a user may meet: one sentence with what, the value received, what would be right.
+"""Errors a user may see: one sentence with what happened, the value received, and the cure.
 
-``exit_status`` is what the command line ends with: 2 for wrong usage, 1 for work that failed.
+``exit_status`` is the exit status of the command line: 2 for wrong usage, 1 for work that failed.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class SpecError(UsageError):
 
 
 class OtherTraining(UsageError):
-    """What is to go on was begun with another spec, seed or backend, or with other data."""
+    """The work to resume was started with another spec, seed, backend or data."""
 
 
 class UnknownName(UsageError):
-    """A name that nothing has, or that more than one plugin owns."""
+    """A name that does not exist, or that more than one plugin owns."""
 
 
 class PluginError(ZooError):
@@ -52,7 +52,7 @@ class InputError(ZooError):
     Parameters
     ----------
     message
-        The sentence for people.
+        The sentence for users.
     kind
         Short machine-readable reason, such as ``"not-found"`` or ``"bad-image"``.
     """
@@ -64,25 +64,25 @@ class InputError(ZooError):
 
 
 def unreadable(name: object, error: OSError) -> InputError:
-    """Return what a file that the system cannot open or read is for its record."""
+    """Return the `InputError` of a file that the system cannot open or read."""
     kind = "not-found" if isinstance(error, FileNotFoundError) else "unreadable"
     return InputError(f"{name}: cannot be read, {error.strerror or error}", kind=kind)
 
 
 class TrainingError(ZooError):
-    """Training could not start or could not go on."""
+    """Training could not start or continue."""
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the closest candidate, or an empty string."""
-    import difflib  # only on failure: it costs as much as click
+    import difflib  # only on failure: its import costs as much as click's
 
     close = difflib.get_close_matches(name, sorted(set(candidates)), n=1, cutoff=0.6)
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def is_expected(error: BaseException) -> bool:
-    """Whether an error is a sentence for people: zoo's own, or the weights room's."""
+    """Whether an error is a message for users: one of zoo's, or of ``zoo_weights``."""
     weights = sys.modules.get("zoo_weights.errors")
     return isinstance(error, ZooError) or (
         weights is not None and isinstance(error, weights.WeightsError)
@@ -95,11 +95,11 @@ def require(package: str, what: str, *, extra: str) -> None:
     Parameters
     ----------
     package
-        What is imported.
+        Name of the package to import.
     what
-        Who needs it, as a sentence.
+        What needs it, as a sentence.
     extra
-        The extra of zoo's own package that brings it.
+        The extra of ``keras-zoo`` that installs it.
     """
     try:
         importlib.import_module(package)

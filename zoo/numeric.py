@@ -1,4 +1,4 @@
-"""Figures that may be NaN or infinite: as JSON, whose standard has neither, and summed up."""
+"""Figures that may be NaN or infinite: as JSON, which has neither, and their deviation."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from typing import Any
 
 def to_json(value: Any, **options: Any) -> str:
     """Return plain data as JSON text, null for numbers that are not finite; as `json.dumps`."""
-    return json.dumps(finite(value), allow_nan=False, **options)
+    return json.dumps(replace_nonfinite(value), allow_nan=False, **options)
 
 
-def finite(value: Any, other: float | None = None) -> Any:
+def replace_nonfinite(value: Any, other: float | None = None) -> Any:
     """Return plain data with `other` for every number that is not finite, or is missing.
 
-    With NaN these are the figures again that were read from JSON.
+    With NaN as `other`, figures read from JSON are numbers again.
     """
     if isinstance(value, dict):
-        return {name: finite(part, other) for name, part in value.items()}
+        return {name: replace_nonfinite(part, other) for name, part in value.items()}
     if isinstance(value, list | tuple):
-        return [finite(part, other) for part in value]
-    lost = value is None or (isinstance(value, float) and not isfinite(value))
-    return other if lost else value
+        return [replace_nonfinite(part, other) for part in value]
+    missing = value is None or (isinstance(value, float) and not isfinite(value))
+    return other if missing else value
 
 
 def deviation(values: Sequence[float]) -> float:
-    """Return the standard deviation of several figures, NaN if one is not finite."""
+    """Return the standard deviation of several figures, NaN if any is not finite."""
     return statistics.stdev(values) if all(map(isfinite, values)) else nan

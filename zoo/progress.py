@@ -1,4 +1,4 @@
-"""Progress on a terminal; stderr only, since stdout is data."""
+"""Progress bars on a terminal; on stderr only, since stdout is data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def download_progress(name: str) -> Callable[[int, int | None], None] | None:
-    """Return a function of (bytes done, bytes in all) that draws a bar; None if nobody sees it."""
+    """Return a function of (bytes done, total bytes) that draws a bar; None without a terminal."""
     if not sys.stderr.isatty():
         return None
     from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
@@ -35,12 +35,12 @@ def download_progress(name: str) -> Callable[[int, int | None], None] | None:
 
 @contextmanager
 def training_bar(epochs: int) -> Iterator[Callable[[int, dict[str, float]], None]]:
-    """Draw epochs done, time left, and loss and metrics of the last one; on a terminal only.
+    """Draw epochs done, time left, and loss and metrics of the last epoch; on a terminal only.
 
     Yields
     ------
     callable
-        Takes how many epochs are over, and Keras's logs of the last one.
+        Takes the number of epochs done, and Keras's logs of the last one.
     """
     if not sys.stderr.isatty() or os.environ.get("ZOO_QUIET"):
         yield lambda done, logs: None
@@ -61,33 +61,33 @@ def training_bar(epochs: int) -> Iterator[Callable[[int, dict[str, float]], None
 
 @contextmanager
 def images_bar(total: int, done: int = 0) -> Iterator[Callable[[], None]]:
-    """Draw images done, how many a second, and the time left; leave nothing behind.
+    """Draw images done, images per second and time left; erase the bar at the end.
 
     Parameters
     ----------
     total
-        How many there are.
+        Number of images.
     done
-        How many were done before.
+        Number of images done before.
 
     Yields
     ------
     callable
-        To be called when another one is done.
+        Call it after each image.
     """
     from rich.progress import BarColumn, TimeRemainingColumn
 
     columns = ("{task.completed:,.0f}/{task.total:,.0f}", BarColumn(), "{task.fields[rate]}")
     bar = _bar(*columns, TimeRemainingColumn())
     task = bar.add_task("", total=total, completed=done, rate="")
-    began: float | None = None
+    start: float | None = None
 
     def advance() -> None:
-        nonlocal began
+        nonlocal start
         now = time.monotonic()
-        began = now if began is None else began  # loading the network is no part of the rate
+        start = now if start is None else start  # the rate excludes loading the network
         count = bar.tasks[0].completed + 1 - done
-        rate = f"{count / (now - began):.3g} images/s" if now - began > 1.0 else ""
+        rate = f"{count / (now - start):.3g} images/s" if now - start > 1.0 else ""
         bar.update(task, advance=1, rate=rate)
 
     with bar:

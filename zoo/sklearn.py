@@ -1,7 +1,7 @@
 """scikit-learn estimators of zoo's models: ``ZooClassifier("mlp-pima", epochs=150)``.
 
-They are cloned, searched, pickled and put into pipelines like scikit-learn's own. Needs the extra
-``sklearn``.
+They can be cloned, searched, pickled and put into pipelines like scikit-learn's own. Needs the
+extra ``sklearn``.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from sklearn.utils.validation import (
 )
 
 from zoo.backend.choose import keras
-from zoo.backend.network import values
-from zoo.data.labelled import Labelled
+from zoo.backend.network import weight_arrays
+from zoo.data.labelled import LabelledRows
 from zoo.data.split import divide
 from zoo.data.table import Table, take
 from zoo.decoders import as_cell
@@ -40,16 +40,16 @@ from zoo.inference.model import Model
 from zoo.inference.targets import true_classes
 from zoo.parts.base import Classifier, Regressor
 from zoo.parts.results import RowResult
-from zoo.parts.settings import trainable, with_settings
+from zoo.parts.settings import resolve_recipe, with_settings
 from zoo.registry.registry import registry, spec_and_base
 from zoo.runs.run import Run
 from zoo.spec.model import ModelSpec
-from zoo.spec.toml import spec_to
+from zoo.spec.toml import spec_to_data
 from zoo.spec.training import Training
 from zoo.training.adapt import declared_columns, follow_classes, follow_columns
 from zoo.training.fit import fit
 from zoo.training.rows import InMemory
-from zoo.training.train import seed_of, starting
+from zoo.training.train import choose_seed, resolve_start
 from zoo_weights import write_bundle
 
 if TYPE_CHECKING:
@@ -57,15 +57,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-BATCH = 1024
+ROW_BATCH = 1024
 """Rows computed at once."""
 
 
 class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """What both estimators share.
+    """Base of both estimators.
 
     Its parameters are, as everywhere in scikit-learn, the attributes without a final underscore:
-    the constructor's arguments, and every setting of the spec that was given.
+    the constructor's arguments, and every setting of the spec that was passed.
     """
 
     def __init__(
@@ -86,14 +86,13 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         self.set_params(**settings)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters: the constructor's, and the settings that were given."""
+        """Return the parameters: the constructor's, and the settings that were passed."""
         return {name: value for name, value in vars(self).items() if _is_parameter(name)}
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters; a name that is not the constructor's is a setting of the spec.
 
-        Whether the spec has such a field shows when the estimator is fitted: another model may be
-        set until then.
+        `fit` checks whether the spec has that field: the model may change until then.
         """
         for name, value in params.items():
             if not _is_parameter(name) or hasattr(type(self), name):
@@ -103,10 +102,10 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the attributes; in place of the model its bundle: no Keras object is pickled."""
+        """Return the attributes, the model as its bundle: no Keras object is pickled."""
         state = dict(super().__getstate__())
         if "model_" in state:
-            state["model_"] = _bundle(state["model_"])
+            state["model_"] = _to_bundle(state["model_"])
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -116,13 +115,13 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        with contextlib.suppress(ZooError):  # what is wrong with the spec is said by `fit`
+        with contextlib.suppress(ZooError):  # `fit` reports what is wrong with the spec
             missing = self._spec()[0].input.config.get("missing", "error")
             tags.input_tags.allow_nan = missing != "error"  # the spec fills empty cells
         return tags
 
     def _spec(self) -> tuple[ModelSpec, Path | None]:
-        """Return the spec with the parameters set, and the folder that its paths start from."""
+        """Return the spec with the parameters set, and the folder its paths are relative to."""
         base = None
         if isinstance(self.model, ModelSpec):
             spec = registry().full_names(self.model)
@@ -134,25 +133,29 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             if name not in ("model", "seed", "runs")
             and (value is not None or name not in ("epochs", "batch_size"))
         }
-        return trainable(with_settings(spec, settings))[0], base
+        return resolve_recipe(with_settings(spec, settings))[0], base
 
     def _fit(
-        self, spec: ModelSpec, base: Path | None, rows: Labelled, sample_weight: NDArray[Any] | None
+        self,
+        spec: ModelSpec,
+        base: Path | None,
+        rows: LabelledRows,
+        sample_weight: NDArray[Any] | None,
     ) -> Self:
         """Train a spec that fits the rows."""
-        spec, start = starting(spec, "default")
+        spec, start = resolve_start(spec, "default")
         training = cast("Training", spec.training)
-        seed = seed_of(training) if self.seed is None else int(self.seed)
+        seed = choose_seed(training) if self.seed is None else int(self.seed)
         model = Model(spec, weights=start, base=base)
         content = {"train": rows}
         if training.validation is not None:
-            kept, held = divide(len(rows), training.validation, seed=seed, labels=rows.labels)
-            content = {"train": rows.take(kept), "validation": rows.take(held)}
-            sample_weight = None if sample_weight is None else sample_weight[kept]
+            train, held = divide(len(rows), training.validation, seed=seed, labels=rows.labels)
+            content = {"train": rows.take(train), "validation": rows.take(held)}
+            sample_weight = None if sample_weight is None else sample_weight[train]
         keras()
-        with _folder(self.runs, spec.name) as path:
+        with _run_folder(self.runs, spec.name) as path:
             run = Run.begin(path, spec, seed)
-            with _value_errors():
+            with _as_value_errors():
                 data = InMemory(model, content, seed, weights=sample_weight)
             fit(run, model, data, keep=self.runs is not None)
         if run.notes:
@@ -163,10 +166,10 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         self.n_iter_ = len(run.history["loss"])
         return self
 
-    def _checked(
+    def _validate(
         self, spec: ModelSpec, X: Any, y: Any, sample_weight: Any
     ) -> tuple[ModelSpec, Any, NDArray[Any], NDArray[Any] | None]:
-        """Return a spec for the columns of `X`, its raw rows, their labels and weights."""
+        """Validate the data; return a spec for its columns, raw rows, labels and weights."""
         kind = registry().resolve("preprocessors", spec.input).kind
         rows = self._rows(X, kind, declared_columns(spec), reset=True)
         if kind == "table":
@@ -183,22 +186,22 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         return spec, take(rows, counted), y[counted], weights[counted]
 
     def _rows(self, X: Any, kind: str, columns: Sequence[str] | None, *, reset: bool) -> Any:
-        """Return raw rows for the preprocessor; check, or note, their width and names.
+        """Return raw rows for the preprocessor; check, or record, their width and names.
 
         Parameters
         ----------
         X
-            Array or frame of shape (rows, features); texts or pictures, for models of those.
+            Array or frame of shape (rows, features); texts or images, for models of those.
         kind
-            The preprocessor's.
+            The preprocessor's kind.
         columns
-            What an array's columns are called, where it has as many.
+            Names of an array's columns, used if it has as many.
         reset
-            Whether this is what the estimator is fitted to.
+            Whether the estimator is fitted to `X`.
         """
         if kind != "table":
             return list(X)
-        if hasattr(X, "columns"):  # a frame may hold texts: the preprocessor judges its cells
+        if hasattr(X, "columns"):  # a frame may hold texts: the preprocessor checks its cells
             validate_data(self, X, reset=reset, skip_check_array=True)
             return Table.of(X)
         finite = "allow-nan" if get_tags(self).input_tags.allow_nan else True
@@ -208,13 +211,13 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         return Table({name: numbers[:, place] for place, name in enumerate(columns)})
 
     def _results(self, X: Any) -> list[RowResult]:
-        """Return the model's results for rows like those that it was fitted to."""
+        """Return the model's results for rows like those it was fitted to."""
         check_is_fitted(self)
         preprocessor = self.model_.preprocessor
         columns = getattr(preprocessor, "columns", None)
         rows = self._rows(X, preprocessor.kind, columns, reset=False)
-        with _value_errors():
-            results = self.model_.predict(rows, batch_size=BATCH)
+        with _as_value_errors():
+            results = self.model_.predict(rows, batch_size=ROW_BATCH)
         for result in results:
             if result.error:
                 msg = f"row {result.row}: {result.error.message}"
@@ -223,22 +226,22 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
 
 
 class ZooClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
-    """A model of zoo as a scikit-learn classifier.
+    """A zoo model as a scikit-learn classifier.
 
     Its inputs and classes are those of the data it is fitted to; the spec's are used where they
-    are the same. What is trained is the spec's recipe, by the same code as `zoo.train`.
+    match. It is trained by the spec's recipe, with the same code as `zoo.train`.
 
     Parameters
     ----------
     model
         Name of a model, path of a ``SPEC.toml``, or a spec.
     epochs, batch_size
-        Instead of the recipe's.
+        Replace the recipe's.
     seed
-        Seed of initial weights, order and splits; the one that the spec picked for the backend, or
-        a random one, if not given.
+        Seed of initial weights, order and splits; if not given, the spec's for the backend, or a
+        random one.
     runs
-        Folder in which every fit leaves a run folder; none are left if not given.
+        Folder in which every fit leaves a run folder; if not given, no run is kept.
     **settings
         Any other field of the spec, as ``--set`` takes it, with ``__`` for a dot:
         ``optimizer="sgd"``, ``learning_rate=0.01``, ``hidden=[16]``, ``training__shuffle=False``.
@@ -248,11 +251,11 @@ class ZooClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
     classes_
         The classes, sorted, of shape (classes,).
     n_features_in_, feature_names_in_
-        Width of the rows, and the names of their columns where they were a frame with names.
+        Number of columns, and their names where `X` was a frame with names.
     history_
         Keras's logs by name, a value for each epoch.
     n_iter_
-        Epochs that were trained.
+        Number of epochs trained.
     model_
         The trained `zoo.Model`.
     """
@@ -266,11 +269,11 @@ class ZooClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         Parameters
         ----------
         X
-            Array or frame of shape (rows, features); texts or pictures, for models of those.
+            Array or frame of shape (rows, features); texts or images, for models of those.
         y
             The class of each row, of shape (rows,).
         sample_weight
-            How much each row counts, of shape (rows,); rows that count nothing are left out.
+            Weight of each row, of shape (rows,); rows of weight 0 are left out.
 
         Raises
         ------
@@ -281,17 +284,17 @@ class ZooClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         """
         spec, base = self._spec()
         _check_task(spec, Classifier, "ZooRegressor")
-        spec, rows, y, weights = self._checked(spec, X, y, sample_weight)
+        spec, rows, y, weights = self._validate(spec, X, y, sample_weight)
         check_classification_targets(y)
         self.classes_, indices = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             msg = f"a classifier needs rows of two classes, received one class: {self.classes_[0]}"
             raise ValueError(msg)
         names = [as_cell(label) for label in self.classes_]
-        if len(set(names)) < len(names):  # they differ in what a cell does not keep
+        if len(set(names)) < len(names):  # they differ in what a cell cannot hold
             names = [str(place) for place in range(len(names))]
         spec = follow_classes(spec, names)
-        self._fit(spec, base, Labelled(rows, [names[index] for index in indices], "X"), weights)
+        self._fit(spec, base, LabelledRows(rows, [names[index] for index in indices], "X"), weights)
         places, _ = self.model_.decoder.encode(names)
         self._places = true_classes(places)
         return self
@@ -299,18 +302,18 @@ class ZooClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
     def predict_proba(self, X: Any) -> NDArray[np.float32]:
         """Return the probability of each class, float32 of shape (rows, classes)."""
         rows = [list((result.probabilities or {}).values()) for result in self._results(X)]
-        found: NDArray[np.float32] = np.array(rows, np.float32)[:, self._places]
-        return found
+        probabilities: NDArray[np.float32] = np.array(rows, np.float32)[:, self._places]
+        return probabilities
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the likeliest class of each row, of shape (rows,)."""
         probabilities = self.predict_proba(X)
-        found: NDArray[Any] = self.classes_[probabilities.argmax(axis=1)]
-        return found
+        classes: NDArray[Any] = self.classes_[probabilities.argmax(axis=1)]
+        return classes
 
 
 class ZooRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
-    """A model of zoo as a scikit-learn regressor of one number; see `ZooClassifier`."""
+    """A zoo model as a scikit-learn regressor of one number; see `ZooClassifier`."""
 
     def __init__(self, model: str | ModelSpec = "mlp-boston", **settings: Any) -> None:
         super().__init__(model, **settings)
@@ -319,8 +322,8 @@ class ZooRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
         """Train the model; see `ZooClassifier.fit`."""
         spec, base = self._spec()
         _check_task(spec, Regressor, "ZooClassifier")
-        spec, rows, y, weights = self._checked(spec, X, y, sample_weight)
-        return self._fit(spec, base, Labelled(rows, y, "X"), weights)
+        spec, rows, y, weights = self._validate(spec, X, y, sample_weight)
+        return self._fit(spec, base, LabelledRows(rows, y, "X"), weights)
 
     def predict(self, X: Any) -> NDArray[np.float32]:
         """Return the number of each row, float32 of shape (rows,)."""
@@ -332,15 +335,15 @@ def _is_parameter(name: str) -> bool:
 
 
 def _check_task(spec: ModelSpec, kind: type[Any], other: str) -> None:
-    """Raise `UsageError` unless a spec's outputs are of a kind."""
+    """Raise `UsageError` unless a spec's decoder is of a kind."""
     if not isinstance(Model(spec, weights=None).decoder, kind):
         msg = f"{spec.name}: its task is {spec.task}; use zoo.sklearn.{other}"
         raise UsageError(msg)
 
 
 @contextlib.contextmanager
-def _value_errors() -> Iterator[None]:
-    """Raise what is wrong with the data as scikit-learn does."""
+def _as_value_errors() -> Iterator[None]:
+    """Raise `ValueError` for bad data, as scikit-learn does."""
     try:
         yield
     except (InputError, TrainingError) as error:
@@ -348,33 +351,33 @@ def _value_errors() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _folder(runs: str | None, name: str) -> Iterator[Path]:
-    """Yield a folder of its own for a run: below `runs`, or one that is gone afterwards."""
+def _run_folder(runs: str | None, name: str) -> Iterator[Path]:
+    """Yield a fresh folder for a run: under `runs`, or a temporary one."""
     if runs is None:
         with tempfile.TemporaryDirectory() as folder:
             yield Path(folder)
         return
     parent = Path(runs) / name
     parent.mkdir(parents=True, exist_ok=True)
-    # Several processes of a search may begin in the same second.
+    # Several processes of a search may start in the same second.
     yield Path(tempfile.mkdtemp(prefix=time.strftime("%Y-%m-%d-%H%M%S-"), dir=parent))
 
 
-def _bundle(model: Model) -> bytes:
-    """Return the bundle of a trained model."""
-    headers = {"spec": spec_to(model.spec), "state": model.fitted_state}
+def _to_bundle(model: Model) -> bytes:
+    """Serialise a trained model as a bundle."""
+    headers = {"spec": spec_to_data(model.spec), "state": model.fitted_state}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / BUNDLE
         texts = {name: json.dumps(header) for name, header in headers.items()}
-        write_bundle(path, texts, values(model.keras))
+        write_bundle(path, texts, weight_arrays(model.keras))
         return path.read_bytes()
 
 
 def _from_bundle(content: bytes) -> Model:
-    """Return the model of a bundle, its network loaded."""
+    """Load a model and its network from a bundle."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / BUNDLE
         path.write_bytes(content)
         model = Model.from_bundle(path)
-        _ = model.keras  # read while the file is there
+        _ = model.keras  # read while the file exists
     return model

@@ -1,4 +1,4 @@
-"""The alphabet from one to five letters, as one would write it with Keras alone."""
+"""The alphabet from one to five letters, written in plain Keras."""
 
 from __future__ import annotations
 

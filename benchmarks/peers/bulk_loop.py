@@ -1,6 +1,6 @@
-"""Classifying a folder as one would write it by hand: pooled decoding, float32, batches.
+"""Classify a folder with a hand-written loop: pooled decoding, float32, batches.
 
-``bulk_loop.py onnxruntime|openvino MODEL FOLDER MODE``; prints the best class of each picture.
+``bulk_loop.py onnxruntime|openvino MODEL FOLDER MODE``; prints the best class of each image.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ SIDE = 224
 
 
 def read(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
-        picture = image.convert("RGB")
-    width, height = picture.size
+    with Image.open(path) as file:
+        image = file.convert("RGB")
+    width, height = image.size
     side = int(0.875 * min(width, height))
     left, top = (width - side + 1) // 2, (height - side + 1) // 2
     box = (left, top, left + side, top + side)
-    pixels = np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.BICUBIC, box=box))
+    pixels = np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BICUBIC, box=box))
     if sys.argv[4] == "caffe":
         return pixels[..., ::-1].astype(np.float32) - np.array(
             (103.939, 116.779, 123.68), np.float32
@@ -38,9 +38,9 @@ def batches(pool: ThreadPoolExecutor, files: list[Path]):
     for start in range(0, len(files), BATCH):
         waiting.append([pool.submit(read, file) for file in files[start : start + BATCH]])
         if len(waiting) > 3:
-            yield np.stack([each.result() for each in waiting.popleft()])
+            yield np.stack([future.result() for future in waiting.popleft()])
     for pending in waiting:
-        yield np.stack([each.result() for each in pending])
+        yield np.stack([future.result() for future in pending])
 
 
 def with_onnxruntime(model: str, source) -> list[np.ndarray]:
@@ -56,15 +56,15 @@ def with_openvino(model: str, source) -> list[np.ndarray]:
 
     options = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "THROUGHPUT"}
     compiled = openvino.compile_model(model, "CPU", options)
-    found: dict[int, np.ndarray] = {}
+    best: dict[int, np.ndarray] = {}
     requests = openvino.AsyncInferQueue(compiled)
     requests.set_callback(
-        lambda request, number: found.update({number: request.get_output_tensor().data.argmax(-1)})
+        lambda request, number: best.update({number: request.get_output_tensor().data.argmax(-1)})
     )
     for number, batch in enumerate(source):
         requests.start_async([batch], number)
     requests.wait_all()
-    return [found[number] for number in sorted(found)]
+    return [best[number] for number in sorted(best)]
 
 
 def main() -> None:

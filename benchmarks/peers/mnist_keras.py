@@ -1,4 +1,4 @@
-"""Handwritten digits with a perceptron, as one writes it with Keras alone."""
+"""Handwritten digits with a perceptron, written in plain Keras."""
 
 from __future__ import annotations
 

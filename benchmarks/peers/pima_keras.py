@@ -1,4 +1,4 @@
-"""Onset of diabetes, as one writes it with Keras alone."""
+"""Onset of diabetes, written in plain Keras."""
 
 from __future__ import annotations
 

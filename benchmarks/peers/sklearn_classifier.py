@@ -1,4 +1,4 @@
-"""The network of mlp-pima in scikit-learn, as one would write it with Keras's own wrapper."""
+"""The network of mlp-pima in scikit-learn, written with Keras's own wrapper."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TABLE = Path(__file__).parents[2] / "plugins" / "zoo_tabular" / "data" / "pima_d
 
 
 def make(X: Any, y: Any, optimizer: str = "adam", initializer: str = "glorot_uniform") -> Any:
-    """Return the compiled network; Keras's wrapper makes two columns of the two classes."""
+    """Return the compiled network; Keras's wrapper one-hot encodes the two classes."""
     network = keras.Sequential(
         [
             keras.Input((X.shape[1],)),

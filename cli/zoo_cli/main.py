@@ -1,4 +1,4 @@
-"""The entry point: the command group, loaded command by command, and what becomes of errors."""
+"""The entry point: the command group, which loads commands on demand, and the report of errors."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from click.shell_completion import CompletionItem
 from zoo_cli.options import Verbosity, common_options
 
 COMMANDS = {
-    "list": "List the models.",
-    "show": "Show a model's declaration.",
+    "list": "List models.",
+    "show": "Show a model's spec.",
     "summary": "Print a model's layers.",
     "classify": "Classify images.",
-    "predict": "Predict rows of a table, or pictures.",
+    "predict": "Predict table rows, texts or images.",
     "generate": "Continue a sequence.",
-    "train": "Train a model by its recipe.",
+    "train": "Train a model.",
     "tune": "Train with many settings and keep the best.",
-    "retrain": "Update a trained model with new rows, or train a second one beside it.",
-    "ensemble": "Make one model of several trained ones.",
+    "retrain": "Update a trained model with new rows.",
+    "ensemble": "Combine trained models into one.",
     "evaluate": "Measure a trained model on labelled data.",
-    "reproduce": "Train anew and compare with the published figures.",
-    "runs": "List, show, compare and remove trainings.",
+    "reproduce": "Train from scratch and compare with published figures.",
+    "runs": "List, show, compare, plot and remove runs.",
     "data": "List, show, add and verify datasets.",
     "weights": "Fetch, add, verify and remove weights files.",
-    "plugins": "Show the plugins and what is wrong with them.",
+    "plugins": "List plugins and diagnose their problems.",
     "doctor": "Show backends, devices, folders and plugins.",
 }
 """Built-in commands with their short help, so that `zoo --help` imports none of them."""
@@ -40,17 +40,17 @@ class ZooGroup(click.Group):
     """Commands of this package, imported when used, and those that plugins registered."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*COMMANDS, *self._from_plugins()]
+        return [*COMMANDS, *self._plugin_commands()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in COMMANDS:
             module = import_module(f"zoo_cli.commands.{cmd_name}")
             command: click.Command = module.command
             return command
-        return self._load(cmd_name) if cmd_name in self._from_plugins() else None
+        return self._load(cmd_name) if cmd_name in self._plugin_commands() else None
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        # click would import every command for its help text, a plugin's broken one too.
+        # click would import every command for its help text, even a plugin's broken one.
         names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
         items = [CompletionItem(name, help=COMMANDS.get(name)) for name in names]
         return [*items, *click.Command.shell_complete(self, ctx, incomplete)]
@@ -68,11 +68,11 @@ class ZooGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             rows = list(COMMANDS.items())
-            rows += [(name, "(from a plugin)") for name in self._from_plugins()]
+            rows += [(name, "(from a plugin)") for name in self._plugin_commands()]
             formatter.write_dl(rows)
 
-    def _from_plugins(self) -> list[str]:
-        """Return the names of plugins' commands: in full where a bare one is taken."""
+    def _plugin_commands(self) -> list[str]:
+        """Return the names of plugins' commands, in full where a bare one is taken."""
         from zoo.registry.registry import registry
 
         commands = registry().commands
@@ -94,7 +94,7 @@ class ZooGroup(click.Group):
             raise PluginError(msg) from error
         if not isinstance(command, click.Command):
             msg = f"command {name!r} of {entry.owner.origin} "
-            msg += f"is not a click command, it is {command!r}"
+            msg += f"is not a click command, received {command!r}"
             raise PluginError(msg)
         return command
 
@@ -103,19 +103,19 @@ class ZooGroup(click.Group):
 @click.version_option(package_name="keras-zoo", prog_name="zoo")
 @common_options
 def cli() -> None:
-    """Keras models by name: list, train, ask and share them.
+    """Keras models by name: list, train, use and share them.
 
     \b
-    zoo classify mug.png          what is on a picture
+    zoo classify mug.png          classify an image
     zoo train mlp-pima            train a model by its recipe
-    zoo list 'vgg*'               what there is
+    zoo list 'vgg*'               list models
     """
 
 
 def main() -> None:
-    """Run the command line and exit with the status that the contract names."""
-    # What a framework's import makes stays: to look for garbage in it takes an eighth of the
-    # import, and at the end another half second. The system frees all of it at once.
+    """Run the command line and exit with its status."""
+    # What a framework's import creates stays: collecting garbage in it takes an eighth of the
+    # import, and another half second at the end. The system frees all of it at once.
     gc.set_threshold(100_000)
     status = run(sys.argv[1:])
     gc.freeze()
@@ -138,7 +138,7 @@ def run(arguments: list[str]) -> int:
         click.echo("zoo: interrupted", err=True)
         return 130
     except BrokenPipeError:
-        # The reader has gone (`zoo list | head`); Python would complain again while exiting.
+        # The reader is gone (`zoo list | head`); Python would complain again while exiting.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
@@ -148,7 +148,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _report(error: Exception) -> int:
-    """Print an error as one sentence; one that nobody foresaw says how to see more."""
+    """Print an error as one sentence; an unexpected one says how to see the traceback."""
     from zoo.errors import ZooError, is_expected
 
     if is_expected(error):
@@ -160,6 +160,6 @@ def _report(error: Exception) -> int:
 
 
 def _show_warning(message: Any, category: Any, *_: Any, **__: Any) -> None:
-    """Print what concerns the user (a renamed model) as a line; the rest only under ``-v``."""
+    """Print a warning to the user (a renamed model) as a line; others only under ``-v``."""
     if issubclass(category, FutureWarning) or Verbosity.verbosity:
         click.echo(f"zoo: {message}", err=True)

@@ -8,7 +8,7 @@ import zoo
 
 
 def model_or_bundle(name: str, weights: str | None = None) -> zoo.Model:
-    """Return the model of a name, a bundle file, or a run folder.
+    """Return a model by its name, or from a bundle file or run folder.
 
     A registered name wins over a file of the same name; a path with a separator is a path.
     """
@@ -20,7 +20,7 @@ def model_or_bundle(name: str, weights: str | None = None) -> zoo.Model:
         if not Path(name).exists():
             raise
         if weights is not None:
-            msg = f"{name} holds its own weights; --weights {weights} is for models by name"
+            msg = f"{name} has its own weights; --weights {weights} is for models by name"
             raise UsageError(msg) from None
         return zoo.load(name)
     return model

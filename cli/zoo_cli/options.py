@@ -13,14 +13,14 @@ FORMATS = ("text", "json", "jsonl", "csv")
 
 
 class Verbosity:
-    """What the common options said, for the whole process."""
+    """Verbosity that the common options set, for the entire process."""
 
     verbosity: ClassVar[int] = 0
     quiet: ClassVar[bool] = False
 
 
 def note(text: str) -> None:
-    """Print a line for people on stderr, unless ``-q``."""
+    """Print a note on stderr, unless ``-q``."""
     if not Verbosity.quiet:
         click.echo(f"zoo: {text}", err=True)
 
@@ -32,7 +32,7 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--device", metavar="D", help="cpu, gpu or gpu:N.")
     @click.option("--offline", is_flag=True, help="Download nothing.")
     @click.option("-q", "--quiet", is_flag=True, help="Print results and errors only.")
-    @click.option("-v", "--verbose", count=True, help="Say more; -vv shows tracebacks.")
+    @click.option("-v", "--verbose", count=True, help="Print more; -vv shows tracebacks.")
     @functools.wraps(function)
     def wrapped(
         *args: Any,
@@ -58,14 +58,16 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def numbers(ctx: click.Context, param: click.Parameter, value: str | None) -> list[float] | None:
-    """Read numbers that are joined by commas."""
+def parse_numbers(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> list[float] | None:
+    """Parse comma-separated numbers."""
     if value is None:
         return None
     try:
         return [float(part) for part in value.split(",")]
     except ValueError:
-        msg = f"expected numbers joined by commas, such as 2,1; received {value!r}"
+        msg = f"expected comma-separated numbers, such as 2,1; received {value!r}"
         raise click.BadParameter(msg) from None
 
 

@@ -1,4 +1,4 @@
-"""Writing results: text, JSON, JSON lines or CSV, to standard output or to a file, as they come."""
+"""Results as text, JSON, JSON lines or CSV, written to standard output or a file as they come."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import click
 
 from zoo.numeric import to_json
 
-Lines = Callable[[dict[str, Any]], Iterable[str]]
-Rows = Callable[[dict[str, Any]], Iterable[dict[str, Any]]]
+LineFormatter = Callable[[dict[str, Any]], Iterable[str]]
+RowFormatter = Callable[[dict[str, Any]], Iterable[dict[str, Any]]]
 
 ROWS = {
     "train": "rows it was trained on",
@@ -23,21 +23,21 @@ ROWS = {
     "test": "rows held out of its training",
     "folds": "mean over folds of rows held out of their training",
 }
-"""Which rows the figures of each part are of."""
+"""Which rows the metrics of each part were measured on."""
 
 _json = functools.partial(to_json, ensure_ascii=False)
 
 
 @contextmanager
-def opened(path: str | None, *, append: bool = False) -> Iterator[TextIO]:
+def open_output(path: str | None, *, append: bool = False) -> Iterator[TextIO]:
     """Yield the file to write to, or standard output.
 
     Parameters
     ----------
     path
-        Its name; standard output, if None or ``"-"``.
+        Its name; standard output if None or ``"-"``.
     append
-        Whether what is written is added to it as it comes. Otherwise the file is there when all is
+        Whether to append to it as results come. Otherwise the file appears once everything is
         written, or stays as it was.
     """
     if path is None or path == "-":
@@ -58,8 +58,8 @@ def write_records(
     file: TextIO,
     form: str,
     *,
-    lines: Lines,
-    rows: Rows,
+    lines: LineFormatter,
+    rows: RowFormatter,
     at_once: bool = False,
 ) -> None:
     """Write records as they come.
@@ -69,7 +69,7 @@ def write_records(
     records
         What to write, in order.
     file
-        Where to.
+        Where to write.
     form
         ``"text"``, ``"json"``, ``"jsonl"`` or ``"csv"``.
     lines
@@ -77,10 +77,10 @@ def write_records(
     rows
         Returns the CSV rows of a record; all with the same columns.
     at_once
-        Whether each record is to survive the death of this process. A CSV header is left out where
-        the file has content already.
+        Whether each record must survive the death of this process. A CSV header is left out if the
+        file already has content.
     """
-    # By a person, or by the next program of a pipe.
+    # By a person, or by the next program in a pipe.
     read_as_written = at_once or file is sys.stdout
     if form == "jsonl":
         for record in records:
@@ -108,7 +108,7 @@ def write_records(
                 print(line, file=file, flush=read_as_written)
 
 
-def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+def align(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return rows as aligned lines, cut to the terminal's width where there is one."""
     if not rows:
         return []

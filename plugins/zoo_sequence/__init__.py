@@ -1,4 +1,4 @@
-"""Sequences: recurrent networks whose state is real, and the letters of the alphabet to learn."""
+"""Sequences: recurrent networks that keep their state, and the alphabet as training data."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ def register_models(register: Register) -> None:
 
 @zoo.hookimpl
 def register_architectures(register: Register) -> None:
-    """Name the function that builds the networks."""
+    """Declare the function that builds the networks."""
     register("recurrent", "zoo_sequence.recurrent:recurrent", pure=True)
 
 
 @zoo.hookimpl
 def register_preprocessors(register: Register) -> None:
-    """Name what turns letters into tensors."""
+    """Declare the preprocessor, which turns letters into tensors."""
     register("letters", "zoo_sequence.letters:Letters")
 
 
 @zoo.hookimpl
 def register_decoders(register: Register) -> None:
-    """Name what turns outputs into letters."""
+    """Declare the decoder, which turns outputs into letters."""
     register("classes", "zoo.decoders:Classes")
 
 

@@ -1,4 +1,4 @@
-"""Letters as numbers: the last few of a text, which the next one follows."""
+"""The preprocessor of letters: the last letters of a text, to predict the next one."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
 
 class Letters(Sequencer):
-    """The last letters of a text as numbers from 0 to below 1: place in the alphabet by its size.
+    """The last letters of a text as numbers in [0, 1): position in the alphabet / its size.
 
     Parameters
     ----------
     alphabet
-        All letters, in their order.
+        All letters, in order.
     length
-        How many letters a sample has.
+        Number of letters in a sample.
     layout
-        Whether each letter is a step of one feature, or all are the features of one step.
+        Whether each letter is a step with one feature, or all are the features of one step.
     pad
-        Whether shorter texts are filled with zeros in front; otherwise they are an error.
+        Whether shorter texts are padded with zeros in front; otherwise they are an error.
     substrings
-        Learn from so many random pieces of the text, of 1 to `length` letters; from every piece of
-        `length` letters if 0.
+        Number of random pieces of the text to learn from, of 1 to `length` letters; 0 for every
+        piece of `length` letters.
     seed
         Seed of the random pieces.
     """
@@ -48,7 +48,7 @@ class Letters(Sequencer):
             msg = f"length must be at least 1, received {length}"
             raise ValueError(msg)
         if substrings and not pad:
-            msg = "substrings are of different lengths; they need pad = true"
+            msg = "substrings have different lengths; they need pad = true"
             raise ValueError(msg)
         self.alphabet = alphabet
         self.length = length
@@ -56,7 +56,7 @@ class Letters(Sequencer):
         self.pad = pad
         self.substrings = substrings
         self.seed = seed
-        self._places = {letter: place for place, letter in enumerate(alphabet)}
+        self._positions = {letter: position for position, letter in enumerate(alphabet)}
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -76,9 +76,9 @@ class Letters(Sequencer):
         return sample.reshape(self.shape)
 
     def steps(self, raw: Any) -> NDArray[np.float32]:
-        """Return all letters of a text, float32 of shape (letters, 1); never filled up.
+        """Return all letters of a text, float32 of shape (letters, 1); never padded.
 
-        Letters that are the features of one step come in groups of `length`.
+        With the layout ``"features"``, each step has `length` letters.
         """
         numbers = self._numbers(raw)
         features = self.shape[1]
@@ -104,17 +104,17 @@ class Letters(Sequencer):
 
         if len(text) < 3:
             return []
-        # The old generator of NumPy, and its draws in this order: published pieces were drawn so.
-        draw = np.random.RandomState(self.seed)
+        # NumPy's old generator, in this order: the published pieces were drawn this way.
+        random = np.random.RandomState(self.seed)
         pieces = []
         for _ in range(self.substrings):
-            start = draw.randint(len(text) - 2)
-            end = draw.randint(start, min(start + self.length, len(text) - 1))
+            start = random.randint(len(text) - 2)
+            end = random.randint(start, min(start + self.length, len(text) - 1))
             pieces.append((text[start : end + 1], text[end + 1]))
         return pieces
 
     def before(self, letter: str) -> str:
-        """Return the letters of the alphabet before one of them."""
+        """Return the letters of the alphabet before the first one of `letter`."""
         self._numbers(letter[:1])
         return self.alphabet[: self.alphabet.index(letter[:1])]
 
@@ -124,9 +124,9 @@ class Letters(Sequencer):
         if not isinstance(raw, str) or not raw:
             msg = f"expected a text of letters, received {raw!r}"
             raise InputError(msg, kind="not-a-text")
-        unknown = next((letter for letter in raw if letter not in self._places), None)
+        unknown = next((letter for letter in raw if letter not in self._positions), None)
         if unknown is not None:
             msg = f"{unknown!r} is not in the alphabet {self.alphabet}"
             raise InputError(msg, kind="unknown-letter")
-        places = np.array([self._places[letter] for letter in raw], np.float32)
-        return places / np.float32(len(self.alphabet))
+        positions = np.array([self._positions[letter] for letter in raw], np.float32)
+        return positions / np.float32(len(self.alphabet))

@@ -1,4 +1,4 @@
-"""Recurrent layers, one above the other, and a dense layer on what the last one ends with."""
+"""Stacked recurrent layers, and a dense layer on the last one's final output."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def recurrent(
     Parameters
     ----------
     input_shape
-        (steps, features) of numbers; (steps,) of word numbers, where there is an embedding.
+        (steps, features) of numbers; (steps,) of word numbers if there is an embedding.
     units
         Width of the output.
     widths
@@ -34,15 +34,15 @@ def recurrent(
     cell
         Kind of the recurrent layers.
     words
-        How many word numbers are embedded; no embedding if not given.
+        Number of word numbers to embed; no embedding if not given.
     embedding
         Width of the embedding.
     dropout
-        Fraction of the last layer's final output dropped while training.
+        Fraction of the last layer's final output dropped during training.
     output_activation
         Keras name of the output's activation.
     states
-        Whether the state of each layer enters and leaves the network.
+        Whether the states of the layers are inputs and outputs of the network.
 
     Returns
     -------
@@ -51,34 +51,34 @@ def recurrent(
         `states` it takes any number of steps, and inputs and outputs are dictionaries of
         ``input``, ``output`` and each state by its name (``lstm_1_h``), of shape (batch, width).
     """
-    kind, parts = _KINDS[cell]
+    make, suffixes = _CELLS[cell]
     shape = (None, *input_shape[1:]) if states else input_shape
     inputs = keras.Input(shape, name="input", dtype="int32" if words else None)
     x = layers.Embedding(words, embedding, name="embedding")(inputs) if words else inputs
-    before: dict[str, Any] = {}
-    after: dict[str, Any] = {}
+    states_in: dict[str, Any] = {}
+    states_out: dict[str, Any] = {}
     for number, width in enumerate(widths, 1):
         name = f"{cell}_{number}"
-        layer = kind(width, return_sequences=number < len(widths), return_state=states, name=name)
+        layer = make(width, return_sequences=number < len(widths), return_state=states, name=name)
         if states:
-            names = [f"{name}_{part}" for part in parts]
-            start = [keras.Input((width,), name=state) for state in names]
-            x, *end = layer(x, initial_state=start)
-            before.update(zip(names, start, strict=True))
-            after.update(zip(names, end, strict=True))
+            names = [f"{name}_{suffix}" for suffix in suffixes]
+            initial = [keras.Input((width,), name=state) for state in names]
+            x, *final = layer(x, initial_state=initial)
+            states_in.update(zip(names, initial, strict=True))
+            states_out.update(zip(names, final, strict=True))
         else:
             x = layer(x)
     if dropout:
         x = layers.Dropout(dropout, name="dropout")(x)
     output = layers.Dense(units, activation=output_activation, name="output")(x)
     if states:
-        return keras.Model({"input": inputs, **before}, {"output": output, **after})
+        return keras.Model({"input": inputs, **states_in}, {"output": output, **states_out})
     return keras.Model(inputs, output)
 
 
-_KINDS: dict[Cell, tuple[Any, tuple[str, ...]]] = {
+_CELLS: dict[Cell, tuple[Any, tuple[str, ...]]] = {
     "lstm": (layers.LSTM, ("h", "c")),
     "gru": (layers.GRU, ("h",)),
     "simple": (layers.SimpleRNN, ("h",)),
 }
-"""Layer of each kind, and the names of its states in Keras's order."""
+"""Layer of each cell, and the names of its states in Keras's order."""

@@ -1,4 +1,4 @@
-"""Tables: preprocessing, multi-layer perceptrons, and the data they are known for."""
+"""Tables: preprocessing, multi-layer perceptrons, and well-known datasets."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ def register_models(register: Register) -> None:
 
 @zoo.hookimpl
 def register_architectures(register: Register) -> None:
-    """Name the functions that build the networks."""
+    """Declare the function that builds the networks."""
     register("mlp", "zoo_tabular.mlp:mlp", pure=True)
 
 
 @zoo.hookimpl
 def register_preprocessors(register: Register) -> None:
-    """Name what turns rows into tensors."""
+    """Declare the preprocessors, which turn rows into tensors."""
     register("columns", "zoo_tabular.columns:Columns")
     register("inputs", "zoo.parts.multi_input:Inputs")
 
 
 @zoo.hookimpl
 def register_decoders(register: Register) -> None:
-    """Name what turns outputs into classes and numbers."""
+    """Declare the decoders, which turn outputs into classes and numbers."""
     register("binary", "zoo.decoders:Binary")
     register("classes", "zoo.decoders:Classes")
     register("value", "zoo.decoders:Value")
@@ -47,5 +47,5 @@ def register_decoders(register: Register) -> None:
 
 @zoo.hookimpl
 def register_datasets(register: Register) -> None:
-    """Declare the tables, most of which come with this package."""
+    """Declare the tables; most come with this package."""
     register("datasets.toml")

@@ -1,4 +1,4 @@
-"""Rows of a table to numbers: the columns of a model, in its order, cleaned, encoded and scaled."""
+"""The preprocessor of tables: selects the columns of a model, cleans, encodes and scales them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from zoo import InputError, Preprocessor, Table
-from zoo_tabular.cells import Markers, Missing, Names, Numbers, Scale
+from zoo_tabular.cells import Markers, Missing, NameEncoder, NumberEncoder, Scale
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,27 +14,28 @@ if TYPE_CHECKING:
 
 
 class Columns(Preprocessor):
-    """Columns as float32: numbers as they are or scaled, names as one column for each.
+    """Columns as float32: numbers as they are or scaled, names as one feature each.
 
-    What is fitted (names, fill values, ranges) is fitted to the rows that are trained on.
+    Names, fill values and ranges are fitted to the training rows.
 
     Parameters
     ----------
     columns
-        Names of the columns; all columns of the training data but the target if not given.
+        Names of the columns; if not given, all columns of the training data except the target.
     drop
-        Columns to leave out, where `columns` does not name them.
+        Columns to leave out if `columns` is not given.
     scale
-        ``"standard"`` gives every column of numbers mean 0 and deviation 1, ``"min-max"`` the
-        range 0 to 1; a constant column becomes 0.
+        ``"standard"`` scales every column of numbers to mean 0 and deviation 1, ``"min-max"`` to
+        the range 0 to 1; a constant column becomes 0.
     missing
-        What becomes of an empty cell of a number: the row's error, or the column's mean or median.
+        What an empty cell of a number becomes: an error of the row, or the mean or median of the
+        column.
     markers
         Numbers or texts that mean an empty cell, such as -1 or ``"?"``.
     one_hot
-        Columns of names: each becomes one column for each name seen in training.
+        Columns of names: each becomes one feature per name seen in training.
     multi_hot
-        The same for cells that hold several names, ``a/b/c``, or none.
+        The same for cells that hold several names, such as ``a/b/c``, or none.
     maps
         Numbers for the texts of a column.
     """
@@ -67,39 +68,39 @@ class Columns(Preprocessor):
         self.one_hot = one_hot or []
         self.multi_hot = multi_hot or []
         self.maps = maps or {}
-        self._encoders: list[Numbers | Names] = []
+        self._encoders: list[NumberEncoder | NameEncoder] = []
         if columns is not None:
-            self._encode_as(columns)
+            self._set_columns(columns)
 
-    def _encode_as(self, columns: list[str]) -> None:
+    def _set_columns(self, columns: list[str]) -> None:
         self.columns = columns
-        self._encoders = [self._encoder(name) for name in columns]
+        self._encoders = [self._make_encoder(name) for name in columns]
 
-    def _encoder(self, name: str) -> Numbers | Names:
+    def _make_encoder(self, name: str) -> NumberEncoder | NameEncoder:
         if name in self.one_hot or name in self.multi_hot:
-            return Names(name, self.markers, several=name in self.multi_hot)
-        return Numbers(name, self.markers, self.scale, self.missing, self.maps.get(name))
+            return NameEncoder(name, self.markers, multiple=name in self.multi_hot)
+        return NumberEncoder(name, self.markers, self.scale, self.missing, self.maps.get(name))
 
     @property
     def shape(self) -> tuple[int]:
-        """(features,): one for each number, one for each name of a column of names."""
+        """(features,): one per column of numbers, one per name of a column of names."""
         if self.columns is None or not all(encoder.width for encoder in self._encoders):
-            raise _not_fitted()
+            raise _not_fitted_error()
         return (sum(encoder.width for encoder in self._encoders),)
 
     def fit(self, raws: Sequence[Any]) -> None:
-        """Learn columns, names, fill values and ranges, as far as the spec leaves them open.
+        """Learn columns, names, fill values and ranges that the spec leaves open.
 
         Raises
         ------
         InputError
-            If a column that the spec names is missing, or holds nothing to learn from.
+            If a column of the spec is missing, or holds nothing to learn from.
         """
         table = Table.of(raws, self.columns or ())
         for name in (*self.drop, *self.one_hot, *self.multi_hot, *self.maps):
             table.column(name)
         if self.columns is None:
-            self._encode_as([name for name in table.columns if name not in self.drop])
+            self._set_columns([name for name in table.columns if name not in self.drop])
         for encoder in self._encoders:
             encoder.fit(table.column(encoder.name))
 
@@ -117,12 +118,12 @@ class Columns(Preprocessor):
         Raises
         ------
         InputError
-            If a column is missing from the whole table, or nothing was fitted yet.
+            If a column is missing from the table, or nothing has been fitted yet.
         """
         import numpy as np
 
         if not all(encoder.fitted for encoder in self._encoders):
-            raise _not_fitted()
+            raise _not_fitted_error()
         table = Table.of(raws, self.columns or ())
         reasons = dict(table.problems)
         matrix = np.zeros((len(table), *self.shape), np.float64)
@@ -140,26 +141,26 @@ class Columns(Preprocessor):
         """Return a sentence for each scaled column that leaves the range of the training rows."""
         table = Table.of(raws, self.columns or ())
         texts = [
-            encoder.outside(table.column(encoder.name))
+            encoder.out_of_range(table.column(encoder.name))
             for encoder in self._encoders
-            if isinstance(encoder, Numbers)
+            if isinstance(encoder, NumberEncoder)
         ]
         return [text for text in texts if text]
 
     def state(self) -> dict[str, Any]:
-        """Return the columns, and what was learnt of each."""
+        """Return the columns, and the fitted state of each."""
         return {
             "columns": self.columns,
             "learnt": {encoder.name: encoder.state() for encoder in self._encoders},
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state` returned."""
-        self._encode_as(state["columns"])
+        """Restore what `state` returned."""
+        self._set_columns(state["columns"])
         for encoder in self._encoders:
             encoder.restore(state["learnt"][encoder.name])
 
 
-def _not_fitted() -> InputError:
-    msg = "what is learnt of the columns comes from training data; nothing was fitted yet"
+def _not_fitted_error() -> InputError:
+    msg = "the encoding of the columns is learnt from training data; nothing was fitted yet"
     return InputError(msg, kind="not-fitted")

@@ -18,13 +18,13 @@ def mlp(
     l1: float = 0.0,
     l2: float = 0.0,
 ) -> Any:
-    """Build dense layers one after the other.
+    """Build a multi-layer perceptron.
 
     Parameters
     ----------
     input_shape
-        Shape of one sample, (features,) or more axes, which are flattened; where the network has
-        several inputs, the shape of each by name: their features are put side by side.
+        Shape of one sample; more than one axis is flattened. For several inputs, the shape of
+        each by name: their features are concatenated.
     units
         Width of the output.
     hidden
@@ -34,9 +34,9 @@ def mlp(
     kernel_initializer
         Keras name of the initialiser of all weights.
     output_initializer
-        The same for the output's weights alone.
+        The same for the weights of the output only.
     dropout
-        Fraction of each hidden layer's outputs dropped while training.
+        Fraction of each hidden layer's outputs dropped during training.
     normalise
         Whether batch normalisation follows each hidden layer.
     l1, l2
@@ -49,17 +49,17 @@ def mlp(
     """
     import keras
 
-    def flat(inputs: Any) -> Any:
+    def flatten(inputs: Any) -> Any:
         name = "flatten" if inputs.name == "input" else f"flatten_{inputs.name}"
         return inputs if len(inputs.shape) == 2 else keras.layers.Flatten(name=name)(inputs)
 
     inputs: Any
     if isinstance(input_shape, dict):
         inputs = {name: keras.Input(shape, name=name) for name, shape in input_shape.items()}
-        x = keras.layers.Concatenate(name="features")([flat(each) for each in inputs.values()])
+        x = keras.layers.Concatenate(name="features")([flatten(part) for part in inputs.values()])
     else:
         inputs = keras.Input(input_shape, name="input")
-        x = flat(inputs)
+        x = flatten(inputs)
     penalty = keras.regularizers.L1L2(l1, l2) if l1 or l2 else None
     for number, width in enumerate(hidden, 1):
         x = keras.layers.Dense(

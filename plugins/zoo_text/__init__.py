@@ -1,4 +1,4 @@
-"""Texts: preprocessing, classifiers, and the two data sets they are known for."""
+"""Texts: preprocessors, classifiers, and the IMDB and Reuters datasets."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def register_models(register: Register) -> None:
 
 @zoo.hookimpl
 def register_preprocessors(register: Register) -> None:
-    """Name what turns texts into tensors."""
+    """Declare the preprocessors, which turn texts into tensors."""
     register("multi-hot", "zoo_text.multi_hot:MultiHot")
     register("padded", "zoo_text.padded:Padded")
 
 
 @zoo.hookimpl
 def register_datasets(register: Register) -> None:
-    """Declare the texts that Keras publishes as word numbers; none comes with this package."""
+    """Declare the texts that Keras publishes as word numbers; none are in this package."""
     register("datasets.toml")

@@ -1,4 +1,4 @@
-"""Texts as the set of their words."""
+"""The preprocessor that turns a text into the set of its words."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class MultiHot(Words):
-    """One column for each word number: 1 where the text has that word, whatever its order.
+    """One column per word number: 1 if the text has the word, in any position.
 
     The parameters are those of `zoo_text.words.Words`.
     """
@@ -24,7 +24,7 @@ class MultiHot(Words):
         return (self.words,)
 
     def tensors(self, texts: Tokens) -> NDArray[np.uint8]:
-        """Return uint8 of shape (texts, words): as float32 a dataset would fill the memory."""
+        """Return uint8 of shape (texts, words); as float32 a dataset would fill the memory."""
         import numpy as np
 
         matrix: NDArray[Any] = np.zeros((len(texts), self.words), np.uint8)

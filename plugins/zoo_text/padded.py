@@ -1,4 +1,4 @@
-"""Texts as sequences of one length."""
+"""The preprocessor that turns texts into sequences of one length."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 
 class Padded(Words):
-    """Word numbers in order; short texts are filled with 0, long ones are cut.
+    """Word numbers in order; short texts are padded with 0, long ones are cut.
 
     Parameters
     ----------
     words
         See `zoo_text.words.Words`.
     length
-        How many numbers a sample has.
+        Number of word numbers in a sample.
     pad, cut
-        At which end short texts are filled, and long ones are cut. In front is where it harms a
-        recurrent network least: it reads the end of the text last.
+        At which end short texts are padded, and long ones are cut. The front suits a recurrent
+        network, which reads the end of the text last.
     """
 
     def __init__(
@@ -50,17 +50,17 @@ class Padded(Words):
         """Return the numbers of a text of any length, int32 of shape (words,)."""
         import numpy as np
 
-        return np.asarray(self._numbers(raw), np.int32)
+        return np.asarray(self._word_numbers(raw), np.int32)
 
     def tensors(self, texts: Tokens) -> NDArray[np.int32]:
         """Return int32 of shape (texts, length)."""
         import numpy as np
 
         matrix = np.full((len(texts), self.length), PADDING, np.int32)
-        kept = np.minimum(texts.lengths, self.length)
-        first = texts.offsets[:-1] + (texts.lengths - kept if self.cut == "front" else 0)
-        column = self.length - kept if self.pad == "front" else np.zeros_like(kept)
-        step = steps(kept)
-        rows = np.repeat(np.arange(len(texts)), kept)
-        matrix[rows, np.repeat(column, kept) + step] = texts.flat[np.repeat(first, kept) + step]
+        counts = np.minimum(texts.lengths, self.length)
+        first = texts.offsets[:-1] + (texts.lengths - counts if self.cut == "front" else 0)
+        column = self.length - counts if self.pad == "front" else np.zeros_like(counts)
+        step = steps(counts)
+        rows = np.repeat(np.arange(len(texts)), counts)
+        matrix[rows, np.repeat(column, counts) + step] = texts.flat[np.repeat(first, counts) + step]
         return matrix

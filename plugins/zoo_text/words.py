@@ -1,4 +1,4 @@
-"""What all preprocessors of texts share: words become numbers, and the vocabulary is kept."""
+"""The base of all preprocessors of texts: it turns words into numbers and has the vocabulary."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ if TYPE_CHECKING:
 
 
 class Words(Preprocessor):
-    """Texts as the numbers of their words, made into tensors by a subclass.
+    """Turns texts into word numbers, which a subclass turns into tensors.
 
-    Raw input is a text or its word numbers, as Keras's datasets have them. The vocabulary is the
-    dataset's, or is counted from the training texts; it is fitted state.
+    Raw input is a text, or its word numbers as in Keras's datasets. The vocabulary is that of the
+    dataset, or is counted from the training texts; it is fitted state.
 
     Parameters
     ----------
     words
-        Numbers from here on stand for no word: they become 2, unknown. So the ``words - 4`` most
-        frequent words count; 0, 1 and 2 are padding, start and unknown, 3 is not used.
+        Limit of the word numbers: from it on they become 2, unknown. So the ``words - 4`` most
+        frequent words are known; 0, 1 and 2 are padding, start and unknown, 3 is not used.
     """
 
     kind: ClassVar[Literal["text"]] = "text"
 
     def __init__(self, words: int = 10_000) -> None:
         if words <= SHIFT + 1:
-            msg = f"words must be at least {SHIFT + 2}, so that one word counts, received {words}"
+            msg = f"words must be at least {SHIFT + 2}, so that one word is known, received {words}"
             raise ValueError(msg)
         self.words = words
         self.ranks: Mapping[str, int] = {}
 
     @abc.abstractmethod
     def tensors(self, texts: Tokens) -> NDArray[Any]:
-        """Return the tensors of texts, whose numbers are below `words`."""
+        """Return the tensors of texts whose word numbers are below `words`."""
 
     def fit(self, raws: Sequence[Any]) -> None:
-        """Take the vocabulary of the dataset, or count the words of the training texts."""
+        """Use the vocabulary of the dataset, or count the words of the training texts."""
         if isinstance(raws, Tokens):
             ranks = raws.words or {}
         else:
@@ -49,26 +49,26 @@ class Words(Preprocessor):
         self.ranks = {word: rank for word, rank in ranks.items() if rank + SHIFT < self.words}
 
     def one(self, raw: Any) -> NDArray[Any]:
-        """Return the tensor of one text or of its numbers."""
-        tensor: NDArray[Any] = self.tensors(Tokens.of([self._numbers(raw)]))[0]
+        """Return the tensor of one text, or of its word numbers."""
+        tensor: NDArray[Any] = self.tensors(Tokens.of([self._word_numbers(raw)]))[0]
         return tensor
 
     def many(self, raws: Sequence[Any]) -> tuple[NDArray[Any], list[InputError | None]]:
-        """Return the tensors of the usable texts, and an error or None for each."""
+        """Return the tensors of the usable texts, and one error or None for each input."""
         if isinstance(raws, Tokens):
-            texts = Tokens(self._limited(raws.flat), raws.offsets)
+            texts = Tokens(self._cap(raws.flat), raws.offsets)
             return self.tensors(texts), [None] * len(raws)
         rows: list[Any] = []
         errors: list[InputError | None] = []
         for raw in raws:
             try:
-                rows.append(self._numbers(raw))
+                rows.append(self._word_numbers(raw))
                 errors.append(None)
             except InputError as error:
                 errors.append(error)
         return self.tensors(Tokens.of(rows)), errors
 
-    def _numbers(self, raw: Any) -> Any:
+    def _word_numbers(self, raw: Any) -> Any:
         import numpy as np
 
         if isinstance(raw, str):
@@ -89,9 +89,9 @@ class Words(Preprocessor):
         if numbers.min() < 0:
             msg = f"word numbers start from 0, received {numbers.min()}"
             raise InputError(msg, kind="bad-number")
-        return self._limited(numbers)
+        return self._cap(numbers)
 
-    def _limited(self, numbers: NDArray[Any]) -> NDArray[np.int32]:
+    def _cap(self, numbers: NDArray[Any]) -> NDArray[np.int32]:
         import numpy as np
 
         return np.where(numbers < self.words, numbers, UNKNOWN).astype(np.int32)
@@ -101,5 +101,5 @@ class Words(Preprocessor):
         return {"ranks": dict(self.ranks)}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take back the rank of each word."""
+        """Restore the rank of each word."""
         self.ranks = state["ranks"]

@@ -1,6 +1,6 @@
-"""Photos: EfficientNet-Lite0 with its weights, and the networks of ``keras.applications``.
+"""Images: EfficientNet-Lite0 with its weights, and the networks of ``keras.applications``.
 
-Cheap to import: the networks, Pillow and NumPy are imported when they are used.
+Cheap to import: Keras, Pillow and NumPy are imported on first use.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def register_models(register: Register) -> None:
 
 @zoo.hookimpl
 def register_architectures(register: Register) -> None:
-    """Name the functions that build the networks."""
+    """Declare the functions that build the networks."""
     register("application", "zoo_vision.applications:application", pure=True)
     register("efficientnet-lite0", "zoo_vision.efficientnet_lite:efficientnet_lite0", pure=True)
     register("cnn", "zoo_vision.cnn:cnn", pure=True)
@@ -33,19 +33,19 @@ def register_architectures(register: Register) -> None:
 
 @zoo.hookimpl
 def register_preprocessors(register: Register) -> None:
-    """Name what turns photos into tensors."""
+    """Declare the preprocessors, which turn images into tensors."""
     register("image", "zoo_vision.image:Image")
     register("digit", "zoo_vision.digits:Digit")
 
 
 @zoo.hookimpl
 def register_decoders(register: Register) -> None:
-    """Name what turns outputs into classes: ImageNet's, or those of one's own folders."""
+    """Declare the decoders, for the classes of ImageNet or those of the user's folders."""
     register("imagenet", "zoo_vision.labels:ImageNet")
     register("classes", "zoo.decoders:Classes")
 
 
 @zoo.hookimpl
 def register_datasets(register: Register) -> None:
-    """Declare MNIST; it is downloaded, or added from a file of one's own."""
+    """Declare MNIST, which is downloaded or added from a file."""
     register("datasets.toml")

@@ -1,8 +1,8 @@
-"""The networks of ``keras.applications``, built without their preprocessing and without weights.
+"""Build the networks of ``keras.applications`` without preprocessing and weights.
 
-Keras puts the preprocessing of some networks inside the model and leaves that of others to the
-caller. Here it is never inside: the network takes the float32 tensor that the spec's preprocessor
-makes, and the arithmetic is the same.
+Keras puts the preprocessing of some networks into the model and leaves that of others to the
+caller. Here it is never in the model: the network takes the float32 tensor of the spec's
+preprocessor, which does the same arithmetic.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from keras import layers
 from zoo_vision.networks import NETWORKS
 
 PUBLISHED_CLASSES = 1000
-"""Classes of the published classifiers (ImageNet-1k)."""
+"""Number of classes of the published classifiers (ImageNet-1k)."""
 
 
 def application(
@@ -28,24 +28,24 @@ def application(
     dropout: float = 0.0,
     output_activation: str = "softmax",
 ) -> keras.Model:
-    """Return a network of ``keras.applications``, uncompiled and without pretrained weights.
+    """Build a network of ``keras.applications``, uncompiled and without pretrained weights.
 
     Parameters
     ----------
     network
         Name in `zoo_vision.networks.NETWORKS`, such as ``"vgg16"``.
     input_shape
-        ``(height, width, 3)`` in pixels, preprocessed as the network's mode says.
+        ``(height, width, 3)`` in pixels; values scaled as the network's mode says.
     units
-        Number of classes; ``None`` gives the features instead.
+        Number of classes; ``None`` returns features instead.
     include_top
-        Whether the classifier is the published one; otherwise it is a new layer, "head".
+        Whether the classifier is the published one, or a new layer, "head".
     pooling
-        How features are brought together: ``"avg"``, ``"max"``, or not at all.
+        How the features are pooled: ``"avg"``, ``"max"``, or not at all.
     dropout
-        Fraction of the features dropped in front of a new head while training.
+        Fraction of the features dropped before a new head during training.
     output_activation
-        Keras name of the activation of classifier or head.
+        Keras name of the activation of the classifier or head.
 
     Returns
     -------
@@ -57,19 +57,19 @@ def application(
     ValueError
         If the network is unknown or `input_shape` does not fit it.
     """
-    known = NETWORKS.get(network)
-    if known is None:
+    facts = NETWORKS.get(network)
+    if facts is None:
         msg = f"network must be one of {', '.join(NETWORKS)}, received {network!r}"
         raise ValueError(msg)
-    check_input_shape(network, input_shape, minimum=known.minimum)
-    build = getattr(keras.applications, known.function)
+    check_input_shape(network, input_shape, minimum=facts.minimum)
+    build = getattr(keras.applications, facts.function)
     published = include_top and units is not None
     options: dict[str, Any] = {}
     if published:
         options = {"classes": units, "classifier_activation": output_activation}
     if "include_preprocessing" in inspect.signature(build).parameters:
         options["include_preprocessing"] = False
-    # ConvNeXt normalises the pooled features itself, so Keras has to do the pooling there.
+    # ConvNeXt normalises the pooled features itself, so Keras must do the pooling.
     model: keras.Model = build(
         weights=None,
         include_top=published,
@@ -77,11 +77,11 @@ def application(
         pooling=None if published else pooling,
         **options,
     )
-    if known.inside:
-        model = _without_first(model, known.inside)
+    if facts.scaling_layers:
+        model = _strip_scaling(model, facts.scaling_layers)
     if published or units is None:
         return model
-    outputs = with_head(model.output, units, None, dropout, output_activation)
+    outputs = add_head(model.output, units, None, dropout, output_activation)
     return keras.Model(model.inputs, outputs, name=model.name)
 
 
@@ -96,14 +96,14 @@ def check_input_shape(network: str, input_shape: tuple[int, ...], *, minimum: in
         raise ValueError(msg)
 
 
-def with_head(
+def add_head(
     features: Any,
     units: int | None,
     pooling: Literal["avg", "max"] | None,
     dropout: float,
     activation: str,
 ) -> Any:
-    """Return the pooled features, and behind them a dense layer "head" if `units` is given."""
+    """Return the pooled features, followed by a dense layer "head" if `units` is given."""
     x = features
     if pooling == "avg":
         x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
@@ -118,12 +118,12 @@ def with_head(
     return layers.Dense(units, activation=activation, name="head")(x)
 
 
-def _without_first(model: keras.Model, inside: tuple[str, ...]) -> keras.Model:
-    """Return the part of a network behind the preprocessing layers at its beginning.
+def _strip_scaling(model: keras.Model, classes: tuple[str, ...]) -> keras.Model:
+    """Return a network without its first layers, those that scale the pixels.
 
-    They are of the classes `inside`; the first other layer is the first that remains.
+    Their classes are `classes`; the first layer of another class is the first that remains.
     """
     first = next(
-        layer for layer in model.layers if type(layer).__name__ not in ("InputLayer", *inside)
+        layer for layer in model.layers if type(layer).__name__ not in ("InputLayer", *classes)
     )
     return keras.Model(first.input, model.output, name=model.name)

@@ -1,4 +1,4 @@
-"""The model specs of this plugin, made from the facts in `zoo_vision.networks`."""
+"""The model specs of this plugin, built from the facts in `zoo_vision.networks`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def models() -> Iterator[ModelSpec]:
 
 
 def efficientnet_lite0() -> ModelSpec:
-    """Return the default model, whose weights come with this package."""
+    """Return the spec of the default model, whose weights come with this package."""
     return ModelSpec(
         name="efficientnet-lite0",
         task=TASK,
@@ -52,7 +52,7 @@ def efficientnet_lite0() -> ModelSpec:
                 summary="ImageNet-1k, stored as float16; published top-1 accuracy 75.1 %",
             ),
         ),
-        # As published: what is trained. Keras also counts 42,016 moving averages.
+        # As published: trainable ones. Keras also counts 42,016 moving averages.
         parameters=4_652_008,
         licence="Apache-2.0",
         sources=LITE0_SOURCES,
@@ -61,7 +61,7 @@ def efficientnet_lite0() -> ModelSpec:
 
 
 def efficientnet_lite0_features() -> ModelSpec:
-    """Return EfficientNet-Lite0 without its classifier, for classes of one's own."""
+    """Return the spec of EfficientNet-Lite0 without its classifier, for the user's own classes."""
     return ModelSpec(
         name="efficientnet-lite0-features",
         task=TASK,
@@ -72,13 +72,13 @@ def efficientnet_lite0_features() -> ModelSpec:
         weights=(
             WeightsRecord(
                 **LITE0_FILE,
-                # Keras 3 files call a layer's group after its class, and keep its name beside it.
+                # Keras 3 files name a layer's group after its class, and store its name in it.
                 ignore=("predictions", "dense"),
                 lacks=("head",),
                 summary="ImageNet-1k without the classifier, stored as float16",
             ),
         ),
-        training=_transfer("stem*", "block*", "top*"),
+        training=_transfer_recipe("stem*", "block*", "top*"),
         parameters=3_371_008,
         licence="Apache-2.0",
         sources=LITE0_SOURCES,
@@ -92,11 +92,11 @@ def classifier(name: str, network: Network) -> ModelSpec:
     return ModelSpec(
         name=name,
         task=TASK,
-        summary=f"{network.function}, 1000 classes of ImageNet, {_pixels(network)}",
+        summary=f"{network.function}, 1000 classes of ImageNet, {_format_size(network)}",
         architecture=Component("application", network=name),
         input=Component("image", size=network.size, mode=network.mode),
         output=Component("imagenet"),
-        weights=(_record(network, top=True),),
+        weights=(_weights_record(network, top=True),),
         parameters=network.parameters[0],
         licence=family.licence,
         sources=(family.paper,),
@@ -105,7 +105,7 @@ def classifier(name: str, network: Network) -> ModelSpec:
 
 
 def features(name: str, network: Network) -> ModelSpec:
-    """Return the spec of a network without its classifier, for classes of one's own."""
+    """Return the spec of a network without its classifier, for the user's own classes."""
     family = FAMILIES[network.family]
     return ModelSpec(
         name=f"{name}-features",
@@ -114,8 +114,8 @@ def features(name: str, network: Network) -> ModelSpec:
         architecture=Component("application", network=name, include_top=False, pooling="avg"),
         input=Component("image", size=network.size, mode=network.mode),
         output=Component("classes"),
-        weights=(_record(network, top=False),),
-        training=_transfer("block*"),
+        weights=(_weights_record(network, top=False),),
+        training=_transfer_recipe("block*"),
         parameters=network.parameters[1],
         licence=family.licence,
         sources=(family.paper,),
@@ -123,8 +123,8 @@ def features(name: str, network: Network) -> ModelSpec:
     )
 
 
-def _record(network: Network, *, top: bool) -> WeightsRecord:
-    """Return the record of the published file with or without the classifier."""
+def _weights_record(network: Network, *, top: bool) -> WeightsRecord:
+    """Return the record of the published weights, with or without the classifier."""
     family = FAMILIES[network.family]
     which = 0 if top else 1
     digest = network.hashes[which] if network.hashes else None
@@ -143,8 +143,8 @@ def _record(network: Network, *, top: bool) -> WeightsRecord:
     )
 
 
-def _transfer(*freeze: str) -> Training:
-    """Return the recipe of a new head on published features; layers in `freeze` stay fixed."""
+def _transfer_recipe(*freeze: str) -> Training:
+    """Return a recipe for a new head on the published weights; layers in `freeze` stay fixed."""
     return Training(
         loss=Component("sparse_categorical_crossentropy"),
         optimizer=Component("adam", learning_rate=0.001),
@@ -157,5 +157,5 @@ def _transfer(*freeze: str) -> Training:
     )
 
 
-def _pixels(network: Network) -> str:
+def _format_size(network: Network) -> str:
     return f"{network.size} x {network.size} pixels"

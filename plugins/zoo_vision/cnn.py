@@ -1,4 +1,4 @@
-"""A small network for small pictures: convolutions one after the other."""
+"""A small convolutional network for small images."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def cnn(
     dropout: float = 0.0,
     output_activation: str = "softmax",
 ) -> keras.Model:
-    """Return convolutions with pooling between them, and a dense classifier.
+    """Build convolutions with pooling in between, and a dense classifier.
 
     Parameters
     ----------
@@ -27,22 +27,22 @@ def cnn(
     filters
         Filters of each convolution.
     kernels, strides
-        Side of the kernels and step of the convolutions, one for all or one for each.
+        Side of each kernel and stride of each convolution; one number for all, or one for each.
     pools
-        Side of the max-pooling behind each convolution, one for all or one for each; 1 for none.
+        Side of the max-pooling after each convolution; one number or one for each; 1 for none.
     dropout
-        Fraction of the features dropped in front of the classifier while training.
+        Fraction of the features dropped before the classifier during training.
     output_activation
         Keras name of the output's activation.
 
     Raises
     ------
     ValueError
-        If a list has not one number for each convolution.
+        If a list does not have one number for each convolution.
     """
     inputs = keras.Input(input_shape, name="input")
     x = inputs
-    steps = [_each(name, value, filters) for name, value in
+    steps = [_per_layer(name, value, filters) for name, value in
              (("kernels", kernels), ("strides", strides), ("pools", pools))]  # fmt: skip
     for number, (width, kernel, stride, pool) in enumerate(zip(filters, *steps, strict=True), 1):
         x = layers.Conv2D(
@@ -57,7 +57,7 @@ def cnn(
     return keras.Model(inputs, outputs, name="cnn")
 
 
-def _each(name: str, value: int | list[int], filters: list[int]) -> list[int]:
+def _per_layer(name: str, value: int | list[int], filters: list[int]) -> list[int]:
     values = [value] * len(filters) if isinstance(value, int) else list(value)
     if len(values) != len(filters) or min(values, default=1) < 1:
         msg = f"{name} must be one positive number, or {len(filters)} of them, received {value}"

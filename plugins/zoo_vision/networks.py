@@ -1,6 +1,6 @@
 """Facts about the networks of ``keras.applications``: sizes, scaling, weights files, licences.
 
-Hashes and file names are those that Keras 3.15 declares; it declares none for MobileNet and
+Hashes and file names are those that Keras 3.15 declares; it has no hashes for MobileNet and
 MobileNetV2. Parameters are counted on the networks as zoo builds them, without preprocessing.
 """
 
@@ -25,13 +25,13 @@ class Family(NamedTuple):
     minimum
         Smallest height and width, in pixels.
     url
-        Where the weights files are; ``{}`` stands for the file of one network.
+        Address of the weights files; ``{file}`` and ``{notop}`` are filled in for a network.
     notop
-        What comes behind a network's file name where the classifier is left out.
-    inside
-        Classes of the layers that Keras puts in front of the network to scale the pixels.
+        Suffix of the file name of weights without the classifier.
+    scaling_layers
+        Classes of the layers that Keras puts before the network to scale the pixels.
     ignore
-        Layers of the file, by name, that belong to those and so are not in zoo's network.
+        Names of those layers in the file, which are not in zoo's network.
     """
 
     title: str
@@ -42,7 +42,7 @@ class Family(NamedTuple):
     url: str
     notop: str = "_notop"
     minimum: int = 32
-    inside: tuple[str, ...] = ()
+    scaling_layers: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
 
 
@@ -58,13 +58,13 @@ class Network(NamedTuple):
     size
         Height and width of the images it was trained on, in pixels.
     file
-        File name of the weights, without what the family adds.
+        File name of the weights, without the part that the family adds.
     hashes
-        Of the file with and without the classifier: md5, or sha256 (64 digits), or nothing.
+        Of the files with and without the classifier: md5, or sha256 (64 digits); None if unknown.
     parameters
-        Number of weights, of the network with and without the classifier.
+        Number of weights of the network with and without the classifier.
     bytes
-        Sizes of the two files, where they are known.
+        Sizes of the two files; None if unknown.
     """
 
     family: str
@@ -86,9 +86,9 @@ class Network(NamedTuple):
         return FAMILIES[self.family].mode
 
     @property
-    def inside(self) -> tuple[str, ...]:
-        """Classes of the scaling layers that Keras puts in front of it."""
-        return FAMILIES[self.family].inside
+    def scaling_layers(self) -> tuple[str, ...]:
+        """Classes of the scaling layers that Keras puts before it."""
+        return FAMILIES[self.family].scaling_layers
 
 
 _KERNELS = "_weights_tf_dim_ordering_tf_kernels{notop}.h5"
@@ -145,12 +145,12 @@ FAMILIES = {
         "NASNet", "https://arxiv.org/abs/1707.07012", "Apache-2.0", _GOOGLE, "tf",
         f"{BASE}nasnet/{{file}}{{notop}}.h5", "-no-top",
     ),
-    # The files hold mean and variance of a Normalization layer: the usual ImageNet ones, so that
-    # what the two Rescaling layers around it make of a pixel is the mode "torch".
+    # The files hold the mean and variance of a Normalization layer, those of ImageNet: with the two
+    # Rescaling layers around it, this is the mode "torch".
     "efficientnet": Family(
         "EfficientNet", "https://arxiv.org/abs/1905.11946", "Apache-2.0", _EFFICIENTNET, "torch",
         "https://storage.googleapis.com/keras-applications/{file}{notop}.h5",
-        inside=("Rescaling", "Normalization"), ignore=("normalization", "normalization_1"),
+        scaling_layers=("Rescaling", "Normalization"), ignore=("normalization", "normalization_1"),
     ),
     "efficientnet-v2": Family(
         "EfficientNetV2", "https://arxiv.org/abs/2104.00298", "Apache-2.0",

@@ -1,4 +1,4 @@
-"""How pixels of 0 to 255 become the numbers that a network was trained on."""
+"""Scale pixels of 0 to 255 to the numbers that a network was trained on."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ Triple = tuple[float, float, float]
 
 
 class Scaling(NamedTuple):
-    """``(x / divide - mean) / deviation`` for each colour.
+    """``(x / divide - mean) / deviation`` for each colour channel.
 
     Attributes
     ----------
     divide
         Divisor of the pixels.
     mean, deviation
-        For each channel, in the order of the network.
+        One number per channel, in the network's order.
     bgr
-        Whether the network takes blue first.
+        Whether the network takes blue, green, red.
     """
 
     divide: float = 1.0
@@ -30,11 +30,11 @@ class Scaling(NamedTuple):
     bgr: bool = False
 
     def apply(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the scaled copy of `pixels`, (height, width, 3), RGB."""
+        """Return a scaled copy of `pixels`, which are RGB of shape (height, width, 3)."""
         import numpy as np
 
         x = (pixels[..., ::-1] if self.bgr else pixels).astype(np.float32, order="C")
-        # Operations that change nothing are left out: each costs a pass over the image.
+        # Operations that change nothing are skipped: each costs a pass over the image.
         if self.divide != 1.0:
             x /= np.float32(self.divide)
         if self.mean != (0.0, 0.0, 0.0):
@@ -47,7 +47,7 @@ class Scaling(NamedTuple):
 SCALINGS = {
     "raw": Scaling(),
     "unit": Scaling(255.0),
-    # The three modes of keras.applications, by their names there.
+    # The three modes of keras.applications, under its names.
     "caffe": Scaling(mean=(103.939, 116.779, 123.68), bgr=True),
     "tf": Scaling(127.5, (1.0, 1.0, 1.0)),
     "torch": Scaling(255.0, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),

@@ -1,4 +1,4 @@
-"""What comes after the first training, the same on JAX, TensorFlow and torch."""
+"""Retraining and ensembles, the same on JAX, TensorFlow and torch."""
 
 from __future__ import annotations
 

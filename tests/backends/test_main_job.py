@@ -1,6 +1,6 @@
 """The main job, the same on JAX, TensorFlow and torch.
 
-Run once for each: ``KERAS_BACKEND=torch pytest -m backends``.
+Run once per backend: ``KERAS_BACKEND=torch pytest -m backends``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`zoo classify`: what people and scripts read."""
+"""`zoo classify`: its output, for people and for scripts."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_offline_refuses_urls_but_not_files(cli, server):
     assert done.status == 1
     assert done.out.count("coffee_mug") == 1
     assert "offline" in done.err
-    assert server.asked == []
+    assert server.requests == []
 
 
 def test_fail_fast_stops_at_the_first_bad_input(cli):
@@ -142,7 +142,7 @@ def test_batches_do_not_change_the_result(cli, photos):
     ("arguments", "text"),
     [
         (["-m", "vgg166", MUG], "no model is called 'vgg166'. Did you mean 'vgg16'?"),
-        (["-m", "mlp-pima", MUG], "does not classify pictures"),
+        (["-m", "mlp-pima", MUG], "does not classify images"),
         (["--top", "0", MUG], "0 is not in the range"),
         (["--format", "xml", MUG], "'xml' is not one of"),
         (["--weights", "imagnet", MUG], "Did you mean 'imagenet'?"),
@@ -163,7 +163,7 @@ def test_an_empty_folder_is_wrong_usage(cli, tmp_path):
     (tmp_path / "empty").mkdir()
     done = cli("classify", "empty")
     assert done.status == 2
-    assert "no picture" in done.err
+    assert "no images" in done.err
 
 
 def test_a_picture_of_any_mode_and_size(cli, tmp_path):
@@ -185,7 +185,7 @@ def test_configuration_chooses_the_model(cli, monkeypatch, tmp_path):
     try:
         (tmp_path / "home" / "config").mkdir(parents=True)
         (tmp_path / "home" / "config" / "config.toml").write_text('classify_model = "mlp-pima"')
-        assert "mlp-pima does not classify pictures" in cli("classify", MUG).err
+        assert "mlp-pima does not classify images" in cli("classify", MUG).err
     finally:
         settings.cache_clear()
 

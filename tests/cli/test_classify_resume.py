@@ -1,4 +1,4 @@
-"""`zoo classify --resume`: a job that was stopped goes on, and its file is as if it never was."""
+"""`zoo classify --resume`: a stopped job continues, and its file is as if it had never stopped."""
 
 from __future__ import annotations
 
@@ -125,9 +125,9 @@ def test_a_killed_process_loses_nothing_that_was_written(tmp_path, photos, cli):
         (["-o", "-"], "needs -o FILE and --format jsonl or csv, received standard output"),
         (["--format", "json"], "received out and json"),
         (["--format", "csv"], "line 1 was not written by `zoo classify` as csv"),
-        (["--top", "3"], "names 2 classes for an input, now it would be 3"),
-        (["-m", "vgg16"], "results of model efficientnet-lite0, now it would be vgg16"),
-        (["--weights", "none"], "results of weights imagenet, now it would be none"),
+        (["--top", "3"], "has 2 classes per input, this command writes 3"),
+        (["-m", "vgg16"], "results of model efficientnet-lite0, this command uses vgg16"),
+        (["--weights", "none"], "results of weights imagenet, this command uses none"),
     ],
 )
 def test_a_file_of_something_else_is_refused_and_kept(cli, written, tmp_path, more, text):

@@ -1,4 +1,4 @@
-"""`zoo data`: datasets that are here, and how they come here."""
+"""`zoo data`: which datasets are on this machine, and how they get there."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_a_dataset_comes_from_a_mirror(
     done = cli("data", "show", "mnist")
     assert done.status == 1
     assert "could not be fetched" in done.err
-    assert any(asked == path for asked, _ in server.asked)
+    assert any(asked == path for asked, _ in server.requests)
 
 
 def test_a_sheet_of_samples(cli, dataset_files: DatasetFiles, tmp_path: Path) -> None:
@@ -108,4 +108,4 @@ def test_a_sheet_of_samples(cli, dataset_files: DatasetFiles, tmp_path: Path) ->
         assert picture.width > 300
     done = cli("data", "show", "pima", "--plot", "sheet2.png")
     assert done.status == 2
-    assert "pima holds no pictures" in done.err
+    assert "pima holds no images" in done.err

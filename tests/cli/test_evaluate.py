@@ -1,4 +1,4 @@
-"""`zoo evaluate`: figures, reports by class or of errors, and their pictures."""
+"""`zoo evaluate`: figures, reports of classes or errors, and their plots."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_confusion_matrix_is_drawn(cli, run, tmp_path):
     pytest.importorskip("matplotlib")
     done = cli("evaluate", run, "--plot", "x.svg")
     assert done.status == 0
-    assert "drawn: x.svg" in done.err
+    assert "plot: x.svg" in done.err
     assert "precision" not in done.out  # nobody asked for the report
     text = (tmp_path / "x.svg").read_text()
     assert "no diabetes (500)" in text
@@ -184,5 +184,5 @@ def test_a_model_of_neither_classes_nor_numbers(run, monkeypatch):
     model = zoo.load(run)
     monkeypatch.setattr(Decoder, "__abstractmethods__", frozenset())
     model.__dict__["decoder"] = Decoder()  # type: ignore[abstract]
-    with pytest.raises(UsageError, match="gives neither classes nor numbers"):
+    with pytest.raises(UsageError, match="predicts neither classes nor numbers"):
         examine(model)

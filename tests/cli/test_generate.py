@@ -1,4 +1,4 @@
-"""`zoo generate`: sequences that go on by themselves."""
+"""`zoo generate`: sequences continued by the model."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_drawn_answers_follow_seed_and_temperature(cli, run: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["--steps", "3"], "needs a letter to start from"),
+        (["--steps", "3"], "no letter to start from"),
         (["--start", "a", "--steps", "3"], "'a' is not in the alphabet"),
         (["--start", "A"], "Missing option '--steps'"),
         (["--start", "A", "--steps", "0"], "0 is not in the range x>=1"),
@@ -90,7 +90,7 @@ def test_models_that_remember_a_window(cli, tmp_path: Path) -> None:
     short = cli("generate", run.path, "--start", "A", "--steps", "4")
     assert "expected at least 3 letters, received 'A'" in short.err
     kept = cli("generate", run.path, "--start", "ABC", "--steps", "4", "--session", tmp_path / "s")
-    assert (kept.status, "trained without carrying its state" in kept.err) == (2, True)
+    assert (kept.status, "trained without carry_state" in kept.err) == (2, True)
 
 
 def test_models_that_continue_nothing(cli) -> None:

@@ -1,4 +1,4 @@
-"""What every command has in common: statuses, sentences, common options."""
+"""What all commands share: exit statuses, messages, options."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_doctor_as_text(cli, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [line.split() for line in done.out.splitlines()]
     assert done.status == 0
     assert ["*", "jax", version("jax"), "cpu:0"] in lines
-    assert any(line[0] == "torch" and line[-5:] == ["does", "not", "start:", "OSError:", "no"]
+    assert any(line[0] == "torch" and line[-5:] == ["did", "not", "start:", "OSError:", "no"]
                for line in lines)  # fmt: skip
     assert any(line[:2] == ["vision", "keras-zoo"] for line in lines)
     assert ["cache", str(Path(os.environ["ZOO_HOME"]) / "cache")] in lines

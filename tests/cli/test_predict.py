@@ -1,4 +1,4 @@
-"""`zoo predict` beyond plain tables: pictures, several numbers, and answers that are none."""
+"""`zoo predict` beyond plain tables: images, several numbers, and outputs that are invalid."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from own_parts import Pair, register
 from PIL import Image
 
 import zoo
-from zoo.backend.network import values
+from zoo.backend.network import weight_arrays
 from zoo_weights import read_headers, write_bundle
 
 
@@ -30,7 +30,7 @@ def spoilt(bundle: Path, path: Path, number: float = np.nan) -> Path:
     for variable in model.keras.layers[-1].weights:
         variable.assign(np.full(variable.shape, number))
     headers = read_headers(bundle / "model.zoo")
-    return write_bundle(path, headers, values(model.keras)) or path
+    return write_bundle(path, headers, weight_arrays(model.keras)) or path
 
 
 def image_spec(output: str = "tabular/value", **fields: Any) -> zoo.ModelSpec:
@@ -117,7 +117,7 @@ def test_a_folder_with_a_bad_picture(cli, photos: Path, bright: Path, tmp_path: 
     assert (rows[0]["value"], rows[1]["error"]) == ("", "")
     assert cli("predict", bright, folder).out.startswith(f"{folder}/20/0.png: error\n")
     (tmp_path / "empty").mkdir()
-    assert "no picture there" in cli("predict", bright, "empty").err
+    assert "no images found" in cli("predict", bright, "empty").err
 
 
 def test_classify_says_what_to_use_and_that_works(cli, photos: Path, bright: Path) -> None:

@@ -40,7 +40,7 @@ def test_killed_and_resumed_equals_unbroken(cli, tmp_path: Path) -> None:
     assert 0 < done < 3000
     other = cli("train", "mlp-pima", "--epochs", "40", "-o", "run", "--resume")
     assert other.status == 2
-    assert "was begun with another spec" in other.err
+    assert "was started differently: spec" in other.err
 
     assert cli(*arguments, "-o", "run", "--resume").status == 0
     assert cli(*arguments, "-o", "unbroken").status == 0
@@ -85,7 +85,7 @@ def test_resume_without_a_folder_takes_the_last_unfinished_run(cli, tmp_path: Pa
     (tmp_path / "odd" / "file.txt").write_text("x")
     done = cli("train", "mlp-pima", "--epochs", "1", "-o", "odd", "--resume")
     assert done.status == 2
-    assert "holds no run to go on with" in done.err
+    assert "holds no run to resume" in done.err
     first = cli("train", "mlp-pima", "--epochs", "2", "--resume")
     assert first.status == 0  # nothing to resume: a new run
     assert len(list((tmp_path / "runs" / "mlp-pima").iterdir())) == 1
@@ -126,7 +126,7 @@ def test_reproduce_as_a_table_says_what_was_run(cli) -> None:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ([], "name the models to reproduce, or say --all"),
+        ([], "name the models to reproduce, or pass --all"),
         (["vgg16"], "vgg16 has no recipe to reproduce"),
         (["mlp-pma"], "Did you mean 'mlp-pima'?"),
     ],
@@ -143,9 +143,9 @@ def test_all_leaves_out_models_whose_data_are_not_here(
     """One missing dataset must not cost the figures of the others; named, it is an error."""
     monkeypatch.setenv("ZOO_HOME", str(tmp_path / "home"))
     names = ["linear-cereals", "mlp-pima"]
-    monkeypatch.setattr("zoo.training.reproduce.reproducible", lambda: names)
+    monkeypatch.setattr("zoo.training.reproduce.reproducible_models", lambda: names)
     done = cli("reproduce", "--all", "--seeds", "1", "--set", "epochs=1")
-    assert "linear-cereals: left out, dataset 'cereals' is not here" in done.err
+    assert "linear-cereals: skipped, dataset 'cereals' is not here" in done.err
     assert done.out.startswith("mlp-pima on jax")
     done = cli("reproduce", "linear-cereals")
     assert (done.status, done.out) == (1, "")

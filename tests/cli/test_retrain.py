@@ -1,4 +1,4 @@
-"""`zoo retrain` and `zoo ensemble`, and what `zoo runs` tells of where a run came from."""
+"""`zoo retrain` and `zoo ensemble`, and how `zoo runs` shows where a run came from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 import zoo
 from zoo.runs.records import read_run
-from zoo.runs.search import chosen, folder_of
+from zoo.runs.search import filter_runs, resolve_folder
 
 ZOO = [sys.executable, "-c", "from zoo_cli.main import main; main()"]
 HELD = "validation={held=0.2, order='stratified', seed=1}"
@@ -102,7 +102,7 @@ def test_every_command_that_takes_a_bundle_takes_an_ensemble(cli, runs, tmp_path
     assert "mlp-synthetic-ensemble does not continue sequences" in generated.err
     classified = cli("classify", "x.png", "-m", "runs/both")
     assert classified.status == 2
-    assert "runs/both does not classify pictures" in classified.err
+    assert "runs/both does not classify images" in classified.err
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_every_command_that_takes_a_bundle_takes_an_ensemble(cli, runs, tmp_path
         (["runs/first"], "Missing option '--data'"),
         (["runs/first", "--data", "synthetic-new", "--strategy", "all"], "'all' is not one of"),
         (["runs/first", "--data", "synthetic-new", "--member-weights", "a,b"],
-         "expected numbers joined by commas, such as 2,1; received 'a,b'"),
+         "expected comma-separated numbers, such as 2,1; received 'a,b'"),
         (["runs/first", "--data", "synthetic-new", "--freeze", "nothing"], "no layer matches"),
     ],
 )  # fmt: skip
@@ -212,7 +212,7 @@ def test_copies_of_a_run_are_told(cli, runs):
     shutil.copytree(runs / "first", runs / "copy")
     done = cli("runs", "show", identity)
     assert done.status == 2
-    assert "several runs are called so, runs/copy, runs/first" in done.err
+    assert "identity of several runs, runs/copy, runs/first" in done.err
 
 
 def test_runs_side_by_side(cli, runs):
@@ -247,13 +247,13 @@ def test_runs_by_figure_and_date(cli, runs):
     assert len(cli("runs", "list", "--since", "2001-01-01").out.splitlines()) == 3
     none = cli("runs", "list", "--since", "2999-01-01T10:00", "-m", "mlp-*")
     assert none.out == ""
-    assert "none of the 3 runs below runs matches --since and --where" in none.err
+    assert "none of the 3 runs under runs matches --since and --where" in none.err
 
 
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["--sort", "acuracy"], "no run has the figure 'acuracy'; there are accuracy, loss. Did"),
+        (["--sort", "acuracy"], "no run has the figure 'acuracy'; choose from accuracy, loss. Did"),
         (["--where", "accuracy"], "expected a condition such as accuracy>=0.9"),
         (["--where", "accuracy>much"], "received 'accuracy>much'"),
         (["--since", "yesterday"], "expected a date such as 2026-11-21"),
@@ -292,6 +292,6 @@ def test_a_damaged_lineage_hides_nothing(cli, runs):
 
 def test_an_identity_is_no_path(runs, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    assert folder_of(Path("abc")) == Path("abc")  # too short to be meant as one
-    assert folder_of(Path("runs/first")) == Path("runs/first")
-    assert chosen([]) == []
+    assert resolve_folder(Path("abc")) == Path("abc")  # too short to be meant as one
+    assert resolve_folder(Path("runs/first")) == Path("runs/first")
+    assert filter_runs([]) == []

@@ -1,4 +1,4 @@
-"""`zoo runs`: which trainings there are, how they compare, and getting rid of them."""
+"""`zoo runs`: listing, comparing and removing trainings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 
 import zoo
 from zoo.errors import UsageError
-from zoo.runs.records import differences, find_runs, labels, read_run, remove_run
+from zoo.runs.records import differences, distinct_labels, find_runs, read_run, remove_run
 
 RUNS = {
     "a": {"seed": 3},
@@ -83,7 +83,7 @@ def test_the_list_of_one_model(cli, runs):
     assert len(cli("runs", "list", "--model", "mlp-*").out.splitlines()) == 3
     done = cli("runs", "list", "--model", "vgg16")
     assert (done.status, done.out) == (0, "")
-    assert "no runs of vgg16 below runs" in done.err
+    assert "no runs of vgg16 under runs" in done.err
 
 
 def test_a_run_itself_is_a_folder_to_list(cli, runs):
@@ -93,7 +93,7 @@ def test_a_run_itself_is_a_folder_to_list(cli, runs):
 def test_no_runs_yet(cli, tmp_path):
     done = cli("runs", "list")
     assert (done.status, done.out) == (0, "")
-    assert "no runs below runs; name another folder, or train one with `zoo train`" in done.err
+    assert "no runs under runs; name another folder, or train one with `zoo train`" in done.err
     assert json.loads(cli("runs", "list", "--json").out) == []
     done = cli("runs", "list", "nowhere")
     assert done.status == 2
@@ -128,7 +128,7 @@ def test_a_damaged_run_does_not_hide_the_others(cli, runs):
     assert json.loads(cli("runs", "list", "--json").out)[0]["state"] == "damaged"
     done = cli("runs", "show", "runs/b")
     assert done.status == 2
-    assert "runs/b: is damaged, could not convert string to float: 'much'" in done.err
+    assert "runs/b: is damaged: could not convert string to float: 'much'" in done.err
 
 
 def test_folds_belong_to_their_run_and_links_are_not_followed(runs, tmp_path):
@@ -166,7 +166,7 @@ def test_numbers_that_are_not_finite_are_null(cli, runs):
         ("nowhere", "there is no such folder"),
         ("runs", "is not a run folder; `zoo runs list` shows the runs"),
         ("runs/a/model.zoo", "is not a run folder"),
-        ("link", "is a link, name the folder itself"),
+        ("link", "is a link; name the folder itself"),
     ],
 )
 @pytest.mark.parametrize("command", [["show"], ["plot", "-o", "x.png"], ["remove", "--yes"]])
@@ -183,13 +183,13 @@ def test_what_is_no_run(cli, runs, tmp_path, command, name, text):
 
 def test_labels_are_what_differs(runs):
     a, b, c = (read_run(runs / name) for name in "abc")
-    assert labels([a, b]) == ["seed 3", "seed 5"]
-    assert labels([a, a]) == [f"seed 3, {a.path}"] * 2
-    assert labels([a, c]) == [
+    assert distinct_labels([a, b]) == ["seed 3", "seed 5"]
+    assert distinct_labels([a, a]) == [f"seed 3, {a.path}"] * 2
+    assert distinct_labels([a, c]) == [
         "optimizer=adam",
         "optimizer=sgd, learning_rate=0.01, validation=0.25",
     ]
-    assert labels([a, b, c])[:2] == ["optimizer=adam, seed 3", "optimizer=adam, seed 5"]
+    assert distinct_labels([a, b, c])[:2] == ["optimizer=adam, seed 3", "optimizer=adam, seed 5"]
 
 
 def test_labels_leave_out_what_most_runs_share(runs):
@@ -203,7 +203,7 @@ def test_labels_leave_out_what_most_runs_share(runs):
         for options in changed
     ]
     records = [RunRecord(Path("x"), s.name, "finished", False, "", seed=1, spec=s) for s in specs]
-    assert labels(records) == ["hidden=16,16", "hidden=4,4", "l1=0.001", "dropout=0.5"]
+    assert distinct_labels(records) == ["hidden=16,16", "hidden=4,4", "l1=0.001", "dropout=0.5"]
 
 
 def test_seeds_that_were_not_used_tell_no_run_apart(runs):
@@ -219,7 +219,7 @@ def test_labels_are_models_where_they_differ():
 
     specs = [zoo.get_spec(name) for name in ("mlp-pima", "cnn-mnist")]
     runs = [RunRecord(Path(s.name), s.name, "finished", False, "", seed=1, spec=s) for s in specs]
-    assert labels(runs) == ["mlp-pima", "cnn-mnist"]
+    assert distinct_labels(runs) == ["mlp-pima", "cnn-mnist"]
 
 
 def test_a_setting_left_to_its_default_is_missing():
@@ -236,7 +236,7 @@ def test_curves_of_several_runs(cli, runs, tmp_path):
     pytest.importorskip("matplotlib")
     done = cli("runs", "plot", "runs/a", "runs/c", "-o", "x.svg")
     assert (done.status, done.out) == (0, "")
-    assert "drawn: x.svg" in done.err
+    assert "plot: x.svg" in done.err
     root = ET.parse(tmp_path / "x.svg").getroot()
     found = {"".join(e.itertext()).strip() for e in root.iter("{http://www.w3.org/2000/svg}text")}
     assert {"mlp-pima", "loss", "accuracy", "optimizer=adam", "training", "validation"} <= found
@@ -252,10 +252,10 @@ def test_curves_of_several_runs(cli, runs, tmp_path):
     assert ">training<" not in shown  # a curve that was not asked for hides those that were
     done = cli("runs", "plot", "runs/a", "runs/c", "-o", "x.png", "--metric", "val_accuracy")
     assert done.status == 2
-    assert "has no metric 'val_accuracy'; there are loss, accuracy." in done.err
+    assert "has no metric 'val_accuracy'; it has loss, accuracy." in done.err
     done = cli("runs", "plot", "runs/a", "-o", "x.png", "--metric", "auc")
     assert done.status == 2
-    assert "has no metric 'auc'; there are loss, accuracy" in done.err
+    assert "has no metric 'auc'; it has loss, accuracy" in done.err
 
 
 def test_pictures_that_cannot_be_drawn(cli, runs, monkeypatch):
@@ -280,7 +280,7 @@ def test_removing_says_what_was_removed(cli, runs):
 def test_nothing_is_removed_without_being_asked_for(cli, runs, monkeypatch):
     done = cli("runs", "remove", "runs/a")
     assert done.status == 2
-    assert "not a terminal, so nobody can confirm; pass --yes" in done.err
+    assert "not a terminal; pass --yes" in done.err
 
     import click
 
@@ -319,10 +319,10 @@ def test_removing_does_not_follow_links(runs, tmp_path):
 def test_a_run_that_holds_another_is_kept(cli, runs, monkeypatch):
     shutil.copytree(runs / "b", runs / "a/fold-1")
     shutil.copytree(runs / "b", runs / "c/later/b")
-    with pytest.raises(UsageError, match="another run lies inside it"):
+    with pytest.raises(UsageError, match="another run is inside it"):
         remove_run(runs / "c")
     monkeypatch.chdir(runs / "c/later")
-    with pytest.raises(UsageError, match="the current folder lies inside it"):
+    with pytest.raises(UsageError, match="the current folder is inside it"):
         remove_run(runs / "c/later/b/../../../c")
     remove_run(runs / "a")  # its own folds go with it
     assert sorted(path.name for path in runs.iterdir()) == ["b", "c"]

@@ -1,4 +1,4 @@
-"""`zoo summary`: layers as text and as a picture, of everything that declares a network."""
+"""`zoo summary`: layers as text and as a diagram, for everything that declares a network."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_layers_are_drawn(cli, run, tmp_path):
     pytest.importorskip("matplotlib")
     done = cli("summary", run, "--plot", "x.svg")
     assert done.status == 0
-    assert "drawn: x.svg" in done.err
+    assert "plot: x.svg" in done.err
     assert "hidden_3" in done.out
     text = (tmp_path / "x.svg").read_text()
     for part in ("mlp-pima", "hidden_1", "Dense · 5", "45 parameters", "5 layers"):

@@ -1,4 +1,4 @@
-"""Tables that are no CSV: parquet files on the command line, frames in Python."""
+"""Tables other than CSV: parquet files on the command line, frames in Python."""
 
 from __future__ import annotations
 

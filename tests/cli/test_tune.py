@@ -1,4 +1,4 @@
-"""`zoo tune` as a user runs it: killed and resumed, its board on the terminal and in a file."""
+"""`zoo tune` as users run it: killed and resumed, with its leaderboard printed and in a file."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def test_a_killed_tuning_goes_on_where_it_was(cli: Cli, tmp_path: Path) -> None:
     assert 3 <= len(before) < 10
     refused = cli("tune", "mlp-pima", *AXES, "-o", folder, "--seed", "3")
     assert refused.status == 2
-    assert "go on with --resume" in refused.err
+    assert "continue with --resume" in refused.err
     other = cli("tune", "mlp-pima", "--grid", "epochs=1", "-o", folder, "--resume", "--seed", "3")
     assert other.status == 2
-    assert "was begun with another grid" in other.err
+    assert "was started differently: grid" in other.err
     done = cli("tune", "mlp-pima", *AXES, "-o", folder, "--resume", "--seed", "3")
     assert done.status == 0, done.err
     after = kept(folder)
@@ -101,7 +101,7 @@ def test_a_folder_of_its_own_below_runs(cli: Cli, tmp_path: Path) -> None:
     [
         (["epochs"], "--grid takes KEY=A,B,C, for instance epochs=50,100; received 'epochs'"),
         (["epochs=1", "epochs=2"], "--grid epochs: is given twice"),
-        (["epochs=0.1..0.5"], "a range is drawn from; say how often"),
+        (["epochs=0.1..0.5"], "cannot try every value of a range"),
         (["nosuch=1"], "'mlp-pima' has no such field"),
     ],
 )

@@ -1,4 +1,4 @@
-"""`zoo weights`: what is here, what is fetched, added, checked and removed."""
+"""`zoo weights`: listing, fetching, adding, checking and removing files."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_file_that_came_by_another_way(cli, published: Server, file: Path) -> 
     assert done.status == 1
     assert "is not mlp-pima.small: expected hash" in done.err
     assert f"use the file itself with --weights {file}" in done.err
-    assert published.asked == []
+    assert published.requests == []
 
 
 def test_a_model_of_several_weights_needs_a_tag(
@@ -85,11 +85,11 @@ def test_a_model_of_several_weights_needs_a_tag(
     change(monkeypatch, registry().models, "mlp-pima", weights=(record, other))
     done = cli("weights", "add", "mlp-pima", file)
     assert done.status == 2
-    assert "say which as mlp-pima.TAG with a tag of small, other" in done.err
+    assert "pass mlp-pima.TAG with a tag of small, other" in done.err
     assert cli("weights", "add", "mlp-pima.small", file).status == 0
 
 
 def test_a_model_without_weights_says_how_to_get_some(cli) -> None:
     done = cli("weights", "pull", "mlp-pima")
     assert done.status == 2
-    assert "has no published weights; it is trained with `zoo train mlp-pima`" in done.err
+    assert "has no published weights; run `zoo train mlp-pima`" in done.err

@@ -1,8 +1,7 @@
-"""What models of `zoo_answers` make of five rows, two at a time: by zoo, or by plain Keras.
+"""Outputs of the models of `zoo_answers` for five rows, two at a time, by zoo or by plain Keras.
 
-Run as a program, once for each process that is compared:
-``python answering.py zoo|keras KIND=WEIGHTS...`` prints a list of outputs for each, and for each
-whether Keras had been imported by then.
+Run as a program, once per process to compare: ``python answering.py zoo|keras KIND=WEIGHTS...``
+prints the outputs of each, and for each whether Keras had been imported by then.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Every fast path of answering gives what plain Keras gives, or is not taken.
+"""Every fast path of inference gives what plain Keras gives, or is not taken.
 
 The reference is ``predict`` of the Keras network in a process of its own, with ``ZOO_PLAIN=1``. The
-first process of zoo keeps what may be kept, from one weights file; the next ones read it back, for
-that file and another one.
+first process of zoo stores the computations that may be stored, from one weights file; later ones
+load them, for that file and another one.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Every fast path of training gives what plain Keras gives, or is not taken.
 
-The reference is the same training with ``ZOO_PLAIN=1`` in a process of its own. On JAX the same
-operations on the same shapes are equal bit for bit; elsewhere a training may be as far away as ten
-times what one unit in the last place of its start makes, or 1e-5.
+The reference is the same training with ``ZOO_PLAIN=1`` in a process of its own. On JAX, the same
+operations on the same shapes are equal bit for bit. Elsewhere a training may differ by 1e-5, or by
+ten times the effect of one unit in the last place of its start.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def every(*quick: str, repeated: Sequence[str] = REPEATED) -> list[Any]:
 @pytest.fixture(autouse=True)
 def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.syspath_prepend(training.PLUGIN)
-    monkeypatch.setattr(traced, "WORTH_TRACING", 0)
+    monkeypatch.setattr(traced, "MIN_STEPS_TO_TRACE", 0)
     registry.cache_clear()
     yield
     registry.cache_clear()

@@ -1,6 +1,6 @@
-"""Trainings that a fast path may get wrong, and what each ends with.
+"""Trainings that a fast path may get wrong, and their outcomes.
 
-Run as a program it writes what they end with in plain Keras, a file for each:
+Run as a program, it writes their outcomes in plain Keras, one file each:
 ``ZOO_PLAIN=1 python training.py FOLDER CASE.PATH...``.
 """
 
@@ -182,7 +182,7 @@ def nudged(case: Case, folder: Path) -> Outcome:
     """Return what a training ends with whose start is one unit in the last place beside it."""
     from zoo.training import fit
 
-    before = fit.trainee
+    before = fit.training_network
 
     def beside(*arguments: Any) -> Any:
         network = before(*arguments)
@@ -191,11 +191,11 @@ def nudged(case: Case, folder: Path) -> Outcome:
             variable.assign(np.nextafter(value, np.float32(np.inf), dtype=value.dtype))
         return network
 
-    fit.trainee = beside
+    fit.training_network = beside
     try:
         return whole(case, folder)
     finally:
-        fit.trainee = before
+        fit.training_network = before
 
 
 PATHS: dict[str, Callable[[Case, Path], Outcome]] = {

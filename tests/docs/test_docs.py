@@ -1,18 +1,18 @@
-"""The documentation is right: generated files are fresh, links lead somewhere, examples run.
+"""The documentation is right: generated files are up to date, links are valid, examples run.
 
-Which fenced blocks run, and how, is told by their first line:
+The first line of a fenced block says whether and how it runs:
 
-- ``console``: each line after ``$ `` is run; what follows must be what it prints. A line of ``...``
+- ``console``: each line after ``$ `` is run, and must print the lines below it. A line of ``...``
   stands for any lines, ``...`` in a line for anything, a date for any date.
-- ``python``: runs; the ``text`` block right behind it, if there is one, is what it prints.
+- ``python``: runs; the ``text`` block right after it, if there is one, is its output.
 - a language with a file name, such as ``toml my-model.toml``: saved under that name.
 - anything else is only shown.
 
-Numbers must be those that are printed. Where they depend on the processor or the backend, the line
-before the block says by how much its decimal numbers may differ, percentages as parts of one:
-``<!-- ±0.02 -->``. Readers do not see it. Numbers without a decimal point never differ.
+Numbers must match the output. Where they depend on the processor or the backend, the line before
+the block says by how much its decimal numbers may differ, percentages as fractions of one:
+``<!-- ±0.02 -->``. Readers do not see it. Numbers without a decimal point must be equal.
 
-All blocks of a page run in one folder, in order, beside a copy of ``examples/mug.png``.
+All blocks of a page run in order in one folder, which has a copy of ``examples/mug.png``.
 """
 
 from __future__ import annotations
@@ -204,12 +204,12 @@ def test_a_figure_that_is_measured_again_takes_the_place_of_the_old_one(tmp_path
     """Otherwise a table shows a recipe twice, or loses what was measured elsewhere."""
     script = runpy.run_path(str(ROOT / "tools" / "reproduce.py"))
     kept = tmp_path / "reproduced.json"
-    script["keep"].__globals__["RECORDS"] = kept
+    script["save_record"].__globals__["RECORDS"] = kept
     rows = [("mlp-pima", "torch", 1), ("mlp-pima", "jax", 2), ("linear-cereals", "jax", 3)]
     for model, backend, seed in [*rows, ("mlp-pima", "jax", 4), ("gone", "jax", 5)]:
         record = {"model": model, "settings": [], "backend": backend, "seeds": [seed]}
-        script["keep"]({**record, "runs": ["runs/x"]})
-    shown = [(record["model"], record["seeds"]) for record in script["records"]()]
+        script["save_record"]({**record, "runs": ["runs/x"]})
+    shown = [(record["model"], record["seeds"]) for record in script["load_records"]()]
     assert shown == [("linear-cereals", [3]), ("mlp-pima", [4]), ("mlp-pima", [1])]
     assert "runs" not in kept.read_text()
 

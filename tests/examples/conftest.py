@@ -1,4 +1,4 @@
-"""The plugin of the tutorial, installed as its users install it: in an environment of its own."""
+"""The tutorial's plugin, installed as its users install it: in an environment of its own."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Shop:
         return done.stdout
 
     def leaked(self) -> set[str]:
-        """Return the plugins that the tests' own environment has got since the installation."""
+        """Return the plugins added to the tests' own environment since the installation."""
         return installed_plugins() - self.plugins_before
 
 
@@ -74,17 +74,17 @@ def installed_plugins() -> set[str]:
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    """The environment, made once; it borrows everything but zoo-shapes from the tests' own."""
+    """Return the environment, made once; it borrows all but zoo-shapes from the tests' own."""
     before = installed_plugins()
     folder = tmp_path_factory.mktemp("zoo-shapes")
-    # A copy, so that building leaves nothing behind in the repository.
+    # A copy, so that building leaves nothing in the repository.
     source = shutil.copytree(ROOT / "examples" / "zoo-shapes", folder / "source")
     subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
     bin_, name = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
     python = folder / "venv" / bin_ / name
     paths = {"base": str(folder / "venv"), "platbase": str(folder / "venv")}
     site = Path(sysconfig.get_path("purelib", "venv", paths))
-    # `--system-site-packages` would show the packages below the tests' own environment, not its.
+    # `--system-site-packages` would show the base installation, not the tests' environment.
     borrowed = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
     lines = [f"import site; site.addsitedir({path!r})\n" for path in sorted(borrowed)]
     (site / "borrowed.pth").write_text("".join(lines), encoding="utf-8")

@@ -1,7 +1,7 @@
-"""A stranger's plugin, from `pip install` to a trained model, as the tutorial tells it.
+"""A third-party plugin, from `pip install` to a trained model, as in the tutorial.
 
-If something here fails, packages outside this repository have stopped working, or
-docs/plugins.md teaches what is not so.
+If a test here fails, packages outside this repository have stopped working, or docs/plugins.md is
+wrong.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def test_plugins_list_names_package_and_version(shop: Any) -> None:
     lines = shop.ok("plugins", "list").splitlines()
     (line,) = (line for line in lines if line.split()[0] == "shapes")
     assert f"{PROJECT['name']} {PROJECT['version']}" in line
-    assert shop.ok("plugins", "doctor").endswith("no problem\n")
+    assert shop.ok("plugins", "doctor").endswith("no problems\n")
 
 
 def test_show_prints_names_instead_of_code(shop: Any) -> None:

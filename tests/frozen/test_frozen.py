@@ -1,7 +1,7 @@
-"""What earlier versions of zoo wrote, and a plugin written for them, go on working.
+"""Files written by earlier versions of zoo, and a plugin written for them, still work.
 
-Each folder beside this file was made by the zoo of its month (its ``make.py`` shows how) and is
-never made again. What breaks here breaks for people who keep models, and for authors of plugins.
+Each folder next to this file was made by the zoo of its month (see its ``make.py``) and is never
+regenerated. What breaks here breaks for users with trained models, and for plugin authors.
 """
 
 from __future__ import annotations

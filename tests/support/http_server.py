@@ -1,4 +1,4 @@
-"""A real HTTP server with bad habits, for whoever downloads."""
+"""A real HTTP server with bad habits, for tests of downloads."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ class Page:
     etag: str = '"v1"'
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
-    drops: list[int] = field(default_factory=list)  # close after so many bytes, once each
+    drops: list[int] = field(default_factory=list)  # hang up after so many bytes, once each
     ignores_range: bool = False
-    declares: int | None = None  # a Content-Length other than the truth
+    declares: int | None = None  # a false Content-Length
     chunked: bool = False
     pause: float = 0.0  # seconds before every 64 KiB
-    failures: list[int] = field(default_factory=list)  # statuses to answer first
+    failures: list[int] = field(default_factory=list)  # statuses to send first
     after: Callable[[Page], None] = lambda page: None
 
 
 class Server:
-    """Pages by path, and a record of what was asked for."""
+    """Pages by path, and a record of the requests."""
 
     def __init__(self) -> None:
         self.pages: dict[str, Page] = {}
-        self.asked: list[tuple[str, str | None]] = []
+        self.requests: list[tuple[str, str | None]] = []
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.http.daemon_threads = True
-        # Clients that hang up are what many tests are about.
+        # Many tests are about clients that hang up.
         self.http.handle_error = lambda *_: None  # type: ignore[method-assign]
         self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
         threading.Thread(target=self.http.serve_forever, args=(0.02,), daemon=True).start()
@@ -45,7 +45,7 @@ class Server:
         return self.url + path
 
     def ranges(self, path: str) -> list[str | None]:
-        return [asked for name, asked in self.asked if name == path]
+        return [header for name, header in self.requests if name == path]
 
     def _handler(server) -> type[BaseHTTPRequestHandler]:
         class Handler(BaseHTTPRequestHandler):
@@ -55,7 +55,7 @@ class Server:
                 pass
 
             def do_GET(self) -> None:
-                server.asked.append((self.path, self.headers["Range"]))
+                server.requests.append((self.path, self.headers["Range"]))
                 page = server.pages.get(self.path) or Page(status=404)
                 try:
                     server._answer(self, page)
@@ -66,10 +66,10 @@ class Server:
 
     def _answer(self, to: BaseHTTPRequestHandler, page: Page) -> None:
         status, start = (page.failures.pop(0) if page.failures else page.status), 0
-        asked = re.fullmatch(r"bytes=(\d+)-", to.headers["Range"] or "")
+        match = re.fullmatch(r"bytes=(\d+)-", to.headers["Range"] or "")
         fresh = to.headers["If-Range"] in (None, page.etag)
-        if asked and status == 200 and fresh and not page.ignores_range:
-            start = int(asked[1])
+        if match and status == 200 and fresh and not page.ignores_range:
+            start = int(match[1])
             status = 206 if start < len(page.body) else 416
         body = page.body[start:] if status in (200, 206) else b""
         to.send_response(status)

@@ -1,4 +1,4 @@
-"""Stand-ins for datasets that may not be shipped: the same formats, made up and small."""
+"""Stand-ins for datasets that may not be shipped: the same formats, small and synthetic."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from zoo.data.table import read_csv
 from zoo_weights import hash_file
 
 DatasetFiles = Callable[[str], list[Path]]
-"""What the fixture `dataset_files` returns: the files of a dataset, by its name."""
+"""Type of the fixture `dataset_files`: a dataset's name to its files."""
 
 Made = tuple[list[Path], dict[str, Any]]
-"""The files, and the fields of the dataset's record that are other than those of the real one."""
+"""The files, and the fields of the dataset's record that differ from the real one."""
 
 EARN = ["mln", "dlrs", "net", "profit", "shr", "vs", "qtr", "cts", "revs", "year"]
 
@@ -32,7 +32,7 @@ def make(name: str, folder: Path) -> Made:
 
 
 def cereals(folder: Path) -> Made:
-    """77 rows near the published line; one does not know its sugars, as in the real table."""
+    """Write 77 rows near the published line; sugars are missing in one, as in the real table."""
     draw, path = random.Random(0), folder / "cereals.csv"
     with path.open("w", newline="") as file:
         rows = csv.writer(file)
@@ -45,7 +45,7 @@ def cereals(folder: Path) -> Made:
 
 
 def mnist(folder: Path) -> Made:
-    """2,000 and 400 digits of a font, moved about and dimmed."""
+    """Write 2,000 and 400 digits of a font, shifted and dimmed."""
     draw = np.random.default_rng(0)
     font = ImageFont.load_default(22)
     arrays: dict[str, Any] = {}
@@ -53,17 +53,17 @@ def mnist(folder: Path) -> Made:
         labels = draw.integers(0, 10, rows).astype(np.uint8)
         pixels = np.zeros((rows, 28, 28), np.uint8)
         for row, label in enumerate(labels):
-            picture = Image.new("L", (28, 28))
+            image = Image.new("L", (28, 28))
             place = (14 + int(draw.integers(-2, 3)), 14 + int(draw.integers(-2, 3)))
             ink = int(draw.integers(160, 256))
-            ImageDraw.Draw(picture).text(place, str(label), fill=ink, font=font, anchor="mm")
-            pixels[row] = np.asarray(picture)
+            ImageDraw.Draw(image).text(place, str(label), fill=ink, font=font, anchor="mm")
+            pixels[row] = np.asarray(image)
         arrays |= {f"x_{part}": pixels, f"y_{part}": labels}
     return [_saved(folder / "mnist.npz", arrays)], {"content": hash_arrays(arrays)}
 
 
 def imdb(folder: Path) -> Made:
-    """400 and 400 reviews, stored class by class."""
+    """Write 400 and 400 reviews, stored class by class."""
     words = [f"word{rank}" for rank in range(1, 301)]
     words[40:45] = ["great", "wonderful", "superb", "lovely", "moving"]
     words[45:50] = ["awful", "boring", "dull", "terrible", "lame"]
@@ -81,7 +81,7 @@ def imdb(folder: Path) -> Made:
 
 
 def reuters(folder: Path) -> Made:
-    """2,200 newswires; each topic has words of its own, and most are on earnings."""
+    """Write 2,200 newswires; each topic has its own words, and earnings are the most frequent."""
     words = EARN + [f"topic{topic}word{number}" for topic in range(46) for number in range(5)]
     words += [f"word{rank}" for rank in range(300)]
     draw = random.Random(0)

@@ -1,4 +1,4 @@
-"""Parts as a plugin's author may write them, registered for the time of one test."""
+"""Parts as a plugin author may write them, registered for one test."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def register(patch: pytest.MonkeyPatch, kind: str, **parts: Any) -> None:
 
 
 class Letters(zoo.Classifier):
-    """One of three letters, as a plugin written for an earlier zoo has it: nothing about heads."""
+    """One of three letters, as in a plugin for an earlier zoo: no head is declared."""
 
     labels = ("a", "b", "c")
     units = 3
@@ -42,7 +42,7 @@ class Letters(zoo.Classifier):
 
 
 class Logits(Letters):
-    """The same from logits."""
+    """The same letters, decoded from logits."""
 
     output_activation = "linear"
 

@@ -1,4 +1,4 @@
-"""Where the repository is, and the photos that tests look at."""
+"""Paths of the repository and of the photos used in tests."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ ROOT = Path(__file__).parents[2]
 MUG = ROOT / "examples" / "mug.png"
 
 IMAGES = ROOT / "tests" / "data" / "images"
-"""Photos, and what EfficientNet-Lite0 says of them; SOURCES.md beside them says whose they are."""
+"""Photos, and EfficientNet-Lite0's logits for them; tests/data/SOURCES.md names their authors."""

@@ -1,4 +1,4 @@
-"""A registered record with other fields, for the time of one test."""
+"""Change fields of a registered record for one test."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zoo.registry.table import EntryTable
 
 
 def change(patch: pytest.MonkeyPatch, table: EntryTable[Any], name: str, **fields: Any) -> None:
-    """Give the record called `name` in a table of the registry other fields."""
+    """Change fields of the record called `name` in a table of the registry."""
     entry = table.find(name)
     changed = dataclasses.replace(entry, value=replace(entry.value, **fields))
     patch.setitem(table._by_full_name, entry.full_name, changed)

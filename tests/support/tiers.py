@@ -1,4 +1,4 @@
-"""Parameters of a test that belong to another tier than the test."""
+"""Parameters that belong to another tier than their test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of weights files share."""
+"""Fixtures for the tests of weights files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import zoo_weights
 
 @pytest.fixture
 def content() -> bytes:
-    """A megabyte of noise, the same every time."""
+    """Return a mebibyte of noise, the same every time."""
     return random.Random(1).randbytes(1 << 20)
 
 
@@ -28,7 +28,7 @@ def sha256() -> Callable[[bytes], str]:
 
 @pytest.fixture
 def python() -> Callable[..., subprocess.Popen[str]]:
-    """Start code in a fresh interpreter that can import the package under test."""
+    """Return a function that starts code in a fresh interpreter able to import the package."""
 
     def start(code: str, *args: object, **env: str) -> subprocess.Popen[str]:
         room = str(Path(zoo_weights.__file__).parents[1])

@@ -1,4 +1,4 @@
-"""A bundle is data: what went in comes out, and what is not one is called by its name."""
+"""A bundle is data: what is written is read back, and other files are named for what they are."""
 
 import os
 
@@ -107,5 +107,5 @@ def test_headers_have_a_bound_in_all(bundle, monkeypatch):
     monkeypatch.setattr("zoo_weights.bundle.MAX_HEADER_BYTES", size)
     assert read_headers(bundle) == HEADERS
     monkeypatch.setattr("zoo_weights.bundle.MAX_HEADER_BYTES", size - 1)
-    with pytest.raises(UnsafeFile, match=f"headers of more than {size - 1} bytes"):
+    with pytest.raises(UnsafeFile, match=f"headers have more than {size - 1} bytes"):
         read_headers(bundle)

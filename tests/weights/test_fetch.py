@@ -1,4 +1,4 @@
-"""What a download survives, and what it refuses, against a real server."""
+"""What downloads survive and what they refuse, against a real server."""
 
 import hashlib
 import re
@@ -173,7 +173,7 @@ def test_no_server_leads_from_https_to_http(server, content, target, tmp_path, m
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(cert))
     with pytest.raises(FetchError, match="redirects from https to 'http:"):
         download([url], target)
-    assert server.asked == []
+    assert server.requests == []
     secure.page("/y", content)
     download([url.replace("/x", "/y")], target)
     secure.http.shutdown()
@@ -241,17 +241,17 @@ def test_mirrors_come_first_and_are_not_trusted(server, content, sha256, target,
     mirror = tmp_path / "mirror"
     download([url], target, sha256=sha256(content), mirrors=[mirror], offline=True)
     assert target.read_bytes() == content
-    with pytest.raises(HashMismatch, match="was not taken"):
+    with pytest.raises(HashMismatch, match="was not used"):
         download([url], target.with_name("y"), sha256="0" * 64, mirrors=[mirror], offline=True)
     server.page("/m/far.example.org/data/x%20y.bin?v=1", content)
     download([url], target.with_name("z"), mirrors=[server.url + "/m/"])
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_a_mirror_without_the_file_falls_back_to_the_publisher(server, content, target, tmp_path):
     url = server.page("/x", content)
     download([url], target, mirrors=[tmp_path / "nowhere", server.url + "/m"])
-    assert [path for path, _ in server.asked] == ["/m/127.0.0.1/x", "/x"]
+    assert [path for path, _ in server.requests] == ["/m/127.0.0.1/x", "/x"]
 
 
 def test_a_url_cannot_climb_out_of_a_mirror(tmp_path, target):

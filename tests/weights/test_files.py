@@ -1,4 +1,4 @@
-"""Nothing half-written has a final name."""
+"""No half-written file gets its final name."""
 
 import hashlib
 import os

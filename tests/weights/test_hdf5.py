@@ -1,4 +1,4 @@
-"""Files made to harm: each is refused as a whole, before an array is read."""
+"""Malicious files: each is refused completely, before an array is read."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""What Keras itself writes is read, and what is written here Keras itself reads."""
+"""Files that Keras writes can be read, and Keras can read the files written here."""
 
 import os
 import warnings

@@ -1,4 +1,4 @@
-"""Weights reach the right place with the right values, or nothing is read and the reason shown."""
+"""Weights reach the right place with the right values, or nothing is read, with the reason."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""A record that cannot be right must be refused where it is declared, not when it is used."""
+"""An impossible record is refused where it is declared, not when it is used."""
 
 import msgspec
 import pytest

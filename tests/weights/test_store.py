@@ -1,4 +1,4 @@
-"""The cache: right content or none, whatever happens to the files in it."""
+"""The cache: the right content or none, whatever happens to its files."""
 
 import hashlib
 import os
@@ -49,7 +49,7 @@ def test_a_file_is_downloaded_once_and_kept_for_this_user_alone(server, store):
     assert path.name == "a_b.h5"
     assert store.has(record)
     assert store.fetch(record) == path
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
     assert stat.S_IMODE(store.root.stat().st_mode) == 0o700
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 

@@ -1,4 +1,4 @@
-"""Files that zoo keeps for itself: few, this user's, and never a reason to fail."""
+"""Files that zoo caches: few, owned by this user, and never a reason to fail."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_what_others_could_have_written_is_not_read(folder: Path, tmp_path: Path
 def test_what_was_used_longest_ago_goes_first(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "KEPT", 3)
+    monkeypatch.setattr(cache, "FILES_PER_FOLDER", 3)
     for age, name in enumerate("abc"):
         cache.write("kept", name, b"")
         os.utime(folder / name, (1e9 - age, 1e9 - age))

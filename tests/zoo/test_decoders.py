@@ -1,4 +1,4 @@
-"""Decoders: classes in an order that every process agrees on, numbers, and what is neither."""
+"""Decoders: classes in the same order in every process, numbers, and invalid labels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from own_parts import Letters, Logits, Tags, register
 import zoo
 from zoo.decoders import Binary, Classes, Value
 from zoo.errors import InputError, SpecError
-from zoo.parts.heads import asked_by
+from zoo.parts.heads import decoder_head
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_ties_come_in_the_order_of_the_classes() -> None:
 
 
 def test_a_target_of_one_class_cannot_be_told_apart() -> None:
-    with pytest.raises(InputError, match="must hold two classes, found 1: yes"):
+    with pytest.raises(InputError, match="must hold two classes, received 1: yes"):
         Binary().fit(["yes", "yes"])
 
 
@@ -212,7 +212,7 @@ def test_a_decoder_s_own_scores_are_looked_at(monkeypatch: pytest.MonkeyPatch) -
 
     register(monkeypatch, "decoders", percent=Percent)
     (answer,) = model_of("own/percent").answers(np.array([[0.2, 0.5, 0.3]]))
-    assert str(answer) == "the network gives 50, 30, 20, no probabilities"
+    assert str(answer) == "the network gives 50, 30, 20, not probabilities"
 
 
 def test_what_a_subclass_inherits_is_no_word_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,7 +225,7 @@ def test_what_a_subclass_inherits_is_no_word_of_its_own(monkeypatch: pytest.Monk
 
     register(monkeypatch, "decoders", own=Own)
     model = model_of(zoo.Component("own/own", labels=["a", "b"]))
-    assert asked_by(model.decoder) is None
+    assert decoder_head(model.decoder) is None
     assert model.keras.layers[-1].activation.__name__ == "linear"
     (answer,) = model.answers(np.array([[-4.0, 7.0]]))
     assert answer[0].label == "b"

@@ -1,4 +1,4 @@
-"""The import budget: describing models, completing names and refusing nonsense cost no Keras."""
+"""The import budget: describing models, completing names and refusing bad input import no Keras."""
 
 from __future__ import annotations
 

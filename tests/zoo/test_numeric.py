@@ -1,4 +1,4 @@
-"""Figures in JSON: never the NaN and Infinity that its standard does not have."""
+"""Figures in JSON: never NaN or Infinity, which are not valid JSON."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from math import inf, isnan, nan
 
 import pytest
 
-from zoo.numeric import deviation, finite, to_json
+from zoo.numeric import deviation, replace_nonfinite, to_json
 
 
 def test_what_is_not_finite_is_null() -> None:
@@ -20,7 +20,7 @@ def test_null_is_read_as_a_figure_that_is_not_finite() -> None:
     """So are the files of earlier versions, which hold NaN itself."""
     for text in ('{"train": {"loss": null, "loss_each": [1, null]}}',
                  '{"train": {"loss": NaN, "loss_each": [1, NaN]}}'):  # fmt: skip
-        read = finite(json.loads(text), nan)["train"]
+        read = replace_nonfinite(json.loads(text), nan)["train"]
         assert isnan(read["loss"])
         assert read["loss_each"][0] == 1
         assert isnan(read["loss_each"][1])

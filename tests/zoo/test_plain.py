@@ -1,4 +1,4 @@
-"""``ZOO_PLAIN=1``: everything works and answers the same, and no fast path is even imported."""
+"""``ZOO_PLAIN=1``: everything works with the same results, and no fast path is even imported."""
 
 from __future__ import annotations
 

@@ -32,10 +32,10 @@ PIMA = zoo.get_spec("mlp-pima").input.config["columns"]
 @pytest.fixture(scope="module")
 def pima() -> tuple[Any, Any]:
     """The rows of the Pima dataset and their outcomes."""
-    from zoo.data.datasets import load
+    from zoo.data.datasets import load_dataset
     from zoo.registry.registry import registry
 
-    rows = load(registry().datasets.find("pima"))["train"]
+    rows = load_dataset(registry().datasets.find("pima"))["train"]
     numbers = [[float(cell) for cell in rows.inputs.column(name)] for name in PIMA]
     return np.array(numbers).T, np.array([int(label) for label in rows.labels])
 

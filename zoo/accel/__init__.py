@@ -1,7 +1,7 @@
-"""What only makes answers faster, and ``ZOO_PLAIN=1`` turns off: kept networks, OpenVINO.
+"""Fast paths of inference, which ``ZOO_PLAIN=1`` turns off: cached networks, OpenVINO.
 
-The rest of zoo calls what is in this file and could do without it: `zoo.backend.runner` computes
-every network that Keras can compute.
+The rest of zoo calls only what is in this file, and could do without it: `zoo.backend.runner`
+computes every network that Keras can compute.
 """
 
 from __future__ import annotations
@@ -9,48 +9,48 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from zoo.accel.kept import Place
+from zoo.accel.kept import NetworkCache
 from zoo.backend.choose import chosen_backend
 from zoo.backend.runner import Runner, inputs_of
 
-__all__ = ["Place", "kept_runner", "runner_of"]
+__all__ = ["NetworkCache", "cached_runner", "make_runner"]
 
 
-def runner_of(network: Any) -> Runner:
-    """Return what computes a network: OpenVINO's graph of it on that backend, else Keras."""
+def make_runner(network: Any) -> Runner:
+    """Return a network's runner: on OpenVINO its compiled graph, else Keras's."""
     if chosen_backend() != "openvino":
         return Runner(network)
-    from zoo.accel.openvino import compiled
+    from zoo.accel.openvino import compile_graph
 
-    return Runner(network, compiled(network, inputs_of(network)))
+    return Runner(network, compile_graph(network, inputs_of(network)))
 
 
-def kept_runner(
-    place: Place, architecture: Callable[[], Callable[[], Any]], own: Callable[[], Runner]
+def cached_runner(
+    cache: NetworkCache, architecture: Callable[[], Callable[[], Any]], runner: Callable[[], Runner]
 ) -> Runner | None:
-    """Return the computation that an earlier process kept, or keep it for later ones.
+    """Return the runner of a cached network; if there is none, cache it for later processes.
 
     Parameters
     ----------
-    place
-        Where it is kept.
+    cache
+        The network's cache.
     architecture
         Returns the function that builds the network.
-    own
-        Returns what computes the network of this process, with its own weights.
+    runner
+        Returns the runner of this process's network, with its weights.
 
     Returns
     -------
     Runner or None
-        None where nothing was kept.
+        None if nothing was cached.
     """
-    from zoo.backend.network import build, with_any_values
+    from zoo.backend.network import build, fill_placeholders
 
-    if not place.usable:
+    if not cache.usable:
         return None
-    if network := place.restored():
+    if network := cache.restore():
         return Runner(network, network.call)
     make = architecture()
-    if written := place.written(lambda: with_any_values(build(make, initialise=False))):
-        place.keep(written, own())
+    if data := cache.serialize(lambda: fill_placeholders(build(make, initialise=False))):
+        cache.store(data, runner())
     return None

@@ -1,4 +1,4 @@
-"""Computations of JAX, as ``jax.export`` writes them: the weights are arguments of them."""
+"""JAX computations, serialized by ``jax.export`` with the weights as arguments."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from zoo.accel.network import KeptNetwork
+from zoo.accel.network import CachedNetwork
 from zoo.backend import choose
 from zoo_weights import Slot
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from zoo.accel.network import Weights
 
 MAX_BYTES = 64 << 20
-"""Largest computation that is kept: weights are not in it, a hundred layers are 60 kB."""
+"""Maximum size of a computation: it has no weights in it, a hundred layers take 60 kB."""
 
 MAX_CONSTANT = 64
-"""Numbers of a variable that is no weight (a seed's state), at most."""
+"""Maximum number of values in a variable that is not a weight, such as a seed's state."""
 
 
 class ExportedFile(msgspec.Struct, frozen=True):
-    """What a file holds.
+    """The content of a cache file.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class ExportedFile(msgspec.Struct, frozen=True):
     output_shape
         Of the network, batch first.
     computation
-        As ``jax.export`` writes it.
+        Serialized by ``jax.export``.
     lapack
         Whether it calls LAPACK.
     """
@@ -43,8 +43,8 @@ class ExportedFile(msgspec.Struct, frozen=True):
     lapack: bool
 
 
-def identity() -> list[Any]:
-    """Return what decides about a computation beside the network."""
+def cache_key() -> list[Any]:
+    """Return what a computation depends on besides the network."""
     jax = choose.jax()
     settings = [item for item in sorted(jax.config.values.items()) if "cache" not in item[0]]
     return [
@@ -56,10 +56,8 @@ def identity() -> list[Any]:
     ]
 
 
-def restored(data: bytes, weights: Weights) -> KeptNetwork | None:
-    """Return the network of what was kept, with these weights.
-
-    None where JAX does not like it any more.
+def restore(data: bytes, weights: Weights) -> CachedNetwork | None:
+    """Return the cached network with these weights; None if JAX no longer accepts it.
 
     Raises
     ------
@@ -68,60 +66,60 @@ def restored(data: bytes, weights: Weights) -> KeptNetwork | None:
     """
     arrays: list[Any] = []
     try:
-        kept = msgspec.msgpack.decode(data, type=ExportedFile)
-        network = _network(kept, arrays)
-    except Exception:  # whatever JAX says
+        file = msgspec.msgpack.decode(data, type=ExportedFile)
+        network = _build_network(file, arrays)
+    except Exception:  # JAX may raise anything
         return None
     from jax import device_put
 
-    arrays += (None for _ in kept.slots)
-    for position, array in weights(kept.slots):
-        arrays[position] = device_put(array)  # a CPU adopts memory that is aligned
+    arrays += (None for _ in file.slots)
+    for position, array in weights(file.slots):
+        arrays[position] = device_put(array)  # a CPU shares memory that is aligned
     return network
 
 
-def _network(kept: ExportedFile, weights: Sequence[Any]) -> KeptNetwork:
-    """Return a computation on `weights`, which come in its slots' order.
+def _build_network(file: ExportedFile, weights: Sequence[Any]) -> CachedNetwork:
+    """Return the computation on `weights`, in the order of its slots.
 
     Raises
     ------
     ValueError
-        If the computation is not one of these weights and one batch.
+        If the computation does not take these weights and one batch.
     """
     jax = choose.jax()
     import numpy as np
     from jax import export
 
-    found = export.deserialize(bytearray(kept.computation))
-    if not kept.lapack:
-        # JAX imports SciPy's LAPACK for whatever is exported for a CPU, which takes longer
-        # than all the rest. The platform is part of the file's name already.
+    exported = export.deserialize(bytearray(file.computation))
+    if not file.lapack:
+        # JAX imports SciPy's LAPACK for everything exported for a CPU, which takes longer than
+        # all the rest. The platform is already part of the file's name.
         unchecked = export.DisabledSafetyCheck.platform()
-        found = dataclasses.replace(
-            found,
+        exported = dataclasses.replace(
+            exported,
             platforms=("any",),
-            disabled_safety_checks=(*found.disabled_safety_checks, unchecked),
+            disabled_safety_checks=(*exported.disabled_safety_checks, unchecked),
         )
-    *numbers, batch = found.in_avals
-    takes = [(tuple(array.shape), str(array.dtype)) for array in numbers]
-    if takes != [(tuple(slot.shape), slot.dtype) for slot in kept.slots]:
-        msg = f"the computation takes {takes}, the network has {kept.slots}"
+    *arguments, batch = exported.in_avals
+    takes = [(tuple(argument.shape), str(argument.dtype)) for argument in arguments]
+    if takes != [(tuple(slot.shape), slot.dtype) for slot in file.slots]:
+        msg = f"the computation takes {takes}, the network has {file.slots}"
         raise ValueError(msg)
-    compiled = jax.jit(found.call)
-    return KeptNetwork(
+    compiled = jax.jit(exported.call)
+    return CachedNetwork(
         (jax.ShapeDtypeStruct((1, *batch.shape[1:]), batch.dtype),),
-        kept.output_shape,
+        file.output_shape,
         lambda inputs: np.asarray(compiled(weights, inputs)),
     )
 
 
-def written(network: Any) -> bytes:
-    """Return what is to be kept of a network.
+def serialize(network: Any) -> bytes:
+    """Return the content of a network's cache file.
 
     Raises
     ------
     Exception
-        If the network cannot be kept.
+        If the network cannot be cached.
     """
     import jax
     from jax import export
@@ -129,19 +127,19 @@ def written(network: Any) -> bytes:
     from zoo.backend.network import slots
     from zoo.backend.runner import dtype_of, inputs_of
 
-    found = slots(network)
-    weights = {id(variable) for _, variable in found}
+    places = slots(network)
+    weight_ids = {id(variable) for _, variable in places}
     trainable, others = network.trainable_variables, network.non_trainable_variables
-    rest = [v for v in (*trainable, *others) if id(v) not in weights]
+    rest = [v for v in (*trainable, *others) if id(v) not in weight_ids]
     if any(variable.value.size > MAX_CONSTANT for variable in rest):
-        msg = "it has variables that are no weights"
+        msg = "it has variables that are not weights"
         raise ValueError(msg)
     constants = {id(variable): variable.value for variable in rest}
 
-    def forward(numbers: Sequence[Any], batch: Any) -> Any:
+    def forward(weights: Sequence[Any], batch: Any) -> Any:
         values = dict(constants)
-        for (_, variable), number in zip(found, numbers, strict=True):
-            values[id(variable)] = number
+        for (_, variable), weight in zip(places, weights, strict=True):
+            values[id(variable)] = weight
         before = [[values[id(v)] for v in variables] for variables in (trainable, others)]
         outputs, after = network.stateless_call(*before, batch, training=False)
         if any(old is not new for old, new in zip(before[1], after, strict=True)):
@@ -152,31 +150,31 @@ def written(network: Any) -> bytes:
             raise ValueError(msg)
         return outputs
 
-    wanted = inputs_of(network)
-    if isinstance(wanted, Mapping) or None in wanted.shape[1:]:
-        msg = "it has several inputs, or one of an open shape"
+    inputs = inputs_of(network)
+    if isinstance(inputs, Mapping) or None in inputs.shape[1:]:
+        msg = "it has several inputs, or one of unknown shape"
         raise ValueError(msg)
     (rows,) = export.symbolic_shape("rows")
     arguments = (
-        [jax.ShapeDtypeStruct(slot.shape, slot.dtype) for slot, _ in found],
-        jax.ShapeDtypeStruct((rows, *wanted.shape[1:]), dtype_of(wanted)),
+        [jax.ShapeDtypeStruct(slot.shape, slot.dtype) for slot, _ in places],
+        jax.ShapeDtypeStruct((rows, *inputs.shape[1:]), dtype_of(inputs)),
     )
     jitted = jax.jit(forward)
     exported = export.export(jitted)(*arguments)
     traced = jitted.trace(*arguments).jaxpr.jaxpr
-    taken = {id(variable) for equation in traced.eqns for variable in equation.invars}
-    for variable, (slot, _) in zip(traced.invars, found, strict=False):  # the batch is behind them
-        if id(variable) not in taken:  # perhaps with a copy of it, which would be kept instead
-            msg = f"it computes without its weight {slot.name!r}"
+    used = {id(variable) for equation in traced.eqns for variable in equation.invars}
+    for variable, (slot, _) in zip(traced.invars, places, strict=False):  # the batch comes last
+        if id(variable) not in used:  # perhaps with a copy of it, which would be cached instead
+            msg = f"it does not use its weight {slot.name!r}"
             raise ValueError(msg)
     computation = bytes(exported.serialize())
     if len(computation) > MAX_BYTES:
-        msg = f"it would be {len(computation)} bytes"
+        msg = f"its computation has {len(computation)} bytes, over {MAX_BYTES}"
         raise ValueError(msg)
-    kept = ExportedFile(
-        [slot for slot, _ in found],
+    file = ExportedFile(
+        [slot for slot, _ in places],
         tuple(network.output_shape),
         computation,
         lapack=b"lapack" in exported.mlir_module_serialized,
     )
-    return msgspec.msgpack.encode(kept)
+    return msgspec.msgpack.encode(file)

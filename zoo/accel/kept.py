@@ -1,17 +1,17 @@
-"""Networks kept between processes: what one computes, without Keras and without its code.
+"""Networks cached between processes: their computations, without Keras and without their code.
 
-The first process builds the Keras network and writes down its computation; the next one reads that
-back. What a computation is, the backend's module knows: `zoo.accel.exported` for JAX,
-`zoo.accel.openvino`. Results are never kept.
+The first process builds the Keras network and stores its computation; the next one reads that
+back. The backend's module defines the format: `zoo.accel.exported` for JAX, `zoo.accel.openvino`.
+Results are never cached.
 
-What is kept answers as the code that is here now would, because
+A cached network answers as the present code would, because
 
-- only networks of architectures that are registered as ``pure`` are kept: what such a function
-  builds depends on its arguments and on files that are known;
-- those files, as they are now, and the arguments give what is kept its name;
-- what is kept was written from a network with other weights, and was compared with Keras on those
-  of the file: nothing of one weights file can answer for another;
-- a process that has imported Keras already may have changed it, and builds its networks.
+- only networks of architectures registered as ``pure`` are cached: what such a function builds
+  depends on its arguments and on known files;
+- the name of the cache file is a hash of those files, as they are now, and of the arguments;
+- the computation was stored from a network with other weights, and compared with Keras on those of
+  the weights file: nothing of one weights file can answer for another;
+- a process that has already imported Keras may have changed it, and builds its networks.
 """
 
 from __future__ import annotations
@@ -36,28 +36,28 @@ import msgspec
 from zoo import cache
 from zoo.backend import choose
 from zoo.config import home
-from zoo.registry.loading import BEGAN, EARLIER, roots_of
-from zoo.spec.component import component_to
+from zoo.registry.loading import PRELOADED_FILES, STARTED_AT, roots_of
+from zoo.spec.component import component_to_data
 
 if TYPE_CHECKING:
-    from zoo.accel.network import KeptNetwork, Weights
+    from zoo.accel.network import CachedNetwork, Weights
     from zoo.backend.runner import Runner
     from zoo.registry.table import Entry
     from zoo.spec.component import Component
 
 FOLDER = "networks"
 
-CANNOT = b""
-"""Stored when a network cannot be kept, so that later processes do not try again."""
+UNCACHEABLE = b""
+"""Stored when a network cannot be cached, so that later processes do not retry."""
 
 MAX_FILES = 10_000
-"""Files of an architecture's packages that are looked at; one with more is built each time."""
+"""Maximum number of files in an architecture's packages; with more it is not cached."""
 
 
 class Stamp(NamedTuple):
-    """What a file is now.
+    """The state of a file.
 
-    Whoever changes a file may give it its old size and time again, but not its time of change.
+    A changed file may be given its old size and modification time, but not its time of change.
     """
 
     path: str
@@ -67,8 +67,8 @@ class Stamp(NamedTuple):
     inode: int
 
 
-class Place:
-    """Where a network's computation is kept, or would be.
+class NetworkCache:
+    """The cache of one network's computation.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ class Place:
     component
         Its name and options.
     offered
-        What else the architecture is handed: ``input_shape``, ``units`` and the like.
+        Other arguments of the architecture: ``input_shape``, ``units`` and so on.
     weights
         Reads the weights that the network will have.
     """
@@ -94,20 +94,20 @@ class Place:
 
     @cached_property
     def usable(self) -> bool:
-        """Whether computations of this architecture can be kept."""
+        """Whether networks of this architecture can be cached."""
         entry, _, offered = self._made_from
         return (
             entry.pure is not None
             and isinstance(entry.value, str)
             and not isinstance(offered["input_shape"], Mapping)
-            and os.name == "posix"  # elsewhere a file has no time of change
+            and os.name == "posix"  # elsewhere files have no time of change
             and self._backend is not None
             and self._files is not None
         )
 
     @cached_property
     def _backend(self) -> ModuleType | None:
-        """What knows the computations of this process's backend, if it can be used."""
+        """The module that stores computations of this process's backend; None if there is none."""
         chosen = choose.chosen_backend()
         if chosen == "jax" and importlib.util.find_spec("flatbuffers") is not None:
             from zoo.accel import exported
@@ -121,43 +121,43 @@ class Place:
 
     @cached_property
     def _files(self) -> list[Stamp] | None:
-        """The files that decide what the architecture builds; None where that cannot be told."""
+        """The files that decide what the architecture builds; None if they are not known."""
         entry = self._made_from[0]
-        places = {
-            place
+        paths = {
+            path
             for module in (entry.owner.module, entry.value.partition(":")[0], "keras", "zoo")
-            for place in roots_of(module)
+            for path in roots_of(module)
         }
         try:
             for distribution in (entry.owner.distribution, *(entry.pure or ())):
-                places.update(_places_of(metadata.distribution(distribution)))
-            files = _stamps(sorted(places))
+                paths.update(_paths_of(metadata.distribution(distribution)))
+            files = _stamps(sorted(paths))
         except (metadata.PackageNotFoundError, ValueError, OSError):
             return None
         return sorted(files) if len(files) <= MAX_FILES else None
 
     @cached_property
     def name(self) -> str:
-        """Name of the file: a hash of all that decides what the network computes."""
+        """Name of the cache file: a hash of all that decides what the network computes."""
         entry, component, offered = self._made_from
         assert self._backend is not None
-        decides = {
+        key = {
             "owner": astuple(entry.owner),
             "function": entry.value,
-            "options": component_to(component),
+            "options": component_to_data(component),
             "offered": offered,
             "files": self._files,
             "python": sys.version,
-            "backend": self._backend.identity(),
+            "backend": self._backend.cache_key(),
             "keras": _keras_settings(),
         }
-        data = msgspec.json.encode(decides, order="deterministic")
+        data = msgspec.json.encode(key, order="deterministic")
         return f"{hashlib.sha256(data).hexdigest()}.msgpack"
 
-    def restored(self) -> KeptNetwork | None:
-        """Return the network that an earlier process kept, with the weights of the file.
+    def restore(self) -> CachedNetwork | None:
+        """Return the network that an earlier process stored, with the weights of the file.
 
-        None where nothing was kept, or it cannot be used any more.
+        None if nothing was stored, or it is no longer usable.
 
         Raises
         ------
@@ -166,38 +166,38 @@ class Place:
         """
         assert self._backend is not None
         data = self._read()
-        found: KeptNetwork | None = self._backend.restored(data, self._weights) if data else None
-        return found
+        network: CachedNetwork | None = self._backend.restore(data, self._weights) if data else None
+        return network
 
-    def written(self, make: Callable[[], Any]) -> bytes:
-        """Return the computation of a network, to `keep`; empty where it is not to be kept.
+    def serialize(self, make: Callable[[], Any]) -> bytes:
+        """Return the computation of a network, to `store`; empty if it cannot be cached.
 
         Parameters
         ----------
         make
-            Builds the network with any weights but those of the file.
+            Builds the network, with other weights than those of the file.
         """
         assert self._backend is not None
         assert self._files is not None
         # Code that this process has imported may have changed since.
-        doubtful = any(
-            max(file.mtime_ns, file.ctime_ns) > BEGAN or file.path in EARLIER
+        changed = any(
+            max(file.mtime_ns, file.ctime_ns) > STARTED_AT or file.path in PRELOADED_FILES
             for file in self._files
         )
-        if doubtful or self._read() == CANNOT:  # an earlier process found out
+        if changed or self._read() == UNCACHEABLE:  # an earlier process failed
             return b""
         try:
-            data: bytes = self._backend.written(make())
-        except Exception:  # a network can do whatever it likes; then it is built each time
+            data: bytes = self._backend.serialize(make())
+        except Exception:  # networks may raise anything; this one is built each time
             data = b""
-            self._write(CANNOT)
-        gc.collect()  # a network refers to itself, and may be large
+            self._write(UNCACHEABLE)
+        gc.collect()  # a network holds references to itself, and may be large
         return data
 
-    def keep(self, data: bytes, runner: Runner) -> None:
-        """Keep a computation, if it computes what a network does with its own weights.
+    def store(self, data: bytes, runner: Runner) -> None:
+        """Store a computation, if it computes what the network does with its own weights.
 
-        The numbers are compared for a row that is drawn at random.
+        Their outputs are compared for one random row.
         """
         import numpy as np
 
@@ -205,21 +205,21 @@ class Place:
         from zoo.backend.runner import Runner, dtype_of
 
         assert self._backend is not None
-        wanted = runner.inputs
-        row = 2 * np.random.default_rng(0).random((1, *wanted.shape[1:]))  # 0 and 1 as words
-        row = row.astype(dtype_of(wanted))
-        own = (variable.value for _, variable in slots(runner.network))
+        inputs = runner.inputs
+        row = 2 * np.random.default_rng(0).random((1, *inputs.shape[1:]))  # as integers 0 or 1
+        row = row.astype(dtype_of(inputs))
+        weights = (variable.value for _, variable in slots(runner.network))
         try:
-            kept = self._backend.restored(data, lambda _: enumerate(own))
-            ours = Runner(kept, kept.call)(row)
-            keras = runner(row)
-            same = np.allclose(ours, keras, rtol=1e-4, atol=1e-4 * np.abs(keras).max())
+            cached = self._backend.restore(data, lambda _: enumerate(weights))
+            actual = Runner(cached, cached.call)(row)
+            expected = runner(row)
+            same = np.allclose(actual, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
         except Exception:  # as above
             same = False
-        self._write(data if same else CANNOT)
+        self._write(data if same else UNCACHEABLE)
 
     def _read(self) -> bytes | None:
-        """Return what an earlier process wrote; None where that is nothing, or damaged."""
+        """Return what an earlier process wrote; None if that is nothing, or damaged."""
         data = cache.read(FOLDER, self.name)
         if data is None or hashlib.sha256(data[32:]).digest() != data[:32]:
             return None
@@ -229,13 +229,13 @@ class Place:
         cache.write(FOLDER, self.name, hashlib.sha256(data).digest() + data)
 
 
-def _places_of(distribution: metadata.Distribution) -> Iterator[str]:
-    """Yield the folders and modules of a distribution; of an editable one too."""
+def _paths_of(distribution: metadata.Distribution) -> Iterator[str]:
+    """Yield the folders and modules of a distribution, also of an editable one."""
     for file in distribution.files or ():
-        place = str(distribution.locate_file(file))
+        path = str(distribution.locate_file(file))
         if file.suffix == ".pth":
-            for line in Path(place).read_text(encoding="utf-8").splitlines():
-                with contextlib.suppress(OSError):  # a line of code, no folder
+            for line in Path(path).read_text(encoding="utf-8").splitlines():
+                with contextlib.suppress(OSError):  # a line of code, not a folder
                     yield from (
                         entry.path
                         for entry in os.scandir(line)
@@ -246,27 +246,29 @@ def _places_of(distribution: metadata.Distribution) -> Iterator[str]:
             yield str(distribution.locate_file(file.parts[0]))
 
 
-def _stamps(places: list[str]) -> list[Stamp]:
-    """Return the stamps of files and of all files in folders, of more than `MAX_FILES` not all."""
-    found: list[Stamp] = []
-    while places and len(found) <= MAX_FILES:
-        place = places.pop()
-        if os.path.isdir(place):
-            if os.path.basename(place) != "__pycache__":
-                places += [os.path.join(place, name) for name in os.listdir(place)]
+def _stamps(paths: list[str]) -> list[Stamp]:
+    """Return the stamps of files, and of those in folders; stop after `MAX_FILES`."""
+    stamps: list[Stamp] = []
+    while paths and len(stamps) <= MAX_FILES:
+        path = paths.pop()
+        if os.path.isdir(path):
+            if os.path.basename(path) != "__pycache__":
+                paths += [os.path.join(path, name) for name in os.listdir(path)]
         else:
-            status = os.stat(place)
+            status = os.stat(path)
             times = (status.st_mtime_ns, status.st_ctime_ns)
-            found.append(Stamp(place, status.st_size, *times, status.st_ino))
-    return found
+            stamps.append(Stamp(path, status.st_size, *times, status.st_ino))
+    return stamps
 
 
 def _keras_settings() -> dict[str, Any]:
-    """Return what Keras will be set to when it is imported."""
+    """Return the settings that Keras will have once it is imported."""
     settings = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last"}
     with contextlib.suppress(OSError, ValueError, TypeError):
         settings.update(json.loads((home("cache") / "keras" / "keras.json").read_bytes()))
-    apart = ("KERAS_BACKEND", "KERAS_HOME")  # zoo sets both
-    settings.update((k, v) for k, v in os.environ.items() if k[:6] == "KERAS_" and k not in apart)
+    excluded = ("KERAS_BACKEND", "KERAS_HOME")  # zoo sets both
+    settings.update(
+        (k, v) for k, v in os.environ.items() if k[:6] == "KERAS_" and k not in excluded
+    )
     settings.pop("backend", None)
     return settings

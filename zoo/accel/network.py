@@ -1,4 +1,4 @@
-"""``KeptNetwork``: a computation that an earlier process kept, with the weights of this one."""
+"""``CachedNetwork``: a computation stored by an earlier process, with the weights of this one."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any
 from zoo_weights import Slot
 
 Weights = Callable[[Sequence[Slot]], Iterable[tuple[int, Any]]]
-"""Yields the position and the numbers of each weight whose place is given."""
+"""Yields the position and the array of each weight whose slot is given."""
 
 
 @dataclass(frozen=True)
-class KeptNetwork:
-    """A network's computation with weights: to a `Runner` as good as the network.
+class CachedNetwork:
+    """A network's computation with its weights; a `Runner` takes it in place of the network.
 
     Attributes
     ----------
     inputs
-        Shape and dtype of a batch of its only input, as attributes.
+        Its only input, with ``shape`` and ``dtype`` of a batch as attributes.
     output_shape
-        Of a batch; None where a side may be any.
+        Of a batch; None for a side of any length.
     call
         Returns the outputs of one batch.
     """

@@ -1,12 +1,12 @@
-"""Networks on OpenVINO: the graph that Keras draws of one, freed of transposes and compiled.
+"""Networks on OpenVINO: Keras draws the graph, its transposes are removed, and it is compiled.
 
-A graph holds the weights as constants; where it is kept, they are parameters.
+A graph holds the weights as constants; in a cache file they are parameters.
 
-Why it is right: Keras itself draws the graph, by calling the network on OpenVINO's tensors. What
-changes its variables meanwhile is refused, as a graph would hold them as they were; when weights
-are assigned later, it is drawn anew. Of the graph only transposes are moved
-(`zoo.accel.transposes`). What would break it: a layer that Keras's OpenVINO backend computes
-otherwise than others do; every kind of network is compared with JAX in the tests.
+Why it is right: Keras itself draws the graph, by calling the network on OpenVINO's tensors. A
+network that changes its variables meanwhile is refused, as the graph would hold their old values;
+when weights are assigned later, the graph is drawn again. Nothing but transposes is moved
+(`zoo.accel.transposes`). What would break it: a layer that Keras computes differently on OpenVINO
+than on other backends; the tests compare every kind of network with JAX.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from zoo.accel.network import KeptNetwork
+from zoo.accel.network import CachedNetwork
 from zoo.accel.transposes import sink_transposes
 from zoo.backend import keras_private
 from zoo.backend.choose import requested_dtype
-from zoo.backend.tensors import each
+from zoo.backend.tensors import map_arrays
 from zoo.errors import BackendError
 from zoo_weights import Slot
 
@@ -33,21 +33,21 @@ if TYPE_CHECKING:
     from zoo.backend.tensors import Tensors
 
 PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
-"""OpenVINO's names; left alone, it takes bfloat16 on processors that have it."""
+"""OpenVINO's names; by default it uses bfloat16 on processors that have it."""
 
 
-def graph(network: Any, inputs: Any) -> tuple[Any, Any]:
+def draw_graph(network: Any, inputs: Any) -> tuple[Any, Any]:
     """Return a network as an ``openvino.Model`` of any batch size, and the names of its outputs.
 
-    The names are None where there is one output only. The inputs and the outputs of the model are
-    in the order of their names.
+    The names are None if there is only one output. The model's inputs and outputs are sorted by
+    name.
 
     Parameters
     ----------
     network
         A built ``keras.Model`` of the openvino backend, with its weights.
     inputs
-        Its symbolic input, or those of each of its inputs by name.
+        Its symbolic input, or several by name.
 
     Raises
     ------
@@ -61,36 +61,36 @@ def graph(network: Any, inputs: Any) -> tuple[Any, Any]:
 
     dtypes, tensor_of = keras_private.openvino_types()
 
-    def parameter(wanted: Any) -> Any:
-        sides = [-1 if side is None else side for side in wanted.shape]
-        node = ops.parameter(sides, dtypes[dtype_of(wanted)], name=wanted.name)
+    def parameter(tensor: Any) -> Any:
+        sides = [-1 if side is None else side for side in tensor.shape]
+        node = ops.parameter(sides, dtypes[dtype_of(tensor)], name=tensor.name)
         return tensor_of(node.output(0))
 
-    parameters = each(parameter, inputs)
+    parameters = map_arrays(parameter, inputs)
     before = [*map(keras_private.raw_value, network.variables)]
     try:
         outputs = network(parameters, training=False)
         after = [*map(keras_private.raw_value, network.variables)]
-        if [*map(id, before)] != [*map(id, after)]:  # a graph holds them as they were
+        if [*map(id, before)] != [*map(id, after)]:  # the graph holds their old values
             for variable, value in zip(network.variables, before, strict=True):
                 keras_private.set_raw_value(variable, value)
             msg = "its state changes with every call"
             raise ValueError(msg)
     except Exception as error:
         reason = " ".join(str(error).split())[:300]
-        msg = f"{network.name} cannot be computed by openvino ({reason}); use --backend jax"
+        msg = f"openvino cannot compute {network.name} ({reason}); use --backend jax"
         raise BackendError(msg) from error
     model = openvino.Model(
-        [ops.result(tensor.output) for tensor in _sorted(outputs)],
-        [tensor.output.get_node() for tensor in _sorted(parameters)],
+        [ops.result(tensor.output) for tensor in _sort_by_name(outputs)],
+        [tensor.output.get_node() for tensor in _sort_by_name(parameters)],
         network.name,
     )
     sink_transposes(model)
     return model, sorted(outputs) if isinstance(outputs, Mapping) else None
 
 
-def _sorted(tensors: Any) -> list[Any]:
-    """Return tensors in the order of their names, or the only one."""
+def _sort_by_name(tensors: Any) -> list[Any]:
+    """Return tensors sorted by name, or the only one."""
     if isinstance(tensors, Mapping):
         return [tensors[name] for name in sorted(tensors)]
     return [tensors]
@@ -98,14 +98,14 @@ def _sorted(tensors: Any) -> list[Any]:
 
 @dataclass
 class Program:
-    """A compiled graph, the names of its outputs, and the requests that nobody uses now."""
+    """A compiled graph, the names of its outputs, and its idle requests."""
 
     compiled: Any
     names: list[str] | None
     idle: list[Any] = field(default_factory=list)
 
 
-class Compiled:
+class CompiledGraph:
     """A graph compiled for the CPU.
 
     Parameters
@@ -113,7 +113,7 @@ class Compiled:
     draw
         Returns the graph and the names of its outputs.
     variables
-        Keras variables that are constants of the graph; it is drawn anew when they change.
+        Keras variables that are constants of the graph; it is drawn again when they change.
     """
 
     def __init__(
@@ -127,11 +127,11 @@ class Compiled:
         self._lock = threading.Lock()
 
     def __call__(self, batch: Tensors) -> Any:
-        """Return the outputs for one batch of NumPy arrays, computed by all cores."""
+        """Return the outputs for one batch of NumPy arrays, computed on all cores."""
         return self._infer(batch, alone=True)
 
     def shared(self, batch: Tensors) -> Any:
-        """Return the outputs for one batch; the cores share themselves out among `streams`."""
+        """Return the outputs for one batch; `streams` of them share the cores."""
         return self._infer(batch, alone=False)
 
     def _infer(self, batch: Tensors, *, alone: bool) -> Any:
@@ -140,21 +140,21 @@ class Compiled:
             request = program.idle.pop()
         except IndexError:
             request = program.compiled.create_infer_request()
-        found = request.infer(_sorted(batch), share_inputs=True, share_outputs=True)
-        # Copies: the request's own memory is written again by its next batch.
-        outputs = [array.copy() for array in found.to_tuple()]
+        results = request.infer(_sort_by_name(batch), share_inputs=True, share_outputs=True)
+        # Copies: the request's next batch overwrites its memory.
+        outputs = [array.copy() for array in results.to_tuple()]
         program.idle.append(request)
         return dict(zip(program.names, outputs, strict=True)) if program.names else outputs[0]
 
     @property
     def streams(self) -> int:
-        """How many batches are best computed at once, where there are many."""
+        """How many batches to compute at once, if there are many."""
         compiled = self._program(alone=False).compiled
-        wanted: int = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
-        return wanted
+        streams: int = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        return streams
 
     def _program(self, *, alone: bool) -> Program:
-        """Return the compiled graph; anew where weights have changed."""
+        """Return the compiled graph; draw it again if weights have changed."""
         import openvino
 
         with self._lock:
@@ -172,26 +172,26 @@ class Compiled:
             return self._programs[alone]
 
 
-def compiled(network: Any, inputs: Any) -> Compiled:
-    """Return a network, compiled; its `inputs` are symbolic ones, by name if there are several."""
-    return Compiled(lambda: graph(network, inputs), network.variables)
+def compile_graph(network: Any, inputs: Any) -> CompiledGraph:
+    """Compile a network; `inputs` is its symbolic input, or several by name."""
+    return CompiledGraph(lambda: draw_graph(network, inputs), network.variables)
 
 
 class GraphFile(msgspec.Struct, frozen=True):
-    """What a file holds: a graph of one input and one output, as OpenVINO writes it.
+    """The content of a cache file: a graph of one input and one output, as OpenVINO writes it.
 
     Attributes
     ----------
     slots
-        Places of the weights; each is a parameter of the graph, named by `_weight`.
+        Places of the weights; each is a parameter of the graph, named by `_weight_name`.
     graph
         Its XML.
     constants
-        Its other numbers.
+        Its constants, other than the weights.
     input_shape, output_shape
-        Of a batch; None where a side may be any.
+        Of a batch; None for a side of any length.
     input_dtype
-        The network's.
+        Of the network.
     """
 
     slots: list[Slot]
@@ -204,27 +204,25 @@ class GraphFile(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class InputShape:
-    """What a kept network takes."""
+    """The input of a cached network."""
 
     shape: tuple[int | None, ...]
     dtype: str
 
 
-def _weight(position: int) -> str:
+def _weight_name(position: int) -> str:
     return f"weight {position}"
 
 
-def identity() -> list[Any]:
-    """Return what decides about a graph beside the network."""
+def cache_key() -> list[Any]:
+    """Return what a graph depends on besides the network."""
     import openvino
 
     return [openvino.__version__, requested_dtype()]
 
 
-def restored(data: bytes, weights: Weights) -> KeptNetwork | None:
-    """Return the network of what was kept, with these weights.
-
-    None where OpenVINO does not like it any more.
+def restore(data: bytes, weights: Weights) -> CachedNetwork | None:
+    """Return the cached network with these weights; None if OpenVINO no longer accepts it.
 
     Raises
     ------
@@ -236,40 +234,42 @@ def restored(data: bytes, weights: Weights) -> KeptNetwork | None:
     import openvino.opset16 as ops
 
     try:
-        kept = msgspec.msgpack.decode(data, type=GraphFile)
-        model = openvino.Core().read_model(kept.graph, kept.constants)
+        file = msgspec.msgpack.decode(data, type=GraphFile)
+        model = openvino.Core().read_model(file.graph, file.constants)
         parameters = {node.get_friendly_name(): node for node in model.get_parameters()}
-        open_weights = [parameters[_weight(position)] for position in range(len(kept.slots))]
-    except Exception:  # whatever OpenVINO says
+        weight_parameters = [
+            parameters[_weight_name(position)] for position in range(len(file.slots))
+        ]
+    except Exception:  # OpenVINO may raise anything
         return None
-    for position, array in weights(kept.slots):
+    for position, array in weights(file.slots):
         constant = ops.constant(np.asarray(array), shared_memory=True)
-        open_weights[position].output(0).replace(constant.output(0))
-        model.remove_parameter(open_weights[position])
-    wanted = InputShape(kept.input_shape, kept.input_dtype)
-    return KeptNetwork((wanted,), kept.output_shape, Compiled(lambda: (model, None)))
+        weight_parameters[position].output(0).replace(constant.output(0))
+        model.remove_parameter(weight_parameters[position])
+    shape = InputShape(file.input_shape, file.input_dtype)
+    return CachedNetwork((shape,), file.output_shape, CompiledGraph(lambda: (model, None)))
 
 
-def written(network: Any) -> bytes:
-    """Return what is to be kept of a network.
+def serialize(network: Any) -> bytes:
+    """Return the content of a network's cache file.
 
     Raises
     ------
     ValueError
-        If the network cannot be kept.
+        If the network cannot be cached.
     """
     import openvino
 
     from zoo.backend.network import slots
     from zoo.backend.runner import inputs_of
 
-    wanted = inputs_of(network)
-    model, names = graph(network, wanted)
-    if isinstance(wanted, Mapping) or names is not None:
+    inputs = inputs_of(network)
+    model, names = draw_graph(network, inputs)
+    if isinstance(inputs, Mapping) or names is not None:
         msg = "it has several inputs or outputs"
         raise ValueError(msg)
     weights = slots(network)
-    _open_weights(model, weights)
+    _make_parameters(model, weights)
     with tempfile.TemporaryDirectory() as folder:
         xml, constants = Path(folder, "graph.xml"), Path(folder, "graph.bin")
         openvino.serialize(model, str(xml), str(constants))
@@ -277,20 +277,20 @@ def written(network: Any) -> bytes:
             [slot for slot, _ in weights],
             xml.read_bytes(),
             constants.read_bytes(),
-            tuple(wanted.shape),
-            str(wanted.dtype),
+            tuple(inputs.shape),
+            str(inputs.dtype),
             tuple(network.output_shape),
         )
     return msgspec.msgpack.encode(content)
 
 
-def _open_weights(model: Any, weights: Sequence[tuple[Slot, Any]]) -> None:
-    """Make parameters of a graph of the constants that are weights.
+def _make_parameters(model: Any, weights: Sequence[tuple[Slot, Any]]) -> None:
+    """Turn the weights of a graph from constants into parameters.
 
     Raises
     ------
     ValueError
-        If the graph does without one of them.
+        If the graph does not use one of them.
     """
     import openvino.opset16 as ops
 
@@ -298,10 +298,12 @@ def _open_weights(model: Any, weights: Sequence[tuple[Slot, Any]]) -> None:
     for position, (slot, variable) in enumerate(weights):
         constant = variable.value.output
         if constant.get_node().get_name() not in drawn:  # perhaps with a copy of it
-            msg = f"it computes without its weight {slot.name!r}"
+            msg = f"it does not use its weight {slot.name!r}"
             raise ValueError(msg)
-        parameter = ops.parameter(slot.shape, constant.get_element_type(), name=_weight(position))
+        parameter = ops.parameter(
+            slot.shape, constant.get_element_type(), name=_weight_name(position)
+        )
         for target in constant.get_target_inputs():
-            if target.get_node().get_name() in drawn:  # and not in another graph
+            if target.get_node().get_name() in drawn:  # not in another graph
                 target.replace_source_output(parameter.output(0))
         model.add_parameters([parameter])

@@ -1,12 +1,12 @@
-"""Transposes moved through an OpenVINO graph until they meet and cancel.
+"""Move transposes through an OpenVINO graph until they meet and cancel.
 
 Keras's networks have their channels last, OpenVINO's convolutions first, so Keras puts a transpose
-before and another behind each of them. OpenVINO neither fuses across those nor removes them itself:
-EfficientNet-Lite0 takes four times as long with them.
+before and after each of them. OpenVINO neither fuses across these nor removes them: with them
+EfficientNet-Lite0 takes four times as long.
 
-A transpose is pushed behind whatever does not care about the order of the axes (element-wise
-operations, batch normalisation) or can be told another one (concatenation, padding, reduction).
-What is not known here stays as it is, so the result is the same in any case.
+A transpose is pushed behind operations that do not depend on the order of the axes (element-wise
+ones, batch normalisation) or take it as an argument (concatenation, padding, reduction). Other
+operations stay as they are, so the result is the same in any case.
 """
 
 from __future__ import annotations
@@ -34,19 +34,21 @@ def sink_transposes(model: Any) -> None:
             constant.add(node.get_friendly_name())
             continue
         output = None
-        if node.get_type_name() == "Convert" and _type(inputs[0]) == _type(node.output(0)):
+        if node.get_type_name() == "Convert" and _element_type(inputs[0]) == _element_type(
+            node.output(0)
+        ):
             output = inputs[0]  # converts nothing, and would be in the way
         elif order := next(filter(None, map(_order, sources)), None):
-            before = [_before(value, order, constant) for value in inputs]
-            output = _pushed(node, inputs, before, order)
+            before = [_untransposed(value, order, constant) for value in inputs]
+            output = _push(node, inputs, before, order)
         if output is not None:
             for target in node.output(0).get_target_inputs():
                 target.replace_source_output(output)
     model.validate_nodes_and_infer_types()
 
 
-def _pushed(node: Any, inputs: list[Any], before: list[Any], order: list[int]) -> Any:
-    """Return the output of `node` as a transpose of what it makes of untransposed inputs.
+def _push(node: Any, inputs: list[Any], before: list[Any], order: list[int]) -> Any:
+    """Return the output of `node` as a transpose of its output for untransposed inputs.
 
     Parameters
     ----------
@@ -55,21 +57,21 @@ def _pushed(node: Any, inputs: list[Any], before: list[Any], order: list[int]) -
     inputs
         Its inputs.
     before
-        The same before a transpose into `order`; None where there is no such transpose.
+        The inputs before their transpose into `order`; None for those without one.
     order
-        For each axis, which one it was.
+        For each axis, its position before the transpose.
 
     Returns
     -------
     Output or None
-        None if that cannot be said.
+        None if there is no such output.
     """
     from openvino.utils.node_factory import NodeFactory
 
     kind, attributes = node.get_type_name(), node.get_attributes()
     if kind == "Transpose":
         second = _order(node)
-        return None if second is None else _transposed(before[0], [order[axis] for axis in second])
+        return None if second is None else _transpose(before[0], [order[axis] for axis in second])
     if before[0] is None:
         return None
     if kind in ELEMENTWISE or kind == "Concat":
@@ -82,29 +84,29 @@ def _pushed(node: Any, inputs: list[Any], before: list[Any], order: list[int]) -
             return None
         before = [before[0], *inputs[1:]]
     elif kind == "Pad":
-        begins_and_ends = [_numbers(value) for value in inputs[1:3]]
+        begins_and_ends = [_constant_values(value) for value in inputs[1:3]]
         if None in begins_and_ends:
             return None
         moved = [[pads[order.index(axis)] for axis in range(len(order))]
                  for pads in begins_and_ends if pads is not None]  # fmt: skip
         before = [before[0], *map(_constant, moved), *inputs[3:]]
     elif kind in ("ReduceMean", "ReduceMax"):
-        axes = _numbers(inputs[1])
+        axes = _constant_values(inputs[1])
         if axes is None:
             return None
         axes = [order[axis] for axis in axes]
         before = [before[0], _constant(axes)]
         if not attributes["keep_dims"]:
-            left = [axis for axis in order if axis not in axes]
-            order = [sorted(left).index(axis) for axis in left]
+            remaining = [axis for axis in order if axis not in axes]
+            order = [sorted(remaining).index(axis) for axis in remaining]
     else:
         return None
-    made = NodeFactory("opset16").create(kind, before, attributes)
-    return _transposed(made.output(0), order)
+    operation = NodeFactory("opset16").create(kind, before, attributes)
+    return _transpose(operation.output(0), order)
 
 
-def _before(value: Any, order: list[int], constant: set[str]) -> Any:
-    """Return what `value` was before a transpose into `order`; None if it did not come by one."""
+def _untransposed(value: Any, order: list[int], constant: set[str]) -> Any:
+    """Return `value` before its transpose into `order`; None if it has none."""
     import openvino.opset16 as ops
 
     node = value.get_node()
@@ -117,10 +119,10 @@ def _before(value: Any, order: list[int], constant: set[str]) -> Any:
         sides = [1] * (len(order) - len(shape)) + list(value.get_shape())
         value = ops.reshape(value, _constant(sides), special_zero=False).output(0)
     back = [order.index(axis) for axis in range(len(order))]
-    return _transposed(value, back) if len(shape) else value
+    return _transpose(value, back) if len(shape) else value
 
 
-def _transposed(value: Any, order: Sequence[int]) -> Any:
+def _transpose(value: Any, order: Sequence[int]) -> Any:
     import openvino.opset16 as ops
 
     if list(order) == sorted(order):
@@ -129,11 +131,11 @@ def _transposed(value: Any, order: Sequence[int]) -> Any:
 
 
 def _order(node: Any) -> list[int] | None:
-    """Return the order of the axes behind a transpose; None for anything else."""
-    return _numbers(node.input_value(1)) if node.get_type_name() == "Transpose" else None
+    """Return the order of the axes after a transpose; None for any other operation."""
+    return _constant_values(node.input_value(1)) if node.get_type_name() == "Transpose" else None
 
 
-def _numbers(value: Any) -> list[int] | None:
+def _constant_values(value: Any) -> list[int] | None:
     node = value.get_node()
     if node.get_type_name() != "Constant":
         return None
@@ -147,5 +149,5 @@ def _constant(numbers: Sequence[int]) -> Any:
     return ops.constant(np.array(numbers, np.int64)).output(0)
 
 
-def _type(value: Any) -> Any:
+def _element_type(value: Any) -> Any:
     return value.get_element_type()

@@ -1,1 +1,1 @@
-"""Networks: the backend is chosen, then they are built, filled with weights and computed."""
+"""Choose the backend; build networks, fill them with weights and compute them."""

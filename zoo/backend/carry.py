@@ -1,6 +1,6 @@
-"""Recurrent networks whose state goes on: from batch to batch in training, and into sessions.
+"""Recurrent networks that carry state: from batch to batch in training, and into sessions.
 
-Never Keras's ``stateful=True``, which forgets on JAX and fails on torch: here the state enters and
+Not by Keras's ``stateful=True``, which forgets on JAX and fails on torch: here the state enters and
 leaves the network like any other tensor.
 """
 
@@ -15,38 +15,38 @@ from zoo.errors import SpecError
 from zoo.spec.model import State
 
 INPUT, OUTPUT = "input", "output"
-"""What a network with states calls its other input and output."""
+"""Names of the input and output that are not states."""
 
 
-def with_states(network: Any, make: Any, states: Sequence[State]) -> Any:
-    """Return a network whose states enter and leave it, with the weights of one that hides them.
+def expose_states(network: Any, make: Any, states: Sequence[State]) -> Any:
+    """Build a network with its states as inputs and outputs, and the weights of `network`.
 
     Parameters
     ----------
     network
-        The network that starts from zero at every call.
+        The network that starts from a zero state at every call.
     make
         Builds the same network with its states as inputs and outputs.
     states
-        What the spec says of them; whatever the network has, if nothing.
+        The states that the spec declares; if none, those of the network are accepted.
 
     Raises
     ------
     SpecError
-        If the network has other states than the spec says.
+        If the network has other states than the spec declares.
     """
     open_network = build(make, initialise=False)
-    found = states_of(open_network)
-    if states and set(found) != set(states):
-        received, expected = (", ".join(map(str, each)) for each in (states, found))
-        msg = f"state: the spec says {received}; the network has {expected}"
+    actual = states_of(open_network)
+    if states and set(actual) != set(states):
+        received, expected = (", ".join(map(str, group)) for group in (states, actual))
+        msg = f"state: the spec declares {received}; the network has {expected}"
         raise SpecError(msg)
     copy_weights(network, open_network)
     return open_network
 
 
 def states_of(network: Any) -> tuple[State, ...]:
-    """Return the states of a network through which they pass."""
+    """Return the states that a network takes and returns."""
     inputs = network.input
     if not isinstance(inputs, dict) or not isinstance(network.output, dict):
         msg = "an architecture with states must take and return dictionaries of tensors"
@@ -63,23 +63,23 @@ def states_of(network: Any) -> tuple[State, ...]:
     )
 
 
-def carrying(network: Any, rows: int) -> Any:
+def carry_state(network: Any, rows: int) -> Any:
     """Return a Keras model that carries the state of a network from batch to batch.
 
-    The state lies in variables of its own. Gradients end at a batch's beginning, as everywhere
-    (truncated backpropagation through time); `reset` puts the state back to zero.
+    The state is held in variables. Gradients stop at the start of a batch (truncated
+    backpropagation through time); `reset` sets the state to zero.
 
     Parameters
     ----------
     network
-        A network through which its states pass.
+        A network that takes and returns its states.
     rows
-        Rows of every batch: row i of a batch goes on where row i of the last one ended.
+        Rows of every batch: row i of a batch continues row i of the previous one.
     """
     module = keras()
     ops = module.ops
 
-    class Carrying(module.Model):  # type: ignore[misc,name-defined]
+    class StatefulNetwork(module.Model):  # type: ignore[misc,name-defined]
         def __init__(self) -> None:
             super().__init__(name=network.name)
             self.network = network
@@ -91,17 +91,17 @@ def carrying(network: Any, rows: int) -> Any:
                 for state in states_of(network)
             }  # fmt: skip
 
-        # To whoever saves or freezes layers, it looks like the network itself.
+        # Code that saves or freezes layers sees those of the network.
         layers = property(lambda self: self.network.layers)
         input = property(lambda self: self.network.input[INPUT])
         inputs = property(lambda self: [self.input])
         output_shape = property(lambda self: self.network.output_shape[OUTPUT])
 
         def call(self, inputs: Any, training: bool | None = None) -> Any:
-            # A copy: torch must not write into what its gradients still need.
+            # A copy: torch must not overwrite what its gradients still need.
             before = {name: ops.copy(memory.value) for name, memory in self.memory.items()}
-            whole = ops.reshape(inputs, (rows, *ops.shape(inputs)[1:]))  # no batch of another size
-            after = self.network({INPUT: whole, **before}, training=training)
+            batch = ops.reshape(inputs, (rows, *ops.shape(inputs)[1:]))  # fails on another size
+            after = self.network({INPUT: batch, **before}, training=training)
             for name, memory in self.memory.items():
                 memory.assign(ops.stop_gradient(after[name]))
             return after[OUTPUT]
@@ -111,13 +111,13 @@ def carrying(network: Any, rows: int) -> Any:
                 memory.assign(ops.zeros(memory.shape, memory.dtype))
 
         def fit(self, *arguments: Any, callbacks: Sequence[Any] = (), **options: Any) -> Any:
-            """Train; every epoch begins from a state of zero."""
+            """Train; every epoch starts from a zero state."""
             start = module.callbacks.LambdaCallback(on_epoch_begin=lambda *_: self.reset())
             return super().fit(*arguments, callbacks=[start, *callbacks], **options)
 
         def evaluate(self, *arguments: Any, **options: Any) -> Any:
-            """Measure from a state of zero on, in batches of the right size."""
+            """Evaluate from a zero state, in batches of the right size."""
             self.reset()
             return super().evaluate(*arguments, **{**options, "batch_size": rows})
 
-    return Carrying()
+    return StatefulNetwork()

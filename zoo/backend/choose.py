@@ -1,7 +1,7 @@
-"""The Keras backend and device of this process, settled before Keras is imported.
+"""Choose the Keras backend and device of this process, before Keras is imported.
 
-One process has one backend: flag, then ``KERAS_BACKEND``, then configuration, then what is
-installed. If Keras is already imported, its backend stands.
+A process has one backend: that of the flag, else ``KERAS_BACKEND``, else the configuration, else
+the first that is installed. If Keras is already imported, its backend stands.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ import sys
 from typing import Any
 
 from zoo.backend import keras_private, threefry
-from zoo.backend.lazy import lazily
+from zoo.backend.lazy import lazy_imports
 from zoo.config import home, plain, private_folder, settings
 from zoo.errors import BackendError
 
 BACKENDS = ("jax", "tensorflow", "torch", "openvino")
-"""Usable backends, in the order in which an installed one is preferred."""
+"""Usable backends, the preferred ones first."""
 
-TRAINING = ("jax", "tensorflow", "torch")
-"""Those that train; openvino only computes."""
+TRAINING_BACKENDS = ("jax", "tensorflow", "torch")
+"""Backends that train; openvino only computes."""
 
 DTYPES = ("float32", "bfloat16")
-"""What a network may be computed in."""
+"""Dtypes that networks can be computed in."""
 
-UNNEEDED = ("matplotlib.pyplot", "keras.wrappers")
-"""What Keras imports at once and few use; the second one brings scikit-learn, where that is."""
+DEFERRED_MODULES = ("matplotlib.pyplot", "keras.wrappers")
+"""Modules that Keras imports and few use; the second imports scikit-learn, if it is installed."""
 
-DEVICE = re.compile(r"^(cpu|gpu)(?::(\d+))?$")
+DEVICE_PATTERN = re.compile(r"^(cpu|gpu)(?::(\d+))?$")
 
 
 class _Request:
-    """What flags asked for before Keras was imported; settled by `keras`."""
+    """What was requested before Keras is imported; `keras` applies it."""
 
     backend: str | None = None
     device: str | None = None
@@ -47,7 +47,7 @@ def installed_backends() -> list[str]:
 
 
 def request(backend: str | None = None, device: str | None = None) -> None:
-    """Ask for a backend and a device, before anything is built.
+    """Request a backend and a device, before anything is built.
 
     Parameters
     ----------
@@ -66,52 +66,51 @@ def request(backend: str | None = None, device: str | None = None) -> None:
         current = _imported_backend()
         if current is not None and current != backend:
             msg = (
-                f"backend {backend!r} was asked for, but Keras is already imported with {current!r}"
+                f"backend {backend!r} was requested, but Keras is already imported with {current!r}"
             )
             raise BackendError(msg)
         _Request.backend = backend
     if device is not None:
-        if not DEVICE.match(device) or device.startswith("cpu:"):
+        if not DEVICE_PATTERN.match(device) or device.startswith("cpu:"):
             msg = f"device must be cpu, gpu or gpu:N, received {device!r}"
             raise BackendError(msg)
         _Request.device = device
 
 
 def prefer(backend: str) -> None:
-    """Take a backend that computes on the CPU, if it is installed and nobody says otherwise.
+    """Prefer a backend for the CPU, if it is installed.
 
-    A flag, ``KERAS_BACKEND``, the configuration, ``ZOO_PLAIN`` and the wish for a GPU say
-    otherwise.
+    A flag, ``KERAS_BACKEND``, the configuration, ``ZOO_PLAIN`` or a requested GPU overrides this.
     """
-    if _Request.device in (None, "cpu") and keras_private.fast():
+    if _Request.device in (None, "cpu") and keras_private.fast_paths_allowed():
         _Request.preferred = backend
 
 
 def request_dtype(dtype: str) -> None:
-    """Ask for what networks are computed in: ``"float32"`` or, faster and coarser, ``"bfloat16"``.
+    """Request the dtype of networks: ``"float32"`` or, faster and less precise, ``"bfloat16"``.
 
     Raises
     ------
     BackendError
-        If the backend of this process has no choice.
+        If the backend of this process computes in float32 only.
     """
     if dtype != "float32" and (backend := chosen_backend()) != "openvino":
-        msg = f"dtype {dtype} needs the openvino backend, here it is {backend} with float32"
+        msg = f"dtype {dtype} needs the openvino backend; this process uses {backend} with float32"
         raise BackendError(msg)
     _Request.dtype = dtype
 
 
 def requested_dtype() -> str:
-    """Return what networks are computed in."""
+    """Return the dtype that networks are computed in."""
     return _Request.dtype
 
 
 def require_training() -> None:
     """Raise `BackendError` if the backend of this process does not train."""
     backend = chosen_backend()
-    if backend in TRAINING:
+    if backend in TRAINING_BACKENDS:
         return
-    others = [name for name in installed_backends() if name in TRAINING]
+    others = [name for name in installed_backends() if name in TRAINING_BACKENDS]
     instead = f"use --backend {others[0]}" if others else "run: pip install 'keras-zoo[jax]'"
     msg = f"backend {backend!r} computes but does not train; {instead}"
     raise BackendError(msg)
@@ -124,7 +123,7 @@ def _check_name(name: str, source: str) -> None:
 
 
 def _imported_backend() -> str | None:
-    """Return the backend of the Keras that is already imported, if it is."""
+    """Return the backend of the imported Keras; None if Keras is not imported."""
     module = sys.modules.get("keras")
     if module is None:
         return None
@@ -138,17 +137,17 @@ def chosen_backend() -> str:
     Raises
     ------
     BackendError
-        If none is installed, or the one asked for is not, or ``ZOO_PLAIN`` turns it off.
+        If none is installed, or the chosen one is not, or ``ZOO_PLAIN`` turns it off.
     """
-    name, source = _chosen()
+    name, source = _choose()
     if name == "openvino" and plain():
-        msg = f"openvino ({source}) is a fast path, and ZOO_PLAIN turns those off; take only one"
+        msg = f"openvino ({source}) is a fast path, and ZOO_PLAIN turns those off; drop one of them"
         raise BackendError(msg)
     return name
 
 
-def _chosen() -> tuple[str, str]:
-    """Return the backend, and who chose it."""
+def _choose() -> tuple[str, str]:
+    """Return the backend, and what chose it."""
     imported = _imported_backend()
     if imported is not None:
         return imported, "the imported Keras"
@@ -172,9 +171,9 @@ def _chosen() -> tuple[str, str]:
 
 
 def settle() -> str:
-    """Fix the backend for whoever imports Keras first, and return it.
+    """Fix the backend for the first import of Keras, and return it.
 
-    To be called before code of a plugin is imported: it may import Keras at its top.
+    Call it before importing a plugin's code, which may import Keras at module level.
     """
     backend = chosen_backend()
     os.environ["KERAS_BACKEND"] = backend
@@ -189,10 +188,10 @@ def keras() -> Any:
     backend = settle()
     _prepare(_Request.device)
     before = os.environ.get("KERAS_HOME")
-    # The first import of Keras writes keras.json into its home; that is zoo's, not the user's.
+    # The first import of Keras writes keras.json into its home: zoo's here, not the user's.
     os.environ["KERAS_HOME"] = str(home("cache") / "keras")
     try:
-        with lazily(*UNNEEDED):
+        with lazy_imports(*DEFERRED_MODULES):
             import keras
     finally:
         if before is None:
@@ -208,7 +207,7 @@ def keras() -> Any:
 
 
 def jax() -> Any:
-    """Import JAX, the chosen backend, with the chosen device but without Keras; return it."""
+    """Import JAX, the chosen backend, on the chosen device, without Keras, and return it."""
     if _imported_backend() is None:
         settle()
         _prepare(_Request.device)
@@ -220,15 +219,15 @@ def jax() -> Any:
 
 
 def _prepare(device: str | None) -> None:
-    """Set what a backend reads while it is imported, where the user did not."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # XLA's warnings are nothing to act on
-    # JAX would take three quarters of a GPU's memory for the smallest network.
+    """Set the variables that a backend reads at import, unless the user has set them."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # XLA's warnings are not actionable
+    # JAX would reserve three quarters of a GPU's memory for the smallest network.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     _narrow_devices(device)
 
 
 def _narrow_devices(device: str | None) -> None:
-    """Show the backend only the device asked for; all three obey these variables."""
+    """Show the backend only the requested device; all backends that train obey the variables."""
     if device is None:
         return
     kind, _, number = device.partition(":")
@@ -240,7 +239,7 @@ def _narrow_devices(device: str | None) -> None:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
         numbers = visible.split(",") if visible else None
         if numbers is not None and int(number) >= len(numbers):
-            msg = f"device {device!r} was asked for, but CUDA_VISIBLE_DEVICES shows {len(numbers)}"
+            msg = f"device {device!r} was requested, but CUDA_VISIBLE_DEVICES shows {len(numbers)}"
             raise BackendError(msg)
         os.environ["CUDA_VISIBLE_DEVICES"] = numbers[int(number)] if numbers else number
 
@@ -250,24 +249,24 @@ def _check_device(backend: str, device: str | None) -> None:
         return
     if not any(name != "cpu" for name in devices(backend)):
         if backend == "openvino":
-            msg = f"device {device!r} was asked for, but openvino computes on the cpu here"
+            msg = f"device {device!r} was requested, but openvino computes on the CPU here"
             raise BackendError(msg)
         if number := device.partition(":")[2]:
             msg = (
-                f"device {device!r} was asked for, but {backend} sees no GPU of number {number}; "
-                "`nvidia-smi -L` lists them, numbered from 0"
+                f"device {device!r} was requested, but {backend} sees no GPU {number}; "
+                "`nvidia-smi -L` lists the GPUs, numbered from 0"
             )
             raise BackendError(msg)
         extra = {"jax": "'jax[cuda13]'", "tensorflow": "'tensorflow[and-cuda]'", "torch": "torch"}
         msg = (
-            f"device {device!r} was asked for, but {backend} sees no GPU; check `nvidia-smi` and "
+            f"device {device!r} was requested, but {backend} sees no GPU; check `nvidia-smi` and "
             f"run: pip install {extra[backend]}"
         )
         raise BackendError(msg)
 
 
 def _cache_compiled_jax() -> None:
-    """Keep XLA's compiled programs between processes, unless the user's own cache is set."""
+    """Cache XLA's compiled programs between processes, unless the user has set a cache."""
     import jax
 
     if jax.config.jax_compilation_cache_dir is not None:
@@ -280,14 +279,14 @@ def _cache_compiled_jax() -> None:
 
 
 def devices(backend: str | None = None) -> list[str]:
-    """Return the kinds of the devices that a backend sees: ``cpu``, ``gpu``, ...
+    """Return the devices that a backend sees: ``cpu``, ``gpu:0``, ...
 
-    A GPU comes with its number and name where the backend tells.
+    A GPU has its name in parentheses if the backend gives it.
 
     Parameters
     ----------
     backend
-        That of the imported Keras, if not given.
+        The backend; that of the imported Keras if not given.
     """
     backend = backend or _imported_backend()
     if backend == "jax":

@@ -1,7 +1,7 @@
-"""Every use of Keras's private names, each behind a function that says what it stands for.
+"""Every use of Keras's private names, each behind a function that says what it does.
 
-A test runs all of them and fails when Keras changes one. Keras's version has no upper bound; on one
-newer than `TESTED` the fast paths are off, as with ``ZOO_PLAIN``, and ``zoo doctor`` says so.
+A test calls all of them and fails when Keras changes one. Keras's version has no upper bound; with
+one newer than `TESTED` the fast paths are off, as with ``ZOO_PLAIN``, and ``zoo doctor`` says so.
 """
 
 from __future__ import annotations
@@ -14,43 +14,43 @@ from typing import Any
 from zoo.config import plain
 
 TESTED = (3, 15, 1)
-"""The newest Keras with which the tests of this file passed."""
+"""The newest version of Keras that passed the tests of this file."""
 
-OWN = "keras.src."
-"""Where the modules of Keras's own classes and functions lie."""
+MODULE_PREFIX = "keras.src."
+"""How the modules of Keras's own classes and functions are named."""
 
 
 @functools.cache
-def installed() -> tuple[int, ...]:
-    """Return the version of the installed Keras, without reading Keras."""
+def installed_version() -> tuple[int, ...]:
+    """Return the version of the installed Keras, without importing it."""
     numbers = version("keras").split(".")[:3]
     return tuple(int(number) for number in numbers if number.isdecimal())
 
 
-def fast() -> bool:
-    """Whether fast paths may be taken: nobody turned them off, and Keras is a known one."""
-    return not plain() and installed() <= TESTED
+def fast_paths_allowed() -> bool:
+    """Whether fast paths may be taken: not turned off, and Keras no newer than `TESTED`."""
+    return not plain() and installed_version() <= TESTED
 
 
 # State of the process
 
 
 def global_attribute(name: str, default: Any = None) -> Any:
-    """Return what Keras keeps for the present thread under a name."""
+    """Return an attribute that Keras keeps for the current thread."""
     from keras.src.backend.common.global_state import get_global_attribute
 
     return get_global_attribute(name, default)
 
 
 def set_global_attribute(name: str, value: Any) -> None:
-    """Set what Keras keeps for the present thread under a name."""
+    """Set an attribute that Keras keeps for the current thread."""
     from keras.src.backend.common import global_state
 
     global_state.set_global_attribute(name, value)
 
 
 def seed_attributes() -> tuple[str, str]:
-    """Return the names of the global seed, and of the generator that is made of it."""
+    """Return the attributes that hold the global seed, and the generator made from it."""
     from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
     from keras.src.utils.rng_utils import GLOBAL_RANDOM_SEED
 
@@ -61,7 +61,7 @@ def seed_attributes() -> tuple[str, str]:
 
 
 def raw_value(variable: Any) -> Any:
-    """Return the backend's tensor of a variable; None before it has a value."""
+    """Return the backend's tensor of a variable; None if it has no value yet."""
     return variable._value
 
 
@@ -76,7 +76,7 @@ def give_value(variable: Any, value: Any) -> None:
 
 
 def give_initial_value(variable: Any) -> None:
-    """Give a variable the first value that its initializer draws."""
+    """Give a variable its first value, drawn by its initializer."""
     variable._deferred_initialize()
 
 
@@ -84,18 +84,18 @@ def give_initial_value(variable: Any) -> None:
 
 
 def layers_of(network: Any, *, itself: bool = True) -> list[Any]:
-    """Return the layers of a network, those inside of others too."""
+    """Return the layers of a network, including those inside other layers."""
     return list(network._flatten_layers(include_self=itself))
 
 
 def own_variables(layer: Any) -> list[Any]:
-    """Return the variables of a layer alone, in the order in which Keras saves them."""
+    """Return a layer's own variables, without its sublayers', in the order Keras saves them."""
     return [*layer._trainable_variables, *layer._non_trainable_variables]
 
 
-def has_variables(part: Any) -> bool:
-    """Whether a part can have variables of its own."""
-    return hasattr(part, "_trainable_variables")
+def has_variables(item: Any) -> bool:
+    """Whether an object can have variables of its own."""
+    return hasattr(item, "_trainable_variables")
 
 
 def is_nested(layer: Any) -> bool:
@@ -103,18 +103,18 @@ def is_nested(layer: Any) -> bool:
     return hasattr(layer, "layers") and layer._obj_type() in ("Sequential", "Functional")
 
 
-def is_saveable(part: Any) -> bool:
-    """Whether Keras saves a part as something with weights."""
+def is_saveable(item: Any) -> bool:
+    """Whether Keras saves an object as one with weights."""
     from keras.src.saving.keras_saveable import KerasSaveable
 
-    return isinstance(part, KerasSaveable)
+    return isinstance(item, KerasSaveable)
 
 
-def children(part: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the attributes of a part that Keras looks into when it saves."""
+def children(item: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the attributes of an object that Keras visits when it saves."""
     from keras.src.saving.saving_lib import _walk_saveable
 
-    yield from _walk_saveable(part)
+    yield from _walk_saveable(item)
 
 
 def snake_case(name: str) -> str:
@@ -124,8 +124,8 @@ def snake_case(name: str) -> str:
     return str(to_snake_case(name))
 
 
-def made_by(tensor: Any) -> tuple[Any, int]:
-    """Return the layer that a symbolic tensor comes from, and which of its outputs it is."""
+def producer_of(tensor: Any) -> tuple[Any, int]:
+    """Return the layer that produced a symbolic tensor, and the index among its outputs."""
     history = tensor._keras_history
     return history.operation, history.tensor_index
 
@@ -134,14 +134,14 @@ def made_by(tensor: Any) -> tuple[Any, int]:
 
 
 def build_compiled(network: Any, batch: Any) -> bool:
-    """Build loss, metrics and optimizer from a batch; return whether all of them are."""
+    """Build loss, metrics and optimizer from a batch; return whether loss and metrics are built."""
     network._symbolic_build(data_batch=batch)
     parts = network._compile_loss, network._compile_metrics
     return all(part is None or part.built for part in parts)
 
 
 def jax_state(network: Any) -> Any:
-    """Return the values of trainable and other variables, of the optimizer, and of metrics."""
+    """Return the values of the trainable and other variables, the optimizer and the metrics."""
     kinds = ("trainable", "non_trainable", "optimizer", "metrics")
     return network._get_jax_state(**{f"{kind}_variables": True for kind in kinds})
 
@@ -155,7 +155,7 @@ def learning_rate(optimizer: Any) -> Any:
 
 
 def openvino_types() -> tuple[dict[str, Any], Any]:
-    """Return OpenVINO's dtypes by Keras's names, and the class of Keras's tensors on it."""
+    """Return OpenVINO's dtypes by Keras's names, and Keras's tensor class for OpenVINO."""
     from keras.src.backend.openvino.core import OPENVINO_DTYPES, OpenVINOKerasTensor
 
     return OPENVINO_DTYPES, OpenVINOKerasTensor

@@ -1,4 +1,4 @@
-"""Modules that load when something of them is first used, not when they are imported."""
+"""Modules that load when they are first used, not when they are imported."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from typing import Any
 
 
 @contextmanager
-def lazily(*names: str) -> Iterator[None]:
-    """Let imports of these modules, within, load nothing before an attribute is looked up.
+def lazy_imports(*names: str) -> Iterator[None]:
+    """Defer loading modules that are imported within, until an attribute is read.
 
-    A module that is missing is missed at once, and one that is loaded stays as it is. Whoever
-    imports one of them later gets the real one.
+    A missing module still raises at once, and a loaded one stays as it is. Imports after the
+    context get the real module.
     """
-    later = {}
+    placeholders = {}
     for name in names:
         package = importlib.util.find_spec(name.partition(".")[0])
         if package is not None and name not in sys.modules:
-            later[name] = sys.modules[name] = _Later(name)
-            later[name].__spec__ = package
+            placeholders[name] = sys.modules[name] = _LazyModule(name)
+            placeholders[name].__spec__ = package
     try:
         yield
     finally:
-        for module in later.values():
+        for module in placeholders.values():
             module._withdraw()
 
 
-class _Later(ModuleType):
-    """Stands for a module, which it imports when it is asked for anything."""
+class _LazyModule(ModuleType):
+    """A placeholder that imports its module when an attribute is read."""
 
     def __getattr__(self, name: str) -> Any:
-        if name == "__file__":  # `inspect` asks every module for it, to find where code is from
+        if name == "__file__":  # `inspect` reads it from every module to locate code
             raise AttributeError(name)
         self._withdraw()
         return getattr(importlib.import_module(self.__name__), name)

@@ -1,4 +1,4 @@
-"""Building networks and filling them with weights, without initialising what is overwritten."""
+"""Build networks and fill them with weights, without initialising what is overwritten."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from zoo_weights import Slot
 
 MAX_PARAMETERS = 4_000_000_000
-"""Bound of a network's size; a file that declares more is wrong, or hostile."""
+"""Maximum size of a network; a file that declares more is wrong, or hostile."""
 
 
 def build(make: Callable[[], Any], *, initialise: bool) -> Any:
@@ -31,11 +31,12 @@ def build(make: Callable[[], Any], *, initialise: bool) -> Any:
     make
         Returns an uncompiled ``keras.Model``.
     initialise
-        Whether its weights get initial values now. Without them it takes `load`, or `complete`,
-        before it can compute.
+        Whether its weights get initial values now; otherwise call `load_weights` or
+        `initialise_missing` before it computes.
     """
     module = keras()
-    network, whole = _without_values(make) if keras_private.fast() else (make(), True)
+    fast = keras_private.fast_paths_allowed()
+    network, independent = _build_without_values(make) if fast else (make(), True)
     if not isinstance(network, module.Model):
         msg = f"an architecture must return a keras.Model, received {type(network).__name__}"
         raise SpecError(msg)
@@ -43,43 +44,42 @@ def build(make: Callable[[], Any], *, initialise: bool) -> Any:
         msg = f"an architecture must return a built model, {network.name!r} has no Input"
         raise SpecError(msg)
     if network.count_params() > MAX_PARAMETERS:
-        msg = (
-            f"the network would have {network.count_params():,} parameters, over {MAX_PARAMETERS:,}"
-        )
+        msg = f"the network has {network.count_params():,} parameters, over {MAX_PARAMETERS:,}"
         raise SpecError(msg)
-    if not whole:  # what it made of the values that it read has to be of those that it will have
+    if not independent:  # it read values, so build it again on those that it will have
         network = make()
     if initialise:
-        complete(network)
+        initialise_missing(network)
     return network
 
 
-def _without_values(make: Callable[[], Any]) -> tuple[Any, bool]:
-    """Return what `make` makes, and whether it did without the values of its variables.
+def _build_without_values(make: Callable[[], Any]) -> tuple[Any, bool]:
+    """Return the network, and whether it was built without reading its variables' values.
 
-    Those have a shape and no value yet: what comes from a file is not first drawn at random, and a
-    size can be refused before it fills the memory.
+    Variables have a shape but no value yet: weights that a file holds are not drawn at random
+    first, and a network that is too large is refused before it fills the memory.
     """
 
     class Scope(keras().StatelessScope):  # type: ignore[misc]
-        whole = True
+        independent = True
 
         def get_current_value(self, variable: Any) -> Any:
-            self.whole = self.whole and keras_private.raw_value(variable) is not None
+            has_value = keras_private.raw_value(variable) is not None
+            self.independent = self.independent and has_value
             return super().get_current_value(variable)
 
-    # Keras lists them, to initialise them when some later scope ends; these are ours.
+    # Keras lists variables to initialise them when a later scope ends; ours must not be among them.
     pending = list(keras_private.global_attribute("uninitialized_variables", []))
     with Scope(initialize_variables=False) as scope:
         network = make()
     keras_private.set_global_attribute("uninitialized_variables", pending)
-    return network, scope.whole
+    return network, scope.independent
 
 
-def complete(network: Any) -> None:
-    """Give every variable without a value its initial one, and layers what they derive from them.
+def initialise_missing(network: Any) -> None:
+    """Initialise every variable without a value, then let layers derive their state from them.
 
-    (As Keras itself does when it reads weights; ``Normalization`` is such a layer.)
+    Keras does the latter too when it reads weights, for layers such as ``Normalization``.
     """
     for variable in network.variables:
         if keras_private.raw_value(variable) is None:
@@ -89,50 +89,48 @@ def complete(network: Any) -> None:
             layer.finalize_state()
 
 
-def with_any_values(network: Any) -> Any:
-    """Return a network whose weights have been given numbers that take no time to draw."""
+def fill_placeholders(network: Any) -> Any:
+    """Fill a network with numbers that take no time to draw, and return it."""
     import numpy as np
 
     for variable in network.variables:
         if keras_private.raw_value(variable) is None and "float" in str(variable.dtype):
             _fill(variable, np.full(variable.shape, 0.37, "float32"))
-    complete(network)
+    initialise_missing(network)
     return network
 
 
 def slots(network: Any) -> list[tuple[Slot, Any]]:
     """Return the place of every weight in a file, with its variable.
 
-    Order within a layer is the legacy one: trainable weights, then the others.
+    Within a layer the order is the legacy one: trainable weights, then the others.
     """
     from zoo_weights import Slot
 
-    found: list[tuple[Slot, Any]] = []
-    for path, layer in _layers(network, "layers"):
+    pairs: list[tuple[Slot, Any]] = []
+    for path, layer in _weight_layers(network, "layers"):
         places = dict(_places(layer, path))
-        own = _legacy_order(layer)
-        for index, variable in enumerate(own):
+        for index, variable in enumerate(_legacy_order(layer)):
             slot = Slot(
                 layer.name, index, variable.name, tuple(variable.shape),
                 str(variable.dtype), places[id(variable)],
             )  # fmt: skip
-            found.append((slot, variable))
-    return found
+            pairs.append((slot, variable))
+    return pairs
 
 
 def _legacy_order(layer: Any) -> list[Any]:
     trainable = [v for v in layer.weights if v.trainable]
-    # `freeze` empties layer.trainable_weights but leaves the variables' own flag to its layer;
-    # the order must not depend on what is frozen.
+    # A frozen layer has no trainable weights; the order must not depend on what is frozen.
     if not layer.trainable:
         layer.trainable = True
         trainable = list(layer.trainable_weights)
         layer.trainable = False
-    known = {id(v) for v in trainable}
-    return [*trainable, *(v for v in layer.weights if id(v) not in known)]
+    trainable_ids = {id(v) for v in trainable}
+    return [*trainable, *(v for v in layer.weights if id(v) not in trainable_ids)]
 
 
-def _layers(network: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+def _weight_layers(network: Any, prefix: str) -> Iterator[tuple[str, Any]]:
     """Yield the layers that hold weights, with their places in a Keras 3 weights file.
 
     Keras names a layer's group after its class, numbered in the order of the model's layers.
@@ -144,20 +142,20 @@ def _layers(network: Any, prefix: str) -> Iterator[tuple[str, Any]]:
         counts[name] = number + 1
         path = f"{prefix}/{name}_{number}" if number else f"{prefix}/{name}"
         if keras_private.is_nested(layer):
-            yield from _layers(layer, f"{path}/layers")
+            yield from _weight_layers(layer, f"{path}/layers")
         elif layer.weights:
             yield path, layer
 
 
-def _places(part: Any, path: str, seen: set[int] | None = None) -> Iterator[tuple[int, str]]:
+def _places(item: Any, path: str, seen: set[int] | None = None) -> Iterator[tuple[int, str]]:
     """Yield (id of variable, place) for a layer and the layers and cells inside it."""
     seen = set() if seen is None else seen
-    if id(part) in seen:
+    if id(item) in seen:
         return
-    seen.add(id(part))
-    for index, variable in enumerate(keras_private.own_variables(part)):
+    seen.add(id(item))
+    for index, variable in enumerate(keras_private.own_variables(item)):
         yield id(variable), f"{path}/vars/{index}"
-    for name, child in keras_private.children(part):
+    for name, child in keras_private.children(item):
         if keras_private.is_saveable(child):
             if keras_private.has_variables(child):
                 yield from _places(child, f"{path}/{name}", seen)
@@ -175,7 +173,7 @@ def _places(part: Any, path: str, seen: set[int] | None = None) -> Iterator[tupl
                     yield from _places(member, f"{path}/{name}/{suffix}", seen)
 
 
-def load(
+def load_weights(
     network: Any,
     file: Path,
     *,
@@ -183,7 +181,7 @@ def load(
     ignore: Sequence[str] = (),
     lacks: Sequence[str] = (),
 ) -> None:
-    """Fill a network from a weights file, checked whole before the first number is read.
+    """Fill a network from a weights file, all of it checked before the first number is read.
 
     Parameters
     ----------
@@ -194,10 +192,9 @@ def load(
     format
         ``"keras"``, ``"keras-legacy"`` or ``"bundle"``; recognised by content if not given.
     ignore
-        Layers of the file that are declared not to be in the network.
+        Layers of the file, declared missing from the network.
     lacks
-        Layers of the network (globs) that are declared not to be in the file; they get initial
-        values.
+        Layers of the network (globs), declared missing from the file; they get initial values.
 
     Raises
     ------
@@ -206,38 +203,38 @@ def load(
     """
     from zoo_weights import read_weights
 
-    wanted = [
+    expected = [
         (slot, variable)
         for slot, variable in slots(network)
         if not any(fnmatch.fnmatchcase(slot.layer, pattern) for pattern in lacks)
     ]
-    arrays = read_weights(file, [slot for slot, _ in wanted], format=format, ignore=ignore)
+    arrays = read_weights(file, [slot for slot, _ in expected], format=format, ignore=ignore)
     for position, array in arrays:
-        _fill(wanted[position][1], array)
-    complete(network)
+        _fill(expected[position][1], array)
+    initialise_missing(network)
 
 
 def _fill(variable: Any, array: NDArray[Any]) -> None:
     if keras_private.raw_value(variable) is None:
-        keras_private.give_value(variable, _adopted(array))
+        keras_private.give_value(variable, _adopt(array))
     else:
         variable.assign(array)
 
 
-def _adopted(array: NDArray[Any]) -> Any:
-    """Return an array as a tensor on its own memory, where the backend would copy it first."""
-    own = array.dtype == "float32" and array.flags.c_contiguous and array.flags.writeable
+def _adopt(array: NDArray[Any]) -> Any:
+    """Return an array as a tensor on the same memory, if the backend would copy it otherwise."""
+    adoptable = array.dtype == "float32" and array.flags.c_contiguous and array.flags.writeable
     backend = chosen_backend()
-    if own and backend == "torch":
+    if adoptable and backend == "torch":
         import torch
 
         return torch.from_numpy(array)
-    # TensorFlow aborts the process when it is handed memory that is not aligned.
-    if own and backend == "tensorflow" and array.ctypes.data % 64 == 0:
+    # TensorFlow aborts the process on memory that is not aligned.
+    if adoptable and backend == "tensorflow" and array.ctypes.data % 64 == 0:
         import tensorflow
 
         return tensorflow.experimental.dlpack.from_dlpack(array.__dlpack__())
-    if own and backend == "openvino":
+    if adoptable and backend == "openvino":
         import openvino.opset16 as ops
 
         _, tensor_of = keras_private.openvino_types()
@@ -245,31 +242,31 @@ def _adopted(array: NDArray[Any]) -> Any:
     return array  # JAX adopts aligned arrays by itself
 
 
-def values(network: Any) -> Iterator[tuple[Slot, NDArray[np.generic]]]:
-    """Yield every weight of a network as NumPy, with its place in a file."""
+def weight_arrays(network: Any) -> Iterator[tuple[Slot, NDArray[np.generic]]]:
+    """Yield the place of every weight in a file, with its NumPy array."""
     module = keras()
     for slot, variable in slots(network):
         yield slot, module.ops.convert_to_numpy(variable.value)
 
 
 def copy_weights(source: Any, target: Any) -> None:
-    """Give a network the weights of another one that has the same layers.
+    """Copy the weights of a network into another one with the same layers.
 
     Raises
     ------
     SpecError
-        If it has not.
+        If the layers differ.
     """
-    here, there = slots(source), slots(target)
+    old, new = slots(source), slots(target)
     # Not by names: Keras numbers those that an architecture leaves to it.
-    places = [[(slot.path, slot.shape) for slot, _ in found] for found in (here, there)]
+    places = [[(slot.path, slot.shape) for slot, _ in pairs] for pairs in (old, new)]
     if places[0] != places[1]:
-        msg = "an architecture must have the same layers with states and without"
+        msg = "an architecture must have the same layers with and without states"
         raise SpecError(msg)
     convert = keras().ops.convert_to_numpy
-    for (_, variable), (_, other) in zip(here, there, strict=True):
+    for (_, variable), (_, other) in zip(old, new, strict=True):
         _fill(other, convert(variable.value).copy())
-    complete(target)
+    initialise_missing(target)
 
 
 def freeze(network: Any, layers: Iterable[str] | int) -> None:

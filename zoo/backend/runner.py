@@ -1,8 +1,8 @@
-"""The one way a network computes outside of training: compiled once for each batch size.
+"""``Runner``: computes networks outside of training, compiled once for each batch size.
 
-Never ``predict``: it is slow for one input, and on JAX a malformed call destroys the model.
-Shapes are checked before the backend sees them. No batch is padded to a size that is compiled
-already: what a network makes of a row may depend on the others.
+Keras's ``predict`` is not used: it is slow for one input, and on JAX a malformed call destroys the
+model. Shapes are checked before the backend sees them. No batch is padded to a size that is
+already compiled: the outputs of a row may depend on the other rows.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from zoo.backend.choose import chosen_backend, keras
-from zoo.backend.tensors import Batch, count, each
+from zoo.backend.tensors import Batch, count_samples, map_arrays
 from zoo.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,40 +29,40 @@ class Runner:
     Parameters
     ----------
     network
-        A built ``keras.Model``, or one that an earlier process kept.
+        A built ``keras.Model``, or a `zoo.accel.network.CachedNetwork`.
     call
-        Computes a batch of it; compiled here by Keras's backend, if not given.
+        Computes one batch; compiled by Keras's backend if not given.
 
     Attributes
     ----------
     inputs
-        Symbolic input of the network; by name, where it has several.
+        Symbolic input of the network, or several by name.
     """
 
     def __init__(self, network: Any, call: Callable[[Tensors], Any] | None = None) -> None:
         self.network = network
         self.inputs = inputs_of(network)
-        self._call = call or _compiled(network)
+        self._call = call or _compile(network)
 
     @property
     def streams(self) -> int:
-        """How many batches are best computed at once, where there are many."""
-        count: int = getattr(self._call, "streams", 1)
-        return count
+        """How many batches to compute at once, if there are many."""
+        streams: int = getattr(self._call, "streams", 1)
+        return streams
 
     def __call__(self, inputs: Tensors, *, batch_size: int = 32, alone: bool = True) -> Any:
-        """Return the outputs, float32 of shape (samples, ...); by name, if there are several.
+        """Return the outputs, float32 of shape (samples, ...), or several by name.
 
         Parameters
         ----------
         inputs
-            Preprocessed samples, numbers of shape (samples, *network's input); where the network
-            has several inputs, such an array for each, by name.
+            Preprocessed samples, numbers of shape (samples, *network's input); one array for each
+            input by name, if the network has several.
         batch_size
-            Samples computed at once, at most.
+            Maximum number of samples computed at once.
         alone
-            Whether the whole device is for this call, and not shared with others in other threads,
-            of which there are as many as `streams` says.
+            Whether this call has the device to itself, or shares it with up to `streams` calls in
+            other threads.
 
         Raises
         ------
@@ -71,41 +71,41 @@ class Runner:
         """
         import numpy as np
 
-        inputs = self.checked(inputs)
-        samples = count(inputs)
+        inputs = self.check_inputs(inputs)
+        samples = count_samples(inputs)
         compute = self._call if alone else getattr(self._call, "shared", self._call)
         outputs = []
         for start in range(0, samples, batch_size):
-            cut = functools.partial(_batch, slice(start, start + batch_size))
-            outputs.append(compute(each(cut, inputs, self.inputs)))
+            take = functools.partial(_take_batch, slice(start, start + batch_size))
+            outputs.append(compute(map_arrays(take, inputs, self.inputs)))
         if not outputs:
             return np.empty((0, *(side or 0 for side in self.network.output_shape[1:])), np.float32)
         if len(outputs) == 1:
             return outputs[0]
-        return each(lambda *arrays: np.concatenate(arrays), *outputs)
+        return map_arrays(lambda *arrays: np.concatenate(arrays), *outputs)
 
-    def checked(self, inputs: Any) -> Tensors:
-        """Return `inputs` as arrays of numbers of the network's shapes, or raise `InputError`."""
+    def check_inputs(self, inputs: Any) -> Tensors:
+        """Return `inputs` as arrays of the network's shapes, or raise `InputError`."""
         if not isinstance(self.inputs, dict):
-            return _checked(inputs, self.inputs, "the network takes")
+            return _check_array(inputs, self.inputs, "the network takes")
         names = ", ".join(self.inputs)
         if not isinstance(inputs, Mapping) or inputs.keys() != self.inputs.keys():
             shown = ", ".join(inputs) if isinstance(inputs, Mapping) else type(inputs).__name__
             msg = f"the network takes an array for each of its inputs {names}; received {shown}"
             raise InputError(msg, kind="bad-shape")
         arrays = {
-            name: _checked(inputs[name], wanted, f"the network's input {name!r} takes")
-            for name, wanted in self.inputs.items()
+            name: _check_array(inputs[name], tensor, f"the network's input {name!r} takes")
+            for name, tensor in self.inputs.items()
         }
         lengths = {name: len(array) for name, array in arrays.items()}
         if len(set(lengths.values())) > 1:
-            msg = f"the network takes as many samples for each of its inputs, received {lengths}"
+            msg = f"the network takes the same number of samples for each input, received {lengths}"
             raise InputError(msg, kind="bad-shape")
         return arrays
 
 
 def inputs_of(network: Any) -> Any:
-    """Return a network's symbolic input, or those of each of its inputs by name."""
+    """Return a network's symbolic input, or several by name."""
     named = getattr(network, "input", None)  # a Sequential has none before it is called
     if isinstance(named, dict):
         return named
@@ -115,67 +115,67 @@ def inputs_of(network: Any) -> Any:
 
 
 def dtype_of(tensor: Any) -> str:
-    """Return the dtype that a network is handed for an input: float32 for all floats."""
+    """Return the dtype of the arrays for an input: float32 for all floats."""
     dtype = str(tensor.dtype)
     return "float32" if "float" in dtype else dtype
 
 
-def typed(network: Any, batch: Batch) -> Batch:
-    """Return a batch with its inputs in the network's own dtypes."""
+def cast_inputs(network: Any, batch: Batch) -> Batch:
+    """Cast the inputs of a batch to the network's dtypes."""
 
-    def cast(array: Any, wanted: Any) -> Any:
-        dtype = dtype_of(wanted)
+    def cast(array: Any, tensor: Any) -> Any:
+        dtype = dtype_of(tensor)
         if hasattr(array, "astype"):
             return array.astype(dtype, copy=False)
         return keras().ops.cast(array, dtype)
 
     x, *others = batch
-    return each(cast, x, inputs_of(network)), *others
+    return map_arrays(cast, x, inputs_of(network)), *others
 
 
-def _checked(inputs: Any, wanted: Any, taker: str) -> NDArray[Any]:
+def _check_array(inputs: Any, tensor: Any, prefix: str) -> NDArray[Any]:
     import numpy as np
 
     array = np.asarray(inputs)
     if array.dtype.kind not in "fiub":
-        msg = f"{taker} numbers, received an array of {array.dtype}"
+        msg = f"{prefix} numbers, received an array of {array.dtype}"
         raise InputError(msg, kind="bad-dtype")
-    shape: Shape = tuple(wanted.shape[1:])
+    shape: Shape = tuple(tensor.shape[1:])
     fits = array.ndim == len(shape) + 1 and all(
-        want is None or want == got for want, got in zip(shape, array.shape[1:], strict=True)
+        side is None or side == actual for side, actual in zip(shape, array.shape[1:], strict=True)
     )
     if not fits:
         sides = ", ".join(str(side or "any") for side in shape)
-        msg = f"{taker} an array of shape (samples, {sides}), received {array.shape}"
+        msg = f"{prefix} an array of shape (samples, {sides}), received {array.shape}"
         raise InputError(msg, kind="bad-shape")
     return array
 
 
-def _batch(rows: slice, array: NDArray[Any], wanted: Any) -> NDArray[Any]:
+def _take_batch(rows: slice, array: NDArray[Any], tensor: Any) -> NDArray[Any]:
     import numpy as np
 
-    # A batch at a time: narrow inputs would be several times as large as float32.
-    return np.ascontiguousarray(array[rows], dtype_of(wanted))
+    # Cast one batch at a time: as float32, narrow inputs are several times as large.
+    return np.ascontiguousarray(array[rows], dtype_of(tensor))
 
 
-def _compiled(network: Any) -> Callable[[Tensors], Any]:
-    """Return the network as a compiled function of one NumPy batch."""
+def _compile(network: Any) -> Callable[[Tensors], Any]:
+    """Compile the network to a function of one NumPy batch."""
     import numpy as np
 
     backend = chosen_backend()
     if backend == "jax":
-        return _jitted(network)
+        return _jit(network)
     if backend == "tensorflow":
         import tensorflow
 
-        signature = each(
-            lambda wanted: tensorflow.TensorSpec((None, *wanted.shape[1:]), dtype_of(wanted)),
+        signature = map_arrays(
+            lambda tensor: tensorflow.TensorSpec((None, *tensor.shape[1:]), dtype_of(tensor)),
             inputs_of(network),
         )
         graph = tensorflow.function(
             lambda batch: network(batch, training=False), input_signature=[signature]
         )
-        return lambda batch: each(np.asarray, graph(each(tensorflow.constant, batch)))
+        return lambda batch: map_arrays(np.asarray, graph(map_arrays(tensorflow.constant, batch)))
 
     import torch
 
@@ -183,13 +183,13 @@ def _compiled(network: Any) -> Callable[[Tensors], Any]:
 
     def call(batch: Tensors) -> Any:
         with torch.inference_mode():
-            result = network(each(module.ops.convert_to_tensor, batch), training=False)
-            return each(lambda tensor: tensor.cpu().numpy(), result)
+            result = network(map_arrays(module.ops.convert_to_tensor, batch), training=False)
+            return map_arrays(lambda tensor: tensor.cpu().numpy(), result)
 
     return call
 
 
-def _jitted(network: Any) -> Callable[[Tensors], Any]:
+def _jit(network: Any) -> Callable[[Tensors], Any]:
     import jax
     import numpy as np
 
@@ -202,12 +202,12 @@ def _jitted(network: Any) -> Callable[[Tensors], Any]:
         return outputs, [after[place] for place in changing]
 
     def call(batch: Tensors) -> Any:
-        # Read anew at every call: training may have replaced the arrays.
+        # Read at every call: training may have replaced the arrays.
         weights = [variable.value for variable in network.trainable_variables]
         state = network.non_trainable_variables
         outputs, after = forward(weights, [variable.value for variable in state], batch)
         for place, value in zip(changing, after, strict=True):  # a layer may count its calls
             state[place].assign(value)
-        return each(np.asarray, outputs)
+        return map_arrays(np.asarray, outputs)
 
     return call

@@ -1,4 +1,4 @@
-"""One seed for everything that Keras draws from."""
+"""One seed for every generator that Keras draws from."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from zoo.backend import keras_private
 from zoo.backend.choose import chosen_backend, keras
 
 _lock = threading.RLock()
-"""Generators belong to the process: of several threads that train, one does at a time."""
+"""Generators belong to the process: threads that train take turns."""
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Seed Keras and its backend; give back afterwards how all was before.
+def temporary_seed(seed: int) -> Iterator[None]:
+    """Seed Keras and its backend; restore the generators afterwards.
 
-    This is ``keras.utils.set_random_seed``, which however imports a TensorFlow that is merely
-    installed and costs seconds with every other backend.
+    ``keras.utils.set_random_seed`` is not used: it imports TensorFlow wherever that is installed,
+    which costs seconds with every other backend.
     """
     import numpy as np
 
@@ -38,10 +38,10 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def seed_epoch(seed: int, epoch: int) -> None:
-    """Seed what keeps its state outside of Keras's variables, for one epoch.
+    """Seed the generators with a state outside of Keras's variables, for one epoch.
 
-    Dropout on torch draws from torch's own generator; an epoch that depends on its number alone
-    can be repeated when a training is resumed.
+    Dropout on torch draws from torch's own generator; an epoch whose seed depends only on its
+    number can be repeated when a training is resumed.
     """
     _seed_generators((seed * 1_000_003 + epoch + 1) % 2**32)
 
@@ -59,7 +59,7 @@ def _seed_generators(seed: int) -> None:
 
 def _seed_keras(seed: int, after: ExitStack) -> None:
     keras()
-    # Without a seed generator, one is made anew from the seed when it is needed.
+    # Without a seed generator, Keras makes one from the seed when it needs one.
     for name, value in zip(keras_private.seed_attributes(), (seed, None), strict=True):
         after.callback(
             keras_private.set_global_attribute, name, keras_private.global_attribute(name)

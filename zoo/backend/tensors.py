@@ -1,4 +1,4 @@
-"""What a network takes: one array, or one for each of its inputs by name."""
+"""A network's inputs: one array, or one for each input by name."""
 
 from __future__ import annotations
 
@@ -12,52 +12,52 @@ if TYPE_CHECKING:
     Shape = tuple[int | None, ...]
 
 
-def each(function: Callable[..., Any], *tensors: Any) -> Any:
-    """Return what a function makes of the array, or of those of each input, by name.
+def map_arrays(function: Callable[..., Any], *tensors: Any) -> Any:
+    """Apply a function to the array, or to the arrays of each input by name.
 
     Parameters
     ----------
     function
         Takes as many arrays as there are `tensors`.
     *tensors
-        All one array, or all mappings with the same names.
+        All arrays, or all mappings with the same names.
     """
     if isinstance(tensors[0], Mapping):
-        return {name: function(*(part[name] for part in tensors)) for name in tensors[0]}
+        return {name: function(*(arrays[name] for arrays in tensors)) for name in tensors[0]}
     return function(*tensors)
 
 
-def count(tensors: Tensors) -> int:
+def count_samples(tensors: Tensors) -> int:
     """Return the number of samples."""
     return len(next(iter(tensors.values())) if isinstance(tensors, dict) else tensors)
 
 
-def without(tensors: Any, errors: Sequence[Exception | None], rows: Collection[int]) -> Any:
-    """Return the tensors of the inputs without errors, less those of `rows`.
+def drop_rows(tensors: Any, errors: Sequence[Exception | None], rows: Collection[int]) -> Any:
+    """Return the tensors without those of `rows`.
 
     Parameters
     ----------
     tensors
-        What was made of the inputs without errors.
+        One row for each input without an error.
     errors
         An error or None for each input.
     rows
-        Numbers of inputs to leave out as well.
+        Numbers of the inputs to drop.
     """
     usable = (row for row, error in enumerate(errors) if error is None)
-    kept = [place for place, row in enumerate(usable) if row not in rows]
-    return each(lambda array: array[kept], tensors)
+    remaining = [place for place, row in enumerate(usable) if row not in rows]
+    return map_arrays(lambda array: array[remaining], tensors)
 
 
 Batch = tuple[Any, ...]
-"""Inputs, targets and, where there are any, row weights."""
+"""Inputs, targets and, if any, row weights."""
 
 
-def steps_of(rows: int, size: int) -> int:
-    """Return how many batches of `size` rows there are, the last one maybe smaller."""
+def count_batches(rows: int, size: int) -> int:
+    """Return the number of batches of `size` rows, of which the last may be smaller."""
     return -(-rows // size)
 
 
-def cut(batch: Batch, rows: Any) -> Batch:
+def take_rows(batch: Batch, rows: Any) -> Batch:
     """Return some rows of a batch."""
-    return tuple(each(lambda array: array[rows], part) for part in batch)
+    return tuple(map_arrays(lambda array: array[rows], arrays) for arrays in batch)

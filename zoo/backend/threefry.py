@@ -1,7 +1,7 @@
-"""JAX's random numbers on a CPU: the same ones, without the loop that JAX writes for them there.
+"""JAX's random numbers on a CPU: the same ones, without the loop that JAX emits for them there.
 
-XLA compiles that loop slowly, computes it on one core, and fuses it with nothing: of what it takes
-to draw a small network's start, and of a step of a perceptron with dropout, it is a good part.
+XLA compiles that loop slowly, computes it on one core, and fuses it with nothing: it takes a good
+part of the time of initialising a small network, and of a step of a perceptron with dropout.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ PARITY = 0x1BD11BDA
 
 
 def unroll() -> None:
-    """Have JAX compile its generator for CPUs without a loop, from now on in this process."""
-    with contextlib.suppress(ImportError, AttributeError):  # a JAX that has it elsewhere
+    """Make JAX compile its generator for CPUs without a loop, from now on in this process."""
+    with contextlib.suppress(ImportError, AttributeError):  # another JAX may have it elsewhere
         from jax.extend.random import threefry2x32_p
         from jax.interpreters import mlir
 
@@ -25,7 +25,7 @@ def unroll() -> None:
 
 
 def threefry(key_1: Any, key_2: Any, counter_1: Any, counter_2: Any) -> tuple[Any, Any]:
-    """Return the two words that Threefry-2x32 makes in 20 rounds of a key and a counter, uint32.
+    """Return the two uint32 words that Threefry-2x32 makes of a key and a counter, in 20 rounds.
 
     J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
     """

@@ -1,1 +1,1 @@
-"""Raw data: tables, folders of pictures, and the inputs that people name on a command line."""
+"""Raw data: tables, folders of images, and the inputs named on a command line."""

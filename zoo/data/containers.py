@@ -1,8 +1,8 @@
 """Files of arrays in the containers that datasets come in: npz, Keras's pickled npz, IDX.
 
-Nothing in a file is executed: npz are read without pickle, but for the two files of Keras that
-hold pickled lists. Those are read only after their hash proved them to be Keras's own, and by an
-unpickler that knows NumPy's array constructors and nothing else.
+Nothing in a file is executed: npz files are read without pickle, except for the two of Keras that
+hold pickled lists. Those are read only after their hash has proved them to be Keras's own, and by
+an unpickler that knows NumPy's array constructors and nothing else.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Arrays = dict[str, "NDArray[Any]"]
 
 MAX_BYTES = 4 << 30
-"""Bound of the arrays of one file: a small file can declare huge ones."""
+"""Limit on the arrays of one file: a small file can declare huge ones."""
 
 _DAMAGE = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, TypeError,
@@ -51,12 +51,12 @@ def read_arrays(path: Path, *, trusted: bool = False) -> Arrays:
     path
         An ``.npz`` file, or a folder (or one file of it) with the four IDX files of MNIST.
     trusted
-        Whether the file's hash is that of a file of Keras that holds pickled lists of numbers.
+        Whether the file's hash is that of a Keras file that holds pickled lists of numbers.
 
     Raises
     ------
     InputError
-        If the file is no such container, is damaged, or holds anything but numbers.
+        If the file is none of these, is damaged, or holds anything but numbers.
     """
     try:
         if path.is_dir() or re.search(r"idx\d", path.name):
@@ -105,7 +105,7 @@ def _read_npy(data: bytes, trusted: bool) -> NDArray[Any]:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Reads what NumPy writes for an array of lists of numbers, and refuses all else."""
+    """Reads NumPy's pickle of an array of lists of numbers, and refuses everything else."""
 
     def find_class(self, module: str, name: str) -> Any:
         import numpy as np
@@ -126,7 +126,7 @@ class _Unpickler(pickle.Unpickler):
 
         try:
             array = self.load()
-        except Exception as error:  # a hostile pickle can make any of them
+        except Exception as error:  # a hostile pickle can raise any of them
             msg = f"its pickle is refused: {error}"
             raise ValueError(msg) from None
         if not isinstance(array, np.ndarray) or array.shape != shape:
@@ -171,16 +171,16 @@ def _read_idx(path: Path) -> NDArray[Any]:
             if zero or size > MAX_BYTES:
                 raise ValueError
             array = np.frombuffer(file.read(size), dtype).reshape(shape)
-            if file.read(1):  # a gzip file checks its sum at its end
+            if file.read(1):  # a gzip file verifies its checksum at its end
                 raise ValueError
     except (OSError, EOFError, KeyError, ValueError, struct.error, zlib.error):
-        msg = f"{path}: is not an IDX file, or damaged"
+        msg = f"{path}: is not an IDX file, or is damaged"
         raise InputError(msg, kind="bad-container") from None
     return array
 
 
-def ragged(arrays: Arrays) -> Arrays:
-    """Replace arrays of lists by a flat array and the offsets of the lists.
+def flatten_ragged(arrays: Arrays) -> Arrays:
+    """Replace each array of lists with a flat array and the offsets of the lists.
 
     ``x`` becomes ``x_flat`` and ``x_offsets``.
     """

@@ -1,4 +1,4 @@
-"""What data are, whatever file they came in: a hash over their arrays or cells."""
+"""Hashes of data by content, whatever file it came in: over its arrays or cells."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ def hash_arrays(arrays: Mapping[str, NDArray[Any]]) -> str:
     digest = hashlib.sha256()
     for name in sorted(arrays):
         digest.update(f"{name} ".encode())
-        add(digest, _narrow(arrays[name]))
+        update_digest(digest, _narrow(arrays[name]))
     return digest.hexdigest()
 
 
-def add(digest: Any, rows: Any) -> None:
-    """Add raw rows of whatever kind to a digest: cells, texts, arrays, and what files hold."""
+def update_digest(digest: Any, rows: Any) -> None:
+    """Add raw rows of any kind to a digest: cells, texts, arrays, and the bytes of files."""
     import numpy as np
 
     if isinstance(rows, Path):
         try:
             digest.update(rows.read_bytes())
-        except OSError as error:  # whoever reads it next will say so
+        except OSError as error:  # the next reader reports it
             digest.update(str(error).encode())
     elif isinstance(rows, np.ndarray) and rows.dtype != object:
         digest.update(f"{rows.dtype.str} {rows.shape}\n".encode())
         digest.update(np.ascontiguousarray(rows).data if rows.size else b"")
     elif hasattr(rows, "columns"):
-        add(digest, rows.columns)
+        update_digest(digest, rows.columns)
     elif isinstance(rows, Mapping):
         for name, cells in rows.items():
             digest.update(f"{name}\n".encode())
-            add(digest, cells)
+            update_digest(digest, cells)
     elif isinstance(rows, list | tuple | np.ndarray):
         digest.update(f"{len(rows)} rows\n".encode())
         if all(isinstance(row, str | int | float | np.generic) for row in rows):
             digest.update("\x1f".join(map(str, rows)).encode(errors="surrogatepass"))
         else:
             for row in rows:
-                add(digest, row)
+                update_digest(digest, row)
     else:
         digest.update(rows.tobytes() if hasattr(rows, "tobytes") else str(rows).encode())
 
@@ -68,9 +68,9 @@ def _narrow(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def hash_table(tables: Iterable[Table]) -> str:
-    """Return the SHA-256 of a table that comes in pieces: column names and cells.
+    """Return the SHA-256 of a table read in pieces: column names and cells.
 
-    Numbers are hashed by value ("1", "1.0" and 1 are the same), texts without outer spaces.
+    Numbers are hashed by value ("1", "1.0" and 1 are the same), texts without surrounding spaces.
     """
     digest = hashlib.sha256()
     for number, table in enumerate(tables):
@@ -89,5 +89,5 @@ def _cell(cell: Any) -> str:
 
 
 def _text(cell: Any) -> str:
-    # What separates cells and rows here cannot stand in a cell.
+    # The separators of cells and rows must not occur in a cell.
     return str(cell).strip().replace("\x1f", " ").replace("\n", " ")

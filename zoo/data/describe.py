@@ -1,4 +1,4 @@
-"""What a dataset holds, for people: columns, ranges, labels, and a sheet of samples."""
+"""Descriptions of datasets for people: columns, ranges, labels, and a sheet of samples."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from zoo.data.datasets import load
-from zoo.data.labelled import Labelled
+from zoo.data.datasets import load_dataset
+from zoo.data.labelled import LabelledRows
 from zoo.data.table import Table
 from zoo.errors import UsageError
 from zoo.registry.table import Entry
@@ -16,7 +16,7 @@ from zoo.spec.dataset import Dataset
 from zoo_weights import printable
 
 SHEET = 5
-"""Rows and columns of pictures on a sheet of samples."""
+"""Rows and columns of images on a sheet of samples."""
 
 
 def describe(entry: Entry[Dataset]) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def describe(entry: Entry[Dataset]) -> dict[str, Any]:
     zoo_weights.WeightsError, InputError
         If the dataset is not here and cannot be fetched.
     """
-    dataset, parts = entry.value, load(entry)
+    dataset, parts = entry.value, load_dataset(entry)
     report: dict[str, Any] = {
         "name": dataset.name,
         "summary": dataset.summary,
@@ -64,13 +64,13 @@ def _column(name: str, cells: Any) -> dict[str, Any]:
     if texts or not numbers:
         values = Counter([*texts, *(f"{number:g}" for number in numbers)])
         return {**record, "type": "text", "values": dict(values.most_common(10))}
-    whole = all(number.is_integer() for number in numbers)
-    kind = "integer" if whole else "number"
+    integral = all(number.is_integer() for number in numbers)
+    kind = "integer" if integral else "number"
     mean = sum(numbers) / len(numbers)
     return {**record, "type": kind, "least": min(numbers), "most": max(numbers), "mean": mean}
 
 
-def _counts(dataset: Dataset, rows: Labelled) -> dict[str, int]:
+def _counts(dataset: Dataset, rows: LabelledRows) -> dict[str, int]:
     counted = Counter(int(label) for label in rows.labels)
     return {_name(dataset, label): count for label, count in sorted(counted.items())}
 
@@ -79,7 +79,7 @@ def _name(dataset: Dataset, label: int) -> str:
     return dataset.labels[label] if dataset.labels else str(label)
 
 
-def lines(report: dict[str, Any]) -> Iterator[str]:
+def report_lines(report: dict[str, Any]) -> Iterator[str]:
     """Yield a description as lines of text."""
     yield f"{report['name']}: {report['summary']}"
     yield "rows: " + ", ".join(f"{part} {rows:,}" for part, rows in report["rows"].items())
@@ -112,20 +112,20 @@ def _line(column: dict[str, Any]) -> str:
 
 
 def draw_samples(entry: Entry[Dataset], path: Path) -> Path:
-    """Draw a sheet of the first pictures of a dataset with their labels, and return its path.
+    """Draw a sheet of the first images of a dataset with their labels, and return its path.
 
     Raises
     ------
     UsageError
-        If the dataset holds no pictures.
+        If the dataset holds no images.
     """
     dataset = entry.value
     if dataset.kind != "images":
-        msg = f"{dataset.name} holds no pictures (it is of kind {dataset.kind!r})"
+        msg = f"{dataset.name} holds no images (its kind is {dataset.kind!r})"
         raise UsageError(msg)
     from zoo.plots.samples import draw_sheet
 
-    rows = load(entry)["train"]
+    rows = load_dataset(entry)["train"]
     count = SHEET * SHEET
     labels = [_name(dataset, int(label)) for label in rows.labels[:count]]
     return draw_sheet(rows.inputs[:count], labels, SHEET, f"{dataset.name}, training part", path)

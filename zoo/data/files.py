@@ -9,11 +9,11 @@ from zoo.data.table import CHUNK, Table, stream_csv
 from zoo.errors import InputError, unreadable
 
 BLOCK = 65_536
-"""Rows of a parquet file decoded at once: a slice costs as much as the row group that it is of."""
+"""Rows of a parquet file decoded at once: a slice costs as much as its entire row group."""
 
 
 def stream_table(path: Path, rows: int = CHUNK) -> Iterator[Table]:
-    """Yield a file as tables of at most `rows` rows; at least one, maybe empty.
+    """Yield a file as tables of at most `rows` rows: at least one, possibly empty.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""``INPUT…``: files, folders, globs, URLs and standard input, in the order they were named."""
+"""``INPUT…``: files, folders, globs, URLs and standard input, in the order given."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 
 from zoo.errors import InputError
 
-PICTURES = frozenset({
+IMAGE_SUFFIXES = frozenset({
     ".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff",
 })  # fmt: skip
-"""File names that are taken for pictures when a folder is named."""
+"""Suffixes of the files in a folder that are taken for images."""
 
 STANDARD_INPUT = "-"
 
@@ -24,7 +24,7 @@ URL_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One input: its name as people see it, and how to get at it.
+    """One input: its name for people, and access to what it holds.
 
     Attributes
     ----------
@@ -50,13 +50,13 @@ class Input:
 
 
 def is_url(text: str) -> bool:
-    """Whether a name is meant as a URL: it has a scheme (a drive letter is none)."""
-    scheme, found, _ = text.partition("://")
-    return bool(found) and len(scheme) > 1
+    """Return whether a name is a URL: it has a scheme (a drive letter is not one)."""
+    scheme, separator, _ = text.partition("://")
+    return bool(separator) and len(scheme) > 1
 
 
 def fetch_url(url: str) -> bytes:
-    """Return what an http(s) URL holds, within bounds of size and time, as an input."""
+    """Fetch an http(s) URL as an input, within limits of size and time."""
     from zoo.config import offline
     from zoo_weights import FetchError, get_bytes
 
@@ -67,61 +67,62 @@ def fetch_url(url: str) -> bytes:
 
 
 class NamedInputs:
-    """The inputs that names mean, found anew and one after the other whenever they are gone over.
+    """The inputs that names stand for, looked up again, one by one, on every iteration.
 
-    A folder means the pictures in it and below, sorted; a pattern that is no file of its own means
-    the files it matches, sorted. A name that means nothing is an input too: its record tells.
+    A folder stands for the images in it and below, sorted; a pattern that is not itself a file,
+    for the files it matches, sorted. A name that matches nothing is an input too: its record says
+    so.
 
     Parameters
     ----------
     names
         Files, folders, globs, URLs, or ``"-"`` for standard input.
-    but
-        Inputs to pass over, by name: how often each.
+    skip
+        Number of inputs to skip, by name.
     """
 
-    def __init__(self, names: Iterable[str], but: Mapping[str, int] | None = None) -> None:
+    def __init__(self, names: Iterable[str], skip: Mapping[str, int] | None = None) -> None:
         self.names = tuple(names)
-        self.but = but or {}
+        self.skip = skip or {}
 
     def __iter__(self) -> Iterator[Input]:
-        """Yield the inputs, holding the names of a folder's files at most."""
-        left = dict(self.but)
-        for item in _expanded(self.names):
+        """Yield the inputs, holding no more than the names in a folder."""
+        left = dict(self.skip)
+        for item in _expand(self.names):
             if left.get(item.name):
                 left[item.name] -= 1
             else:
                 yield item
 
 
-def _expanded(names: Iterable[str]) -> Iterator[Input]:
+def _expand(names: Iterable[str]) -> Iterator[Input]:
     for name in names:
         if name == STANDARD_INPUT or is_url(name) or os.path.isfile(name):
             yield Input(name)
         elif os.path.isdir(name):
-            yield from (Input(str(Path(path))) for path in _pictures(name))
+            yield from (Input(str(Path(path))) for path in _walk_images(name))
         elif glob.has_magic(name) and (matches := sorted(glob.glob(name, recursive=True))):
-            yield from _expanded(glob.escape(m) if not os.path.exists(m) else m for m in matches)
+            yield from _expand(glob.escape(m) if not os.path.exists(m) else m for m in matches)
         else:
             yield Input(name)
 
 
-def _pictures(folder: str) -> Iterator[str]:
-    """Yield the pictures in a folder and below, sorted; links to folders are not followed."""
+def _walk_images(folder: str) -> Iterator[str]:
+    """Yield the images in a folder and below, sorted; links to folders are not followed."""
     try:
         with os.scandir(folder) as entries:
-            # A name and whether it is a folder are all that is kept: there may be millions.
-            found = sorted(
-                (entry.name, folders)
+            # Only names and whether they are folders are kept: there may be millions.
+            children = sorted(
+                (entry.name, is_folder)
                 for entry in entries
-                if (folders := entry.is_dir(follow_symlinks=False))
-                or (os.path.splitext(entry.name)[1].lower() in PICTURES and entry.is_file())
+                if (is_folder := entry.is_dir(follow_symlinks=False))
+                or (os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES and entry.is_file())
             )
     except PermissionError:
         return
-    for name, folders in found:
+    for name, is_folder in children:
         path = os.path.join(folder, name)
-        if folders:
-            yield from _pictures(path)
+        if is_folder:
+            yield from _walk_images(path)
         else:
             yield path

@@ -1,4 +1,4 @@
-"""Which rows train and which are held out."""
+"""Splits of rows: which are trained on and which are held out."""
 
 from __future__ import annotations
 
@@ -15,59 +15,59 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Rows = NDArray[np.int64]
+    RowNumbers = NDArray[np.int64]
 
 
-def permutation(rows: int, seed: int) -> Rows:
+def permutation(rows: int, seed: int) -> RowNumbers:
     """Return the row numbers in the random order of a seed.
 
-    The old generator of NumPy, whose numbers are promised not to change: published splits were
-    drawn with it.
+    It comes from NumPy's legacy generator, whose numbers are guaranteed not to change: published
+    splits were drawn with it.
     """
     import numpy as np
 
-    order: Rows = np.random.RandomState(seed).permutation(rows)
+    order: RowNumbers = np.random.RandomState(seed).permutation(rows)
     return order
 
 
-def drawn(split: Split | float, seed: int) -> Split:
-    """Return a split with the seed that it is drawn with: its own, or that of the run."""
+def resolve_split(split: Split | float, seed: int) -> Split:
+    """Return a split with its seed filled in: its own, or that of the run."""
     split = split if isinstance(split, Split) else Split(held=split)
     return replace(split, seed=seed if split.seed is None else split.seed)
 
 
 def divide(
     rows: int, split: Split | float, *, seed: int, labels: Sequence[Any] = ()
-) -> tuple[Rows, Rows]:
+) -> tuple[RowNumbers, RowNumbers]:
     """Return the row numbers to train on and those held out.
 
     Parameters
     ----------
     rows
-        How many there are.
+        Number of rows.
     split
-        What is held out; a number is a share in random order.
+        The rows to hold out; a number is a share in random order.
     seed
-        Seed of the order where the split names none.
+        Seed of the order if the split has none.
     labels
         The class of each row, for a stratified split.
 
     Raises
     ------
     TrainingError
-        If either part would be empty, or the classes are not known.
+        If either part would be empty, or a stratified split lacks the classes.
     """
     import numpy as np
 
-    split = drawn(split, seed)
+    split = resolve_split(split, seed)
     held = split.held if isinstance(split.held, int) else round(rows * split.held)
     if held <= 0 or held >= rows:
-        msg = f"holding out {split.held} leaves one part of {rows} rows empty"
+        msg = f"holding out {split.held} of {rows} rows leaves one part empty"
         raise TrainingError(msg)
     if split.order in ("random", "stratified"):
         order = permutation(rows, cast("int", split.seed))
         if split.order == "stratified":
-            order = _stratified(order, held, labels)
+            order = _stratify(order, held, labels)
     else:
         order = np.arange(rows)
     if split.order == "first":
@@ -75,8 +75,8 @@ def divide(
     return order[:-held], order[-held:]
 
 
-def _stratified(order: Rows, held: int, labels: Sequence[Any]) -> Rows:
-    """Return an order at whose end every class has its share of the rows, give or take one."""
+def _stratify(order: RowNumbers, held: int, labels: Sequence[Any]) -> RowNumbers:
+    """Reorder rows so that the last `held` hold every class's share, give or take one."""
     import numpy as np
 
     if len(labels) != len(order):
@@ -84,14 +84,14 @@ def _stratified(order: Rows, held: int, labels: Sequence[Any]) -> Rows:
         raise TrainingError(msg)
     classes = np.unique([str(label) for label in labels], return_inverse=True)[1]
     by_class = order[np.argsort(classes[order], kind="stable")]
-    # Evenly spaced among rows that lie class by class.
+    # Evenly spaced among rows sorted by class.
     chosen = by_class[(np.arange(held) * 2 + 1) * len(order) // (held * 2)]
     last = np.isin(order, chosen)
     return np.concatenate([order[~last], order[last]])
 
 
-def folds(rows: int, count: int) -> list[tuple[Rows, Rows]]:
-    """Return the rows to train on and those held out of each fold: consecutive, of equal size.
+def folds(rows: int, count: int) -> list[tuple[RowNumbers, RowNumbers]]:
+    """Return the rows to train on and those held out, by fold: consecutive, of equal size.
 
     Rows left over after an equal division are always trained on.
 
@@ -104,19 +104,19 @@ def folds(rows: int, count: int) -> list[tuple[Rows, Rows]]:
 
     size = rows // count
     if size == 0:
-        msg = f"{count} folds need at least {count} rows, there are {rows}"
+        msg = f"{count} folds need at least {count} rows, received {rows}"
         raise TrainingError(msg)
     order = np.arange(rows)
     parts = [slice(start, start + size) for start in range(0, size * count, size)]
     return [(np.delete(order, part), order[part]) for part in parts]
 
 
-def stratified_folds(labels: Sequence[Any], count: int) -> list[tuple[Rows, Rows]]:
-    """Return the rows to train on and those held out of each fold, every class in its share.
+def stratified_folds(labels: Sequence[Any], count: int) -> list[tuple[RowNumbers, RowNumbers]]:
+    """Return the rows to train on and those held out, by fold, with every class in proportion.
 
-    The first rows of each class are held out of the first fold, and so on; classes take turns in
-    which fold gets a row more. These are the folds of scikit-learn's ``StratifiedKFold`` without
-    shuffling, with which many published figures were measured.
+    The first rows of each class are held out in the first fold, and so on; classes take turns over
+    which fold gets an extra row. These are the folds of scikit-learn's ``StratifiedKFold`` without
+    shuffling, which many published figures were measured with.
 
     Raises
     ------

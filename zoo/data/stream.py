@@ -1,4 +1,4 @@
-"""Rows that do not fit into memory: read anew for every epoch, piece by piece."""
+"""Rows that do not fit into memory: read again for every epoch, piece by piece."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.data.content import add
+from zoo.data.content import update_digest
 from zoo.data.files import stream_table
-from zoo.data.labelled import Labelled
-from zoo.data.split import drawn
+from zoo.data.labelled import LabelledRows
+from zoo.data.split import resolve_split
 from zoo.data.table import Table
 from zoo.errors import InputError, TrainingError
 from zoo.spec.training import Split
@@ -21,41 +21,41 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-BYTES = 256 << 20
-"""Size of a file from which on it is streamed instead of held in memory."""
+MIN_BYTES = 256 << 20
+"""Size in bytes above which a file is streamed instead of held in memory."""
 
-SAMPLE = 100_000
+SAMPLE_ROWS = 100_000
 """Rows of the random sample that preprocessing is fitted to."""
 
-CLASSES = 10_000
-"""How many different labels are remembered; a target with more is a number."""
+MAX_CLASSES = 10_000
+"""Distinct labels to remember; a target with more is a number."""
 
 
 @dataclass(eq=False)
 class Stream:
-    """Labelled rows in pieces, as often as they are asked for.
+    """Labelled rows in pieces, read again on every iteration.
 
     Parameters
     ----------
     pieces
         Returns an iterator over the pieces, the same ones at every call.
     source
-        What people call the data.
+        Name of the data, for messages.
     held
-        Share of the rows that `part` ``"validation"`` yields; 0 for none.
+        Share of the rows that the part ``"validation"`` yields; 0 for none.
     seed
-        Seed of which rows these are.
+        Seed that decides which rows these are.
     part
         ``"train"`` or ``"validation"``.
     """
 
-    pieces: Callable[[], Iterator[Labelled]]
+    pieces: Callable[[], Iterator[LabelledRows]]
     source: str
     held: float = 0.0
     seed: int = 0
     part: str = "train"
 
-    def __iter__(self) -> Iterator[Labelled]:
+    def __iter__(self) -> Iterator[LabelledRows]:
         """Yield the pieces of this part."""
         import numpy as np
 
@@ -75,12 +75,12 @@ class Stream:
         Raises
         ------
         TrainingError
-            If the split is no share in random order: that would need all rows at once.
+            If the split is not a random share: any other needs all rows at once.
         """
-        split = drawn(split, seed)
+        split = resolve_split(split, seed)
         if isinstance(split.held, int) or split.order != "random":
             msg = (
-                f"{self.source} is streamed: a share of its rows can be held out in random order, "
+                f"{self.source} is streamed: only a random share of its rows can be held out, "
                 f"received {split}"
             )
             raise TrainingError(msg)
@@ -88,26 +88,26 @@ class Stream:
         return train, replace(train, part="validation")
 
     def share_of(self, rows: int) -> int:
-        """Return how many rows of this part go with `rows` rows to train on."""
+        """Return how many rows of this part go with `rows` training rows."""
         if self.part == "train":
             return rows
         return max(1, round(rows * self.held / (1.0 - self.held)))
 
     def first(self, rows: int) -> Stream:
-        """Return the part's first rows; where the stream ends before, it starts anew."""
-        return Stream(lambda: iter(next(in_epochs(self, rows))), self.source)
+        """Return the part's first rows; a stream that ends before them starts again."""
+        return Stream(lambda: iter(next(iter_epochs(self, rows))), self.source)
 
-    def look(self, seed: int) -> tuple[dict[str, Any], Labelled, set[Any]]:
+    def scan(self, seed: int) -> tuple[dict[str, Any], LabelledRows, set[Any]]:
         """Read everything once.
 
         Returns
         -------
         content : dict
-            As `Labelled.content`.
-        sample : Labelled
-            A random sample of them.
+            As `LabelledRows.content`.
+        sample : LabelledRows
+            A random sample of the rows.
         labels : set
-            All different labels, or nothing where they are too many to be classes.
+            All distinct labels; empty if there are too many to be classes.
 
         Raises
         ------
@@ -116,53 +116,53 @@ class Stream:
         """
         import numpy as np
 
-        draw = np.random.default_rng(seed).spawn(1)[0]  # of its own: the seed also cuts the pieces
+        draw = np.random.default_rng(seed).spawn(1)[0]  # its own: the seed also divides the pieces
         labels: set[Any] = set()
         rows = 0
-        # Each row draws a number; those with the smallest ones are the sample.
-        kept: list[Labelled] = []
+        # Each row draws a number; the rows with the smallest numbers are the sample.
+        sampled: list[LabelledRows] = []
         numbers = np.empty(0)
         below = 1.0
         digest = hashlib.sha256()
         for piece in self:
             rows += len(piece)
-            add(digest, piece.inputs)
-            add(digest, piece.labels)
-            if len(labels) <= CLASSES:
+            update_digest(digest, piece.inputs)
+            update_digest(digest, piece.labels)
+            if len(labels) <= MAX_CLASSES:
                 labels.update(piece.labels)
             drawn = draw.random(len(piece))
             chosen = np.flatnonzero(drawn < below)
-            kept.append(piece.take(chosen))
+            sampled.append(piece.take(chosen))
             numbers = np.append(numbers, drawn[chosen])
-            if len(numbers) > 2 * SAMPLE:
-                kept, numbers = _smallest(kept, numbers)
+            if len(numbers) > 2 * SAMPLE_ROWS:
+                sampled, numbers = _keep_smallest(sampled, numbers)
                 below = numbers[-1]
         if not rows:
             msg = f"{self.source}: has no rows"
             raise InputError(msg, kind="no-rows")
-        (sample,), _ = _smallest(kept, numbers)
+        (sample,), _ = _keep_smallest(sampled, numbers)
         content = {"source": self.source, "rows": rows, "sha256": digest.hexdigest()}
-        return content, sample, labels if len(labels) <= CLASSES else set()
+        return content, sample, labels if len(labels) <= MAX_CLASSES else set()
 
 
-def in_epochs(
-    stream: Iterable[Labelled], rows: int, first: int = 0
-) -> Iterator[Iterator[Labelled]]:
-    """Yield the pieces of one epoch after the other; each has to be read to its end.
+def iter_epochs(
+    stream: Iterable[LabelledRows], rows: int, first: int = 0
+) -> Iterator[Iterator[LabelledRows]]:
+    """Yield the pieces of one epoch after another; each epoch must be read to its end.
 
     Parameters
     ----------
     stream
-        Pieces; an end is followed by the beginning.
+        Pieces; after the last comes the first again.
     rows
-        Rows of an epoch.
+        Rows per epoch.
     first
-        Epochs to pass over.
+        Epochs to skip.
     """
     pieces = itertools.chain.from_iterable(itertools.repeat(stream))
-    rest: Labelled | None = None
+    rest: LabelledRows | None = None
 
-    def one() -> Iterator[Labelled]:
+    def epoch() -> Iterator[LabelledRows]:
         nonlocal rest
         left = rows
         while left:
@@ -173,21 +173,23 @@ def in_epochs(
             yield piece
 
     for _ in range(first):
-        for _ in one():
+        for _ in epoch():
             pass
     while True:
-        yield one()
+        yield epoch()
 
 
-def _smallest(
-    pieces: list[Labelled], numbers: NDArray[np.float64]
-) -> tuple[list[Labelled], NDArray[np.float64]]:
-    """Return the rows of the smallest numbers, in their order, and these numbers."""
-    order = numbers.argsort()[:SAMPLE]
-    return [Labelled.join(pieces).take(order)], numbers[order]
+def _keep_smallest(
+    pieces: list[LabelledRows], numbers: NDArray[np.float64]
+) -> tuple[list[LabelledRows], NDArray[np.float64]]:
+    """Return the rows with the smallest numbers, in order, and these numbers."""
+    order = numbers.argsort()[:SAMPLE_ROWS]
+    return [LabelledRows.join(pieces).take(order)], numbers[order]
 
 
-def file_stream(path: Path, target: str, label: Callable[[Table, str, str], Labelled]) -> Stream:
+def file_stream(
+    path: Path, target: str, label: Callable[[Table, str, str], LabelledRows]
+) -> Stream:
     """Return the rows of a file as a stream.
 
     Parameters
@@ -205,17 +207,17 @@ def file_stream(path: Path, target: str, label: Callable[[Table, str, str], Labe
     )
 
 
-def generated(
-    make: Callable[[], Iterable[Any]], target: str, label: Callable[[Table, str, str], Labelled]
+def generator_stream(
+    make: Callable[[], Iterable[Any]], target: str, label: Callable[[Table, str, str], LabelledRows]
 ) -> Stream:
-    """Return the rows that a function of the caller generates as a stream.
+    """Return the rows that a caller's function generates, as a stream.
 
     Parameters
     ----------
     make
         Returns an iterable of pieces, the same ones at every call: frames, lists of dicts, or
-        tables, the target column among them. It need not end where the recipe says how many steps
-        an epoch has.
+        tables, including the target column. It need not end if the recipe sets the steps of an
+        epoch.
     target, label
         As for `file_stream`.
     """

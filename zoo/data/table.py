@@ -1,4 +1,4 @@
-"""Tables: named columns of cells, read from CSV or taken from rows, arrays and frames."""
+"""Tables: named columns of cells, read from CSV or built from rows, arrays and frames."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Rows = Sequence[int] | NDArray[np.int64]
+    RowNumbers = Sequence[int] | NDArray[np.int64]
 
 SEPARATORS = ",;\t|"
 CHUNK = 8192
 """Rows read at a time, so that a file of any length takes the same memory."""
 
 BLOCK = 512
-"""Rows made into columns at once: few enough for their cells to lie in the processor's cache."""
+"""Rows transposed into columns at once: few enough for their cells to fit the processor's cache."""
 
 CONTAINERS = {
     b"\x1f\x8b": ("gzip", "unpack it first"),
     b"PK\x03\x04": ("zip or Excel", "save it as CSV"),
     b"PAR1": ("parquet", "name it .parquet"),
 }
-"""How files begin that people take for CSV, with what they are and what to do."""
+"""First bytes of files often mistaken for CSV: what they are, and what to do."""
 
 
 class Table(Sequence[Mapping[str, Any]]):
-    """Rows of named cells, kept by column.
+    """Rows of named cells, stored by column.
 
     Parameters
     ----------
     columns
-        Name to cells (strings or numbers); all of one length.
+        Name to cells (strings or numbers); all of the same length.
     problems
         Rows that cannot be used, by position, with the reason.
     """
@@ -51,7 +51,7 @@ class Table(Sequence[Mapping[str, Any]]):
     ) -> None:
         lengths = {len(cells) for cells in columns.values()}
         if len(lengths) > 1:
-            msg = f"the columns of a table have one length, received lengths {sorted(lengths)}"
+            msg = f"columns must have the same length, received lengths {sorted(lengths)}"
             raise InputError(msg, kind="bad-table")
         self.columns = dict(columns)
         self.problems = dict(problems or {})
@@ -67,16 +67,16 @@ class Table(Sequence[Mapping[str, Any]]):
     def __getitem__(self, index: int | slice) -> dict[str, Any] | Table:
         chosen = {name: cells[index] for name, cells in self.columns.items()}
         if isinstance(index, slice):
-            return Table(chosen, self._kept(range(len(self))[index]))
+            return Table(chosen, self._select_problems(range(len(self))[index]))
         return chosen
 
-    def take(self, rows: Rows) -> Table:
-        """Return the table of some rows, in the order given."""
+    def take(self, rows: RowNumbers) -> Table:
+        """Return a table of the rows at these positions, in this order."""
         places = list(map(int, rows))
         chosen = {name: [cells[row] for row in places] for name, cells in self.columns.items()}
-        return Table(chosen, self._kept(places))
+        return Table(chosen, self._select_problems(places))
 
-    def _kept(self, rows: Sequence[int]) -> dict[int, str]:
+    def _select_problems(self, rows: Sequence[int]) -> dict[int, str]:
         """Return the problems of some rows, by their new positions."""
         if not self.problems:
             return {}
@@ -98,7 +98,7 @@ class Table(Sequence[Mapping[str, Any]]):
 
     @classmethod
     def of(cls, rows: Any, names: Sequence[str] = ()) -> Table:
-        """Make a table of what Python people have.
+        """Make a table from a frame, dicts, or rows of cells.
 
         Parameters
         ----------
@@ -106,7 +106,7 @@ class Table(Sequence[Mapping[str, Any]]):
             A table, a pandas or polars frame (lazy or not), a list of dicts, or a list (or 2-D
             array) of rows.
         names
-            Names of the columns, where `rows` has none.
+            Names of the columns, if `rows` has none.
 
         Raises
         ------
@@ -133,7 +133,7 @@ class Table(Sequence[Mapping[str, Any]]):
             msg = f"expected rows of cells, received {rows[0]!r}"
             raise InputError(msg, kind="bad-table")
         if rows and not names:
-            msg = f"nothing names the columns of {rows[0]!r}; give dicts or a frame"
+            msg = f"no column names for the row {rows[0]!r}; pass dicts or a frame"
             raise InputError(msg, kind="bad-table")
         for row in rows:
             if len(row) != len(names):
@@ -143,12 +143,12 @@ class Table(Sequence[Mapping[str, Any]]):
 
 
 def read_csv(source: Path | IO[Any]) -> Table:
-    """Read a whole CSV file; see `stream_csv`."""
-    return joined(stream_csv(source))
+    """Read an entire CSV file; see `stream_csv`."""
+    return join_tables(stream_csv(source))
 
 
-def joined(chunks: Iterable[Table]) -> Table:
-    """Return tables of the same columns as one."""
+def join_tables(chunks: Iterable[Table]) -> Table:
+    """Concatenate tables with the same columns."""
     columns: dict[str, list[Any]] = {}
     problems: dict[int, str] = {}
     done = 0
@@ -161,19 +161,19 @@ def joined(chunks: Iterable[Table]) -> Table:
 
 
 def stream_csv(source: Path | IO[Any], rows: int = CHUNK) -> Iterator[Table]:
-    """Yield a CSV file as tables of at most `rows` rows; at least one, maybe empty.
+    """Yield a CSV file as tables of at most `rows` rows: at least one, possibly empty.
 
     The first row that is not blank is the header; a column without a name is left out. A byte
-    order mark and blank lines are skipped, the separator (comma, semicolon, tab, bar) is the one
-    that cuts the header into most cells, quoted cells may hold separators and line breaks. A row
-    with too few or too many cells, or the header once more, is kept as a problem.
+    order mark and blank lines are skipped; the separator (comma, semicolon, tab, bar) is the one
+    that cuts the header into the most cells; quoted cells may hold separators and line breaks. A
+    row that has too few or too many cells, or repeats the header, is kept as a problem.
 
     Parameters
     ----------
     source
         Path, or an open file of bytes or text.
     rows
-        Rows of a table, at most.
+        Rows per table, at most.
 
     Raises
     ------
@@ -182,18 +182,18 @@ def stream_csv(source: Path | IO[Any], rows: int = CHUNK) -> Iterator[Table]:
     """
     name = str(source) if isinstance(source, Path) else "standard input"
     try:
-        with _text(source) as file:
-            yield from _stream(file, name, rows)
+        with _open_text(source) as file:
+            yield from _stream_tables(file, name, rows)
     except OSError as error:
         raise unreadable(name, error) from None
     except UnicodeDecodeError as error:
-        msg = f"{name}: {_binary(error)}"
+        msg = f"{name}: {_describe_binary(error)}"
         raise InputError(msg, kind="not-text") from None
 
 
 @contextmanager
-def _text(source: Path | IO[Any]) -> Iterator[IO[str]]:
-    """Open a file as UTF-8, whatever the locale says, with its line ends as they are."""
+def _open_text(source: Path | IO[Any]) -> Iterator[IO[str]]:
+    """Open a file as UTF-8, whatever the locale, with its line ends unchanged."""
     if isinstance(source, Path):
         with source.open(encoding="utf-8-sig", newline="") as file:
             yield file
@@ -207,8 +207,8 @@ def _text(source: Path | IO[Any]) -> Iterator[IO[str]]:
             text.detach()  # or it would close the caller's file
 
 
-def _binary(error: UnicodeDecodeError) -> str:
-    """Say what a file is that is no UTF-8 text."""
+def _describe_binary(error: UnicodeDecodeError) -> str:
+    """Describe a file that is not UTF-8 text."""
     for magic, (kind, advice) in CONTAINERS.items():
         if error.object.startswith(magic):
             return f"is a {kind} file, expected CSV text; {advice}"
@@ -216,10 +216,10 @@ def _binary(error: UnicodeDecodeError) -> str:
     return f"is not UTF-8 text, it holds the byte {byte:#04x}; save it as UTF-8"
 
 
-def _stream(file: IO[str], name: str, rows: int) -> Iterator[Table]:
+def _stream_tables(file: IO[str], name: str, rows: int) -> Iterator[Table]:
     start = next(file, "").removeprefix("\ufeff")
-    first, reader = _sniffed(itertools.chain([start], file), name)
-    header = _header(first, name)
+    first, reader = _sniff(itertools.chain([start], file), name)
+    header = _parse_header(first, name)
 
     def table() -> Table:
         named = {column: cells for column, cells in zip(header, columns, strict=True) if column}
@@ -229,7 +229,7 @@ def _stream(file: IO[str], name: str, rows: int) -> Iterator[Table]:
     problems: dict[int, str] = {}
     yielded = False
     while block := list(itertools.islice(reader, min(BLOCK, rows - len(columns[0])))):
-        usable = _checked(block, first, len(columns[0]), problems)
+        usable = _check_rows(block, first, len(columns[0]), problems)
         for cells, more in zip(columns, zip(*usable, strict=True), strict=bool(usable)):
             cells.extend(more)
         if len(columns[0]) == rows:
@@ -239,22 +239,22 @@ def _stream(file: IO[str], name: str, rows: int) -> Iterator[Table]:
         yield table()
 
 
-def _sniffed(lines: Iterable[str], name: str) -> tuple[list[str], Iterator[list[str]]]:
+def _sniff(lines: Iterable[str], name: str) -> tuple[list[str], Iterator[list[str]]]:
     """Return the header and the rows below it, cut at the separator that fits the header best."""
-    found = []
+    candidates = []
     failures = []
     for separator, copy in zip(SEPARATORS, itertools.tee(lines, len(SEPARATORS)), strict=True):
-        rows = _rows(copy, separator, name)
+        rows = _read_rows(copy, separator, name)
         try:
-            found.append((next(filter(_filled, rows), []), rows))
+            candidates.append((next(filter(_is_filled, rows), []), rows))
         except InputError as error:  # of this separator: it may break a quoted cell
             failures.append(error)
-    if not found:
+    if not candidates:
         raise failures[0]
-    return max(found, key=lambda pair: len(pair[0]))
+    return max(candidates, key=lambda pair: len(pair[0]))
 
 
-def _rows(lines: Iterable[str], separator: str, name: str) -> Iterator[list[str]]:
+def _read_rows(lines: Iterable[str], separator: str, name: str) -> Iterator[list[str]]:
     reader = csv.reader(lines, delimiter=separator)
     try:
         yield from reader
@@ -267,12 +267,12 @@ def _rows(lines: Iterable[str], separator: str, name: str) -> Iterator[list[str]
         raise InputError(msg, kind="not-csv") from None
 
 
-def _filled(row: list[str]) -> bool:
-    """Say whether a row holds anything, whatever separates its cells."""
+def _is_filled(row: list[str]) -> bool:
+    """Return whether a row holds anything, whatever separates its cells."""
     return any(cell.strip(f"{SEPARATORS} \r\n") for cell in row)
 
 
-def _header(first: list[str], name: str) -> list[str]:
+def _parse_header(first: list[str], name: str) -> list[str]:
     """Return the names of the columns, or raise `InputError`."""
     header = [cell.strip() for cell in first]
     if not any(header):
@@ -285,21 +285,21 @@ def _header(first: list[str], name: str) -> list[str]:
     return header
 
 
-def _checked(
+def _check_rows(
     block: list[list[str]], first: list[str], start: int, problems: dict[int, str]
 ) -> list[list[Any]]:
-    """Return rows as wide as the header: no blank ones, and nothing in those that are problems.
+    """Return rows as wide as the header, without blank rows; problem rows hold None only.
 
     Parameters
     ----------
     block
-        The rows as they were read.
+        The rows as read.
     first
         The header.
     start
         Position of the first row in its table.
     problems
-        Where to put the reasons.
+        Receives the reasons.
     """
     width = len(first)
     if set(map(len, block)) == {width} and first not in block:
@@ -325,15 +325,15 @@ def _problem(row: list[str], width: int) -> str:
 
 
 def _refuse_repeated(names: Iterable[str], where: str) -> None:
-    """Raise `InputError` if a name comes more than once."""
+    """Raise `InputError` if a name occurs more than once."""
     for name, count in Counter(names).items():
         if count > 1:
             msg = f"{where} names {name!r} more than once"
             raise InputError(msg, kind="bad-header")
 
 
-def take(raws: Any, rows: Rows) -> Any:
-    """Return some of the raw inputs, whatever holds them: a table, texts, an array, a list."""
+def take(raws: Any, rows: RowNumbers) -> Any:
+    """Return the raw inputs at these positions, from a table, texts, an array or a list."""
     if hasattr(raws, "dtype"):
         return raws[rows]
     return raws.take(rows) if hasattr(raws, "take") else [raws[row] for row in rows]

@@ -1,6 +1,6 @@
-"""Texts: one per line of a file, and as sequences of word numbers.
+"""Texts: read one per line, and as sequences of word numbers.
 
-Numbers are kept flat: one array of the numbers of all texts, and where each text starts.
+Numbers are stored flat: one array for all texts, and the offset of each text in it.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from zoo.data.table import Rows
+    from zoo.data.table import RowNumbers
 
 PADDING, START, UNKNOWN, SHIFT = 0, 1, 2, 3
-"""Numbers that are no words; a word of rank r (1 is the most frequent) has the number r + SHIFT.
+"""Numbers that are not words; a word of rank r (1 is the most frequent) has the number r + SHIFT.
 
 This is Keras's convention for its text datasets.
 """
@@ -40,7 +40,7 @@ class Tokens(Sequence["NDArray[np.int32]"]):
     offsets
         Where each text starts in `flat`, and the end: int64 of shape (texts + 1,).
     words
-        Rank of each word, where it is known.
+        Rank of each word, if known.
     """
 
     flat: NDArray[np.int32]
@@ -49,7 +49,7 @@ class Tokens(Sequence["NDArray[np.int32]"]):
 
     @classmethod
     def of(cls, texts: Sequence[Any]) -> Tokens:
-        """Join texts that are sequences of numbers."""
+        """Concatenate texts given as sequences of numbers."""
         import numpy as np
 
         flat = np.concatenate([np.empty(0, np.int32), *texts]).astype(np.int32)
@@ -63,20 +63,20 @@ class Tokens(Sequence["NDArray[np.int32]"]):
     @overload
     def __getitem__(self, index: slice) -> Tokens: ...
     def __getitem__(self, index: int | slice) -> NDArray[np.int32] | Tokens:
-        rows = range(len(self))[index]  # as every sequence: from the end, and IndexError beyond
+        rows = range(len(self))[index]  # like a list: negative from the end, else IndexError
         if isinstance(rows, range):
             return self.take(rows)
         return self.flat[self.offsets[rows] : self.offsets[rows + 1]]
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """How many numbers each text has."""
+        """Length of each text."""
         import numpy as np
 
         return np.diff(self.offsets)
 
-    def take(self, rows: Rows) -> Tokens:
-        """Return some of the texts, in the order given."""
+    def take(self, rows: RowNumbers) -> Tokens:
+        """Return the texts at these positions, in this order."""
         import numpy as np
 
         chosen = np.asarray(rows, np.int64)
@@ -86,7 +86,7 @@ class Tokens(Sequence["NDArray[np.int32]"]):
 
 
 def steps(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Count from 0 to each of the lengths: 2, 3 gives 0, 1, 0, 1, 2."""
+    """Count up from 0 for each length: 2, 3 gives 0, 1, 0, 1, 2."""
     import numpy as np
 
     return np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
@@ -98,32 +98,32 @@ def words_of(text: str) -> list[str]:
 
 
 def tokens_of(text: str, words: Mapping[str, int], limit: int) -> list[int]:
-    """Return the word numbers of a text, as the datasets have them.
+    """Return the word numbers of a text, as in the datasets.
 
     Parameters
     ----------
     text
-        Any text; upper case and punctuation do not count.
+        Any text; case and punctuation are ignored.
     words
         Rank of each word.
     limit
-        Numbers from here on are `UNKNOWN`.
+        Numbers from this one up become `UNKNOWN`.
     """
     # An apostrophe belongs to "don't" and "'em", but not to a quoted 'word'.
-    found = (words.get(word) or words.get(word.strip("'")) for word in words_of(text))
-    numbers = (UNKNOWN if rank is None else rank + SHIFT for rank in found)
+    ranks = (words.get(word) or words.get(word.strip("'")) for word in words_of(text))
+    numbers = (UNKNOWN if rank is None else rank + SHIFT for rank in ranks)
     return [START, *(number if number < limit else UNKNOWN for number in numbers)]
 
 
 def count_words(texts: Iterable[str]) -> dict[str, int]:
-    """Return the rank of each word: 1 for the most frequent, ties in the order of the alphabet."""
+    """Return the rank of each word: 1 for the most frequent, ties in alphabetical order."""
     counts = Counter(word for text in texts for word in words_of(text))
     ordered = sorted(counts, key=lambda word: (-counts[word], word))
     return {word: rank for rank, word in enumerate(ordered, 1)}
 
 
 def shifted(flat: NDArray[Any], offsets: NDArray[Any]) -> Tokens:
-    """Return texts of raw ranks as Keras's loaders do: shifted, each with `START` in front."""
+    """Return raw ranks as the texts of Keras's loaders: shifted, each with `START` in front."""
     import numpy as np
 
     moved = np.insert(flat.astype(np.int32) + SHIFT, offsets[:-1], START)
@@ -131,7 +131,7 @@ def shifted(flat: NDArray[Any], offsets: NDArray[Any]) -> Tokens:
 
 
 def read_lines(source: Path | IO[bytes]) -> Iterator[str | InputError]:
-    """Yield a text for each line of a file; a line that is no UTF-8 is an error in its place.
+    """Yield each line of a file as a text, or as an error if it is not UTF-8.
 
     Raises
     ------
@@ -151,5 +151,5 @@ def read_lines(source: Path | IO[bytes]) -> Iterator[str | InputError]:
         try:
             yield line.decode().rstrip("\r\n")
         except UnicodeDecodeError as error:
-            msg = f"is not UTF-8 text, byte {line[error.start]:#04x} is not text"
+            msg = f"is not UTF-8 text, it holds the byte {line[error.start]:#04x}"
             yield InputError(msg, kind="not-text")

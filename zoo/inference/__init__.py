@@ -1,1 +1,1 @@
-"""A model that is asked: its answers, sequences, and figures over labelled rows."""
+"""Inference: a model's answers, its sequences, and its figures over labelled rows."""

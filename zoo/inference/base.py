@@ -16,7 +16,7 @@ from zoo.parts.base import Classifier, Decoder, Preprocessor
 from zoo.parts.construct import construct, options_of
 from zoo.registry.registry import registry
 from zoo.spec.model import ModelSpec
-from zoo.spec.toml import spec_from
+from zoo.spec.toml import spec_from_data
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 
 BUNDLE = "model.zoo"
-"""The bundle in a run folder."""
+"""File name of the bundle in a run folder."""
 
 
-def bundle_in(path: Path) -> Path:
-    """Return the file of a bundle, from its own path or that of its run folder."""
+def bundle_path(path: Path) -> Path:
+    """Return the path of a bundle, given that path or its run folder."""
     return path / BUNDLE if path.is_dir() else path
 
 
@@ -47,7 +47,7 @@ class BaseModel:
         Tag of a weights record, path of a weights file or bundle, ``"default"`` for the first
         record, or None for random weights.
     base
-        Folder that relative paths in the spec start from.
+        Folder that paths in the spec are relative to.
     state
         Fitted state of preprocessor and decoder, where the model was trained.
     """
@@ -70,7 +70,7 @@ class BaseModel:
         """Return the model of a bundle or a run folder."""
         from zoo_weights import read_headers
 
-        file = bundle_in(path)
+        file = bundle_path(path)
         if not file.is_file():
             what = f"no bundle ({BUNDLE})" if path.is_dir() else "no such file"
             msg = f"{path}: {what}; expected a bundle or a run folder that `zoo train` wrote"
@@ -78,14 +78,14 @@ class BaseModel:
         headers = read_headers(file)
         missing = {"spec", "state"} - headers.keys()
         if missing:
-            msg = f"{file}: is not a whole bundle, it has no {' and no '.join(sorted(missing))}"
+            msg = f"{file}: is not a complete bundle, it has no {' and no '.join(sorted(missing))}"
             raise UsageError(msg)
-        spec = spec_from(json.loads(headers["spec"]), where=str(file))
+        spec = spec_from_data(json.loads(headers["spec"]), where=str(file))
         return cls(spec, weights=file, state=json.loads(headers["state"]))
 
     @classmethod
     def of_network(cls, spec: ModelSpec, network: Any, state: dict[str, Any]) -> Self:
-        """Return the model of a network that is built already."""
+        """Return the model of a network that is already built."""
         model = cls(spec, weights=None, state=state)
         model.keras = network
         return model
@@ -95,7 +95,7 @@ class BaseModel:
 
     @property
     def weights_name(self) -> str | None:
-        """What the weights are called: a record's tag, or a file's path; None if random."""
+        """Name of the weights: a record's tag, or a file's path; None if random."""
         if self._weights is None or self._weights == "none":
             return None
         if self._weights == "default":
@@ -107,7 +107,7 @@ class BaseModel:
 
     @functools.cached_property
     def preprocessor(self) -> Preprocessor:
-        """What turns raw input into the network's input."""
+        """The part that turns raw input into the network's input."""
         part = cast("Preprocessor", self._part("preprocessors", "input"))
         if "input" in self._state:
             part.restore(self._state["input"])
@@ -115,7 +115,7 @@ class BaseModel:
 
     @functools.cached_property
     def decoder(self) -> Decoder:
-        """What turns the network's output into labels and numbers."""
+        """The part that turns the network's output into labels and numbers."""
         part = cast("Decoder", self._part("decoders", "output"))
         if "output" in self._state:
             part.restore(self._state["output"])
@@ -123,12 +123,12 @@ class BaseModel:
 
     @property
     def classifier(self) -> Classifier:
-        """The decoder, of a model that classifies.
+        """The decoder of a model that classifies.
 
         Raises
         ------
         UsageError
-            If this one does not.
+            If the model does not classify.
         """
         from zoo.parts.heads import classifier_of
 
@@ -136,7 +136,7 @@ class BaseModel:
 
     @property
     def fitted_state(self) -> dict[str, Any]:
-        """What preprocessor and decoder learnt, as a bundle holds it."""
+        """What preprocessor and decoder learnt, as a bundle stores it."""
         return {"input": self.preprocessor.state(), "output": self.decoder.state()}
 
     def _part(self, kind: str, field: str) -> Any:
@@ -144,11 +144,11 @@ class BaseModel:
         return construct(registry().resolve(kind, component), component, what=field)
 
     def architecture(self, *, states: bool = False) -> Callable[[], Any]:
-        """Return the function of no arguments that builds the network, `states` open or hidden."""
+        """Return a function without arguments that builds the network, `states` open or hidden."""
         component = self.spec.architecture
         function = registry().resolve("architectures", component)
         if states and not self.recurrent:
-            msg = f"{self.spec.name} has no state that goes on from step to step"
+            msg = f"{self.spec.name} has no state to carry from step to step"
             raise UsageError(msg)
         offered = self._offered()
         if states:
@@ -156,19 +156,19 @@ class BaseModel:
         return lambda: construct(function, component, what="architecture", offered=offered)
 
     def _offered(self) -> dict[str, Any]:
-        """Return what the architecture is handed beside its options."""
-        from zoo.parts.heads import asked_by
+        """Return the arguments that the architecture receives besides its options."""
+        from zoo.parts.heads import decoder_head
 
         offered: dict[str, Any] = {"input_shape": self.preprocessor.shape}
         offered["units"] = self.decoder.units
-        # What was trained keeps its head: that of its spec, or else of the architecture.
-        if not self._state and (head := asked_by(self.decoder)):
+        # A trained model keeps its head: that of its spec, else the architecture's default.
+        if not self._state and (head := decoder_head(self.decoder)):
             offered["output_activation"] = head
         return offered
 
     @property
     def built_spec(self) -> ModelSpec:
-        """The spec that says the head of the network, also where the decoder decides it."""
+        """The spec with the head of the network, also where the decoder decides it."""
         from zoo.parts.heads import with_head
 
         return self.spec if self._state else with_head(self.spec)
@@ -178,7 +178,7 @@ class BaseModel:
         """The network, a ``keras.Model``, with its weights.
 
         It takes preprocessed float32 (batch first, channels last; by name, where the network has
-        several inputs) and gives probabilities or numbers.
+        several inputs) and returns probabilities or numbers.
         """
         self.check_weights()
         from zoo.backend.network import build
@@ -189,7 +189,7 @@ class BaseModel:
         return network
 
     def check_weights(self) -> None:
-        """Raise `WeightsMissing` unless the weights asked for are known: a tag, a file, or none."""
+        """Raise `WeightsMissing` unless the requested weights are a tag, a file, or none."""
         if self._weights == "default":
             if not self.spec.weights:
                 msg = f"{self.spec.name}: no trained weights; run `zoo train {self.spec.name}`"
@@ -199,70 +199,70 @@ class BaseModel:
         if name is not None and name not in tags and not Path(name).exists():
             from zoo.errors import did_you_mean
 
-            msg = f"{self.spec.name}: no weights {name!r}; it has the tags "
-            msg += f"{', '.join(tags) or '(none)'}, or give a file."
+            msg = f"{self.spec.name}: no weights {name!r}; pass a file or one of its tags, "
+            msg += f"{', '.join(tags) or '(none)'}."
             raise WeightsMissing(msg + did_you_mean(name, tags))
 
     def load_weights(self, network: Any) -> None:
-        """Fill a network of this model from the weights that were asked for."""
-        from zoo.backend.network import load
+        """Load the requested weights into a network of this model."""
+        from zoo.backend.network import load_weights
 
         file, options = self._weights_file()
         record = self._record()
-        load(network, file, **options, lacks=record.lacks if record else ())
+        load_weights(network, file, **options, lacks=record.lacks if record else ())
 
     def _record(self) -> WeightsRecord | None:
-        """Return the record of the weights that were asked for; None where they are a file."""
+        """Return the record of the requested weights; None if they are a file."""
         name = None if self._weights == "default" else self.weights_name
         return self.spec.record(name)
 
-    def _read_weights(self, places: Sequence[Slot]) -> Iterator[tuple[int, NDArray[Any]]]:
-        """Yield the weights that were asked for, with their positions among `places`."""
+    def _read_weights(self, slots: Sequence[Slot]) -> Iterator[tuple[int, NDArray[Any]]]:
+        """Yield the requested weights, each with its position in `slots`."""
         from zoo_weights import read_weights
 
         file, options = self._weights_file()
-        yield from read_weights(file, places, **options)
+        yield from read_weights(file, slots, **options)
 
     def _weights_file(self) -> tuple[Path, dict[str, Any]]:
-        """Return the file of the weights, brought here if need be, and how it is to be read."""
+        """Return the weights file, downloaded if need be, and the options to read it with."""
         from zoo.config import store
         from zoo.progress import download_progress
 
         record = self._record()
         if record is None:
             path = Path(cast("str", self._weights))
-            return bundle_in(path), {}
+            return bundle_path(path), {}
         file = store().fetch(record, base=self._base, progress=download_progress(record.name))
         return file, {"format": record.format, "ignore": record.ignore}
 
     @property
     def runner(self) -> Runner:
-        """The network, compiled; without Keras, where an earlier process kept what it computes."""
-        # Whoever asked for the network may have changed it.
-        if "keras" not in vars(self) and (kept := self._kept) is not None:
-            return kept
+        """The compiled network; without Keras, where an earlier process cached its computation."""
+        # A caller that took `keras` may have changed the network.
+        if "keras" not in vars(self) and (cached := self._cached_runner) is not None:
+            return cached
         return self._runner
 
     @functools.cached_property
     def _runner(self) -> Runner:
-        return _compiled(self.keras)
+        return _compile(self.keras)
 
     @functools.cached_property
-    def _kept(self) -> Runner | None:
-        """The computation that an earlier process kept; None where this one builds the network."""
+    def _cached_runner(self) -> Runner | None:
+        """The computation that an earlier process cached; None if this one builds the network."""
         from zoo.backend import keras_private
 
         record = self._record() if self.weights_name is not None else None
         fixed = self.weights_name is not None and not (record and record.lacks)
-        if "keras" in sys.modules or not fixed or not keras_private.fast():
+        if "keras" in sys.modules or not fixed or not keras_private.fast_paths_allowed():
             return None
         from zoo import accel
 
         self.check_weights()
         component = self.spec.architecture
         entry = registry().part("architectures", component)
-        place = accel.Place(entry, component, self._offered(), self._read_weights)
-        return accel.kept_runner(place, self.architecture, lambda: self._runner)
+        cache = accel.NetworkCache(entry, component, self._offered(), self._read_weights)
+        return accel.cached_runner(cache, self.architecture, lambda: self._runner)
 
     # State
 
@@ -275,10 +275,10 @@ class BaseModel:
     @functools.cached_property
     def stepper(self) -> Runner:
         """The network with its states as inputs and outputs, compiled."""
-        from zoo.backend.carry import with_states
+        from zoo.backend.carry import expose_states
 
         make = self.architecture(states=True)
-        return _compiled(with_states(self.keras, make, self.spec.state))
+        return _compile(expose_states(self.keras, make, self.spec.state))
 
     @property
     def states(self) -> tuple[State, ...]:
@@ -295,7 +295,7 @@ class BaseModel:
         return outputs
 
     def answers(self, outputs: NDArray[Any], top: int | None = None) -> list[Any]:
-        """Return what the decoder makes of each row of the network's outputs.
+        """Decode each row of the network's outputs.
 
         Parameters
         ----------
@@ -307,24 +307,24 @@ class BaseModel:
         Returns
         -------
         list
-            For each row predictions, the best first, or a number or list of numbers; an
-            `InputError` in place of what is not finite, or should be probabilities and is not.
+            For each row: predictions, best first, or a number or list of numbers; an `InputError`
+            if it is not finite, or should be probabilities and is not.
 
         Raises
         ------
         SpecError
-            If the network has other units than the decoder needs.
+            If the network's units are not those that the decoder needs.
         """
-        from zoo.parts.heads import answers
+        from zoo.parts.heads import decode_outputs
 
-        return answers(self.spec, self.decoder, outputs, top)
+        return decode_outputs(self.spec, self.decoder, outputs, top)
 
 
-def _compiled(network: Any) -> Runner:
+def _compile(network: Any) -> Runner:
     if plain():
         from zoo.backend.runner import Runner
 
         return Runner(network)
     from zoo import accel
 
-    return accel.runner_of(network)
+    return accel.make_runner(network)

@@ -11,13 +11,13 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.backend.tensors import each
+from zoo.backend.tensors import map_arrays
 from zoo.data.files import stream_table
 from zoo.data.inputs import STANDARD_INPUT, Input, fetch_url, is_url
 from zoo.data.table import Table, stream_csv
 from zoo.data.tokens import read_lines
 from zoo.errors import InputError
-from zoo.inference.pipeline import pipelined
+from zoo.inference.pipeline import run_pipeline
 from zoo.parts.base import Preprocessor
 from zoo.parts.results import Classification, Failure, RowResult
 
@@ -34,7 +34,7 @@ Prepared = tuple["Tensors", list[InputError | None]]
 def classifications(
     model: BaseModel, inputs: Iterable[Any], *, top: int | None, batch_size: int
 ) -> Generator[Classification]:
-    """Yield a result for each picture, in order; see `Model.stream`."""
+    """Yield a result for each image, in order; see `Model.stream`."""
     _ = model.classifier
     names: deque[str] = deque()
 
@@ -44,7 +44,7 @@ def classifications(
             yield [_read(item) for item in batch]
 
     live = isinstance(inputs, Iterator)
-    with closing(_answers(model, batches(), top, ahead=not live)) as answers:
+    with closing(_stream_answers(model, batches(), top, ahead=not live)) as answers:
         for answer in answers:
             name, error = names.popleft(), Failure.of(answer)
             predictions = () if error else answer
@@ -55,12 +55,12 @@ def row_results(model: BaseModel, inputs: Any, *, batch_size: int) -> Generator[
     """Yield a result for each row, in order; see `Model.stream_rows`."""
     live = isinstance(inputs, Iterator) or hasattr(inputs, "readline")
     chunks = _chunks(model, inputs, batch_size)
-    with closing(_answers(model, chunks, ahead=not live)) as answers:
+    with closing(_stream_answers(model, chunks, ahead=not live)) as answers:
         for row, answer in enumerate(answers):
             yield RowResult.of(row, answer)
 
 
-def _answers(
+def _stream_answers(
     model: BaseModel, batches: Generator[Sequence[Any]], top: int | None = None, *, ahead: bool
 ) -> Generator[Any]:
     """Yield the answer or the error of each raw input.
@@ -70,47 +70,47 @@ def _answers(
     import numpy as np
 
     preprocessor = model.preprocessor
-    # What is made one by one is made in several threads; the rest knows how to make a batch.
-    singly = type(preprocessor).many is Preprocessor.many
+    # Several threads preprocess inputs one by one, unless the preprocessor has its own `many`.
+    one_by_one = type(preprocessor).many is Preprocessor.many
 
     def split(batch: Sequence[Any]) -> list[Sequence[Any]]:
-        return [batch[i : i + 1] for i in range(len(batch))] if singly else [batch]
+        return [batch[i : i + 1] for i in range(len(batch))] if one_by_one else [batch]
 
-    def finish(pieces: list[Prepared], alone: bool) -> tuple[NDArray[Any], list[InputError | None]]:
+    def apply(pieces: list[Prepared], alone: bool) -> tuple[NDArray[Any], list[InputError | None]]:
         parts = [tensors for tensors, _ in pieces]
         tensors = parts[0]
         if len(parts) > 1:
-            tensors = each(lambda *arrays: np.concatenate(arrays), *parts)
+            tensors = map_arrays(lambda *arrays: np.concatenate(arrays), *parts)
         errors = [error for _, errors in pieces for error in errors]
         outputs = model.runner(tensors, batch_size=max(1, len(errors)), alone=alone)
         return outputs, errors
 
     with closing(batches):
-        for outputs, errors in pipelined(
+        for outputs, errors in run_pipeline(
             map(split, batches),
-            lambda raws: _prepared(preprocessor, raws),
-            finish,
+            lambda raws: _prepare(preprocessor, raws),
+            apply,
             readers=os.cpu_count() or 1,
             workers=lambda: model.runner.streams,
             ahead=ahead,
         ):
-            found = iter(model.answers(outputs, top))  # of the inputs without errors
-            yield from [error or next(found) for error in errors]
+            answers = iter(model.answers(outputs, top))  # of the inputs without errors
+            yield from [error or next(answers) for error in errors]
 
 
-def _prepared(preprocessor: Preprocessor, raws: Sequence[Any]) -> Prepared:
+def _prepare(preprocessor: Preprocessor, raws: Sequence[Any]) -> Prepared:
     """Preprocess raw inputs; those that must be fetched first may fail at that."""
-    if isinstance(raws, Table):  # it tells its bad rows itself
+    if isinstance(raws, Table):  # it reports its own bad rows
         return preprocessor.many(raws)
     if preprocessor.kind not in ("text", "sequence"):  # a text is never an address
-        raws = [_fetched(raw) for raw in raws]
+        raws = [_fetch(raw) for raw in raws]
     tensors, errors = preprocessor.many([raw for raw in raws if not isinstance(raw, InputError)])
     rest = iter(errors)
     return tensors, [raw if isinstance(raw, InputError) else next(rest) for raw in raws]
 
 
 def _chunks(model: BaseModel, inputs: Any, size: int) -> Generator[Sequence[Any]]:
-    """Yield the rows of a table or the texts, some at a time."""
+    """Yield the rows of a table, or texts, in chunks."""
     kind, opened = model.preprocessor.kind, hasattr(inputs, "readline")
     if kind in ("text", "sequence"):
         # A str is a text here, never a path or a URL.
@@ -144,12 +144,12 @@ def _name_of(item: Any) -> str:
 
 
 def _read(item: Any) -> Any:
-    """Return standard input as bytes: a thread that waits for it could not be ended."""
+    """Return standard input as bytes: a thread that waits for it could not be stopped."""
     return item.fetch() if isinstance(item, Input) and item.name == STANDARD_INPUT else item
 
 
-def _fetched(item: Any) -> Any:
-    """Return what the preprocessor takes; a failure is the raw input itself."""
+def _fetch(item: Any) -> Any:
+    """Return the input for the preprocessor, or the error of fetching it."""
     try:
         if isinstance(item, Input):
             return item.fetch()

@@ -1,4 +1,4 @@
-"""Going on with a sequence: every answer of a model is its next input."""
+"""Continue a sequence: each answer of a model is its next input."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Generated:
+class GeneratedStep:
     """One step of a generated sequence.
 
     Attributes
@@ -30,7 +30,7 @@ class Generated:
     input
         What was fed.
     output
-        What the model answered: the most probable letter, or the one that was drawn.
+        The model's answer: the most probable letter, or a sampled one.
     score
         Its probability.
     """
@@ -54,8 +54,8 @@ def generate(
     temperature: float = 0.0,
     seed: int | None = None,
     session: Session | None = None,
-) -> Iterator[Generated]:
-    """Yield what a model makes of its own answers; the arguments are those of `Model.generate`."""
+) -> Iterator[GeneratedStep]:
+    """Yield the steps of a generated sequence; see `zoo.Model.generate`."""
     part = model.preprocessor
     if not isinstance(part, Sequencer) or not isinstance(model.decoder, Classifier):
         msg = f"{model.spec.name} does not continue sequences (its task is {model.spec.task})"
@@ -65,18 +65,18 @@ def generate(
         raise UsageError(msg)
     carries = model.spec.training is not None and model.spec.training.carry_state
     if session is not None and not carries:
-        msg = f"{model.spec.name} was trained without carrying its state, so none can be kept"
+        msg = f"{model.spec.name} was trained without carry_state, so it cannot use a session"
         raise UsageError(msg)
-    fed = start or (session.pending if session is not None else "")
-    if not fed:
-        msg = "generation needs a letter to start from"
+    last = start or (session.pending if session is not None else "")
+    if not last:
+        msg = "no letter to start from; pass a start text"
         raise UsageError(msg)
-    draw = np.random.default_rng(seed)
-    lead = part.before(fed) if warm else ""
-    text = lead + fed
+    rng = np.random.default_rng(seed)
+    lead = part.before(last) if warm else ""
+    text = lead + last
     session = session or (Session(model) if carries else None)
     for number in range(steps):
-        # The first call feeds all there is; a state then remembers what a window has to repeat.
+        # The first call feeds the complete text; then a state carries what a window must repeat.
         outputs = (
             session.call(part.steps(text)[None])
             if session is not None
@@ -85,23 +85,23 @@ def generate(
         answers = model.answers(outputs)
         if problem := first_error(answers):
             raise problem
-        chosen = _choose(answers[0], temperature, draw)
-        yield Generated(number, fed, chosen.label, chosen.score)
-        fed = chosen.label
+        best = _choose(answers[0], temperature, rng)
+        yield GeneratedStep(number, last, best.label, best.score)
+        last = best.label
         if session is not None:
-            session.pending = text = fed
+            session.pending = text = last
         else:
-            text = (text + fed)[-part.length :]
+            text = (text + last)[-part.length :]
 
 
 def _choose(
-    predictions: tuple[Prediction, ...], temperature: float, draw: np.random.Generator
+    predictions: tuple[Prediction, ...], temperature: float, rng: np.random.Generator
 ) -> Prediction:
-    """Return the best class, or one drawn by its probability to the power of 1 / temperature."""
+    """Return the best class, or one sampled by its probability to the power 1 / temperature."""
     if temperature == 0.0:
         return predictions[0]
     scores = np.array([prediction.score for prediction in predictions], np.float64)
     with np.errstate(divide="ignore"):
         powers = np.log(scores) / temperature
     weights = np.exp(powers - powers.max())
-    return predictions[draw.choice(len(predictions), p=weights / weights.sum())]
+    return predictions[rng.choice(len(predictions), p=weights / weights.sum())]

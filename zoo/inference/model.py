@@ -1,4 +1,4 @@
-"""``Model``: a spec with its weights, ready to be asked."""
+"""``Model``: a spec with its weights, ready to use."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from zoo.parts.results import Classification, RowResult
 
 if TYPE_CHECKING:
     from zoo.inference.evaluate import Figures
-    from zoo.inference.generate import Generated
+    from zoo.inference.generate import GeneratedStep
     from zoo.inference.session import Session
 
-BATCH = 8
-"""Pictures computed at once where the caller does not say; more take memory and no less time."""
+IMAGE_BATCH = 8
+"""Default number of images computed at once; more take more memory and no less time."""
 
-ROWS = 1024
-"""The same for rows of tables and texts."""
+ROW_BATCH = 1024
+"""Default number of rows or texts computed at once."""
 
 
 class Model(BaseModel):
-    """A model that is asked; its network is built and its weights are loaded on first use.
+    """A spec with weights, ready to use; the network is built and loaded on first use.
 
-    The parameters are those of `BaseModel`: a spec, which weights, and where its paths start.
+    The parameters are those of `BaseModel`.
     """
 
     def session(self, sequences: int | None = None) -> Session:
@@ -34,7 +34,7 @@ class Model(BaseModel):
         Parameters
         ----------
         sequences
-            How many; as many as the first call feeds, if not given.
+            How many sequences; as many as the first call feeds, if not given.
 
         Raises
         ------
@@ -51,7 +51,7 @@ class Model(BaseModel):
         Raises
         ------
         UsageError
-            If the file is not a session, or one of another spec or other weights.
+            If the file is not a session, or belongs to another spec or other weights.
         """
         from zoo.inference.session import load_session
 
@@ -60,7 +60,7 @@ class Model(BaseModel):
     def step(self, sessions: Sequence[Session], raws: Sequence[Any]) -> list[Any]:
         """Feed raw input to each of several sessions of this model in one call of its network.
 
-        The sessions may be at whatever places of their sequences; see `Session.step`.
+        The sessions may be at different positions of their sequences; see `Session.step`.
         """
         from zoo.inference.session import step
 
@@ -75,29 +75,29 @@ class Model(BaseModel):
         temperature: float = 0.0,
         seed: int | None = None,
         session: Session | None = None,
-    ) -> Iterator[Generated]:
+    ) -> Iterator[GeneratedStep]:
         """Continue a sequence: every answer is the next input.
 
         Parameters
         ----------
         start
-            What is fed first; may be empty where a session goes on.
+            Text to feed first; may be empty if a session continues.
         steps
-            How many answers.
+            Number of answers.
         warm
-            Whether everything that comes before `start` in the alphabet is fed first.
+            Whether to feed everything that comes before `start` in the alphabet first.
         temperature
-            0 takes the likeliest answer. Otherwise one is drawn: by its probability for 1, nearer
-            to the likeliest below, more evenly above.
+            0 takes the likeliest answer. Otherwise answers are sampled: by their probability at 1,
+            closer to the likeliest below 1, more evenly above.
         seed
-            Seed of what is drawn.
+            Seed of the sampling.
         session
-            Where to go on, and what remembers this sequence; only for models that were trained
-            with their state carried on.
+            The session to continue, which also stores this sequence; only for models trained with
+            ``carry_state``.
 
         Yields
         ------
-        Generated
+        GeneratedStep
             Input, output and probability of each step.
         """
         from zoo.inference.generate import generate
@@ -107,9 +107,9 @@ class Model(BaseModel):
         )
 
     def classify(
-        self, inputs: Any, *, top: int = 5, batch_size: int = BATCH
+        self, inputs: Any, *, top: int = 5, batch_size: int = IMAGE_BATCH
     ) -> list[Classification]:
-        """Classify pictures.
+        """Classify images.
 
         Parameters
         ----------
@@ -119,7 +119,7 @@ class Model(BaseModel):
         top
             How many classes to name for each.
         batch_size
-            Pictures computed at once, at most.
+            Maximum number of images computed at once.
 
         Returns
         -------
@@ -132,12 +132,12 @@ class Model(BaseModel):
         return list(self.stream(items, top=top, batch_size=min(batch_size, max(1, len(items)))))
 
     def stream(
-        self, inputs: Iterable[Any], *, top: int | None = 5, batch_size: int = BATCH
+        self, inputs: Iterable[Any], *, top: int | None = 5, batch_size: int = IMAGE_BATCH
     ) -> Generator[Classification]:
-        """Yield a result for each picture, in order, holding only a few batches in memory.
+        """Yield a result for each image, in order, holding only a few batches in memory.
 
-        Pictures are read in threads. Of a list or another collection the next ones are read while
-        some are computed; an iterator is asked for a batch at a time, since it may wait for the
+        Images are read in threads. Those of a list or another collection are read while earlier
+        ones are computed; an iterator is read one batch at a time, since it may wait for the
         results.
         """
         from zoo.inference.bulk import classifications
@@ -145,7 +145,7 @@ class Model(BaseModel):
         yield from classifications(self, inputs, top=top, batch_size=batch_size)
 
     def predict(self, inputs: Any, *, batch_size: int | None = None) -> list[RowResult]:
-        """Predict rows of a table, texts, or pictures.
+        """Predict rows of a table, texts, or images.
 
         Parameters
         ----------
@@ -153,9 +153,9 @@ class Model(BaseModel):
             For tables: path of a CSV or parquet file, an open CSV file, a pandas or polars frame,
             a list of dicts, or a list (or 2-D array) of rows in the order of the model's columns.
             For texts: a text, a list of them (or of lists of word numbers), or the `Path` of a
-            file with one text per line. For pictures: as `classify` takes them.
+            file with one text per line. For images: as `classify` takes them.
         batch_size
-            Rows computed at once, at most; 1024, or 8 pictures, if not given.
+            Maximum number of rows computed at once; 1024, or 8 images, if not given.
 
         Returns
         -------
@@ -168,8 +168,8 @@ class Model(BaseModel):
         """Yield a result for each row, in order, holding only a few batches in memory."""
         from zoo.inference.bulk import row_results
 
-        usual = BATCH if self.preprocessor.kind == "image" else ROWS
-        yield from row_results(self, inputs, batch_size=batch_size or usual)
+        default = IMAGE_BATCH if self.preprocessor.kind == "image" else ROW_BATCH
+        yield from row_results(self, inputs, batch_size=batch_size or default)
 
     def evaluate(self, data: Any = None, *, target: str | None = None) -> Figures:
         """Return the loss and metrics of the recipe over labelled data.
@@ -177,21 +177,21 @@ class Model(BaseModel):
         Parameters
         ----------
         data
-            CSV file or folder as for training. If not given, what was held out of the training: the
-            test part of the dataset, else the rows held out of it; where none were, all rows.
+            CSV file or folder, as for training. If not given, the rows held out of the training:
+            the test part of the dataset, else those held out of it; if there were none, all rows.
         target
-            Column that holds the truth, for tables.
+            Target column, for tables.
 
         Returns
         -------
         Figures
-            A dict, which also says which rows they are of: ``.rows``, ``.count``, ``.words``.
+            A dict that also says which rows it is of: ``.rows``, ``.count``, ``.words``.
 
         Raises
         ------
         InputError
-            If no data are given and those of the training are not here, or are others by now.
+            If no data are given and those of the training are missing or have changed.
         """
-        from zoo.inference.evaluate import measured
+        from zoo.inference.evaluate import evaluate_data
 
-        return measured(self, data, target)[0]
+        return evaluate_data(self, data, target)[0]

@@ -1,8 +1,8 @@
-"""What a model came from: its training, its rows, and the runs that it goes on from.
+"""What a model came from: its training, its rows, and the runs that it builds on.
 
-It is plain data in the environment that a bundle holds; the runs are under ``lineage``. Runs are
-known by their identity, which stays when a folder is moved or copied; the path is only where one
-lay.
+It is plain data in the environment that a bundle holds; the runs are under ``lineage``. A run is
+identified by its id, which stays when its folder is moved or copied; the path only says where the
+folder was.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ import msgspec
 from msgspec.structs import replace
 
 from zoo.data.split import folds
-from zoo.inference.base import BUNDLE, bundle_in
+from zoo.inference.base import BUNDLE, bundle_path
 from zoo.parts.base import Classifier
 from zoo.spec.model import ModelSpec
-from zoo.spec.toml import spec_from, spec_to
+from zoo.spec.toml import spec_from_data, spec_to_data
 from zoo.spec.training import Split
 
 if TYPE_CHECKING:
     from zoo.inference.base import BaseModel
 
-HELD = Split(held=0.2, order="stratified", seed=1)
-"""What is held out of the rows of each side; of numbers, which have no classes, in random order."""
+HOLD_OUT = Split(held=0.2, order="stratified", seed=1)
+"""Split that holds out rows of each side; for numbers, which have no classes, in random order."""
 
 
 def environment_of(model: BaseModel) -> dict[str, Any]:
-    """Return what the bundle of a model tells of its training; nothing for other weights."""
+    """Return the training environment that a model's bundle holds; empty for other weights."""
     from zoo_weights import detect_format, read_headers
 
-    file = bundle_in(Path(model.weights_name)) if model.weights_name else Path()
+    file = bundle_path(Path(model.weights_name)) if model.weights_name else Path()
     if not file.is_file() or detect_format(file) != "bundle":
         return {}
     environment = json.loads(read_headers(file).get("environment", "{}"))
@@ -41,36 +41,36 @@ def environment_of(model: BaseModel) -> dict[str, Any]:
 
 
 def lineage_in(environment: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the lineage of an environment, empty for a first training; files are not trusted."""
+    """Return the lineage of an environment, empty for a first training; values are not trusted."""
     lineage = environment.get("lineage")
     if not isinstance(lineage, dict):
         return {}
-    found = {**lineage}
+    clean = {**lineage}
     members = lineage.get("members", [])
-    found["members"] = [_reference(item) for item in (members if isinstance(members, list) else ())]
+    clean["members"] = [_reference(item) for item in (members if isinstance(members, list) else ())]
     if "parent" in lineage:
-        found["parent"] = _reference(lineage["parent"])
-    return found
+        clean["parent"] = _reference(lineage["parent"])
+    return clean
 
 
 def _reference(value: Any) -> dict[str, Any]:
-    """Return what a file says of a run as texts and numbers, whatever it holds."""
+    """Return the fields of a run reference in a file, without those of a wrong type."""
     kinds = {"model": str, "id": str, "path": str, "weights": str, "seed": int, "weight": float}
-    known = value.items() if isinstance(value, Mapping) else ()
-    return {name: item for name, item in known if isinstance(item, kinds.get(name, ()))}
+    items = value.items() if isinstance(value, Mapping) else ()
+    return {name: item for name, item in items if isinstance(item, kinds.get(name, ()))}
 
 
 def ancestor(model: BaseModel) -> dict[str, Any]:
-    """Return how a run refers to a model that it came from: identity, name, place."""
+    """Return the reference of a run to a model that it came from: id, name, path."""
     name = model.weights_name
-    place = Path(name or "")
-    if place.name == BUNDLE:
-        place = place.parent
+    path = Path(name or "")
+    if path.name == BUNDLE:
+        path = path.parent
     environment = environment_of(model)
     record = {
         "model": model.spec.name,
         "id": environment.get("id"),
-        "path": str(place) if place.exists() and name else None,
+        "path": str(path) if path.exists() and name else None,
         "weights": None if environment else name,
         "seed": environment.get("seed"),
     }
@@ -78,33 +78,33 @@ def ancestor(model: BaseModel) -> dict[str, Any]:
 
 
 def recipe_of(model: BaseModel) -> ModelSpec:
-    """Return a model's spec with the recipe of its first training, whatever it was updated with."""
+    """Return a model's spec with the recipe of its first training, not of later updates."""
     recipe = lineage_in(environment_of(model)).get("recipe")
     if recipe is None:
         return model.spec
-    data = {**spec_to(model.spec), "training": recipe}
-    return spec_from(data, where=f"the recipe of {model.weights_name}")
+    data = {**spec_to_data(model.spec), "training": recipe}
+    return spec_from_data(data, where=f"the recipe of {model.weights_name}")
 
 
-def with_recipe(spec: ModelSpec) -> dict[str, Any]:
-    """Return the recipe of a spec as the part of a lineage that `recipe_of` reads."""
-    return {"recipe": spec_to(spec)["training"]} if spec.training else {}
+def recipe_record(spec: ModelSpec) -> dict[str, Any]:
+    """Return the recipe of a spec as the entry of a lineage that `recipe_of` reads."""
+    return {"recipe": spec_to_data(spec)["training"]} if spec.training else {}
 
 
-class TrainedOn(msgspec.Struct, omit_defaults=True):
-    """What a run tells of its rows, so that those held out of it are found again.
+class TrainingRows(msgspec.Struct, omit_defaults=True):
+    """The rows of a run, recorded so that those held out are found again.
 
     Attributes
     ----------
     data
-        Names of datasets, or paths; none where the rows were handed over in memory.
+        Names of datasets, or paths; empty if the rows were passed in memory.
     rows
-        How many there were, those held out included; None where they were streamed.
+        Number of rows, including those held out; None if they were streamed.
     held
-        What was held out of each of `data`: a split with its seed, or the number of a fold and of
-        how many.
+        What was held out of each of `data`: a split with its seed, or the number of a fold and the
+        number of folds.
     test
-        Rows to measure on that were named beside them.
+        Dataset or path of separate rows to measure on.
     """
 
     data: list[str]
@@ -113,7 +113,7 @@ class TrainedOn(msgspec.Struct, omit_defaults=True):
     test: str | None = None
 
     def held_out(self, rows: Any) -> Any:
-        """Return those of `data` that were held out."""
+        """Return those of `rows` that were held out."""
         if isinstance(self.held, Split):
             return rows.divide(self.held, 0)[1]
         assert self.held is not None
@@ -122,15 +122,15 @@ class TrainedOn(msgspec.Struct, omit_defaults=True):
 
 
 def split_for(parent: BaseModel) -> Split:
-    """Return how rows of a model's kind are held out."""
-    return HELD if isinstance(parent.decoder, Classifier) else replace(HELD, order="random")
+    """Return the split that holds out rows for a model's kind of decoder."""
+    return HOLD_OUT if isinstance(parent.decoder, Classifier) else replace(HOLD_OUT, order="random")
 
 
-def trained_on(model: BaseModel) -> TrainedOn | None:
-    """Return which rows a model was trained on; None where nothing tells."""
+def training_rows(model: BaseModel) -> TrainingRows | None:
+    """Return which rows a model was trained on; None if that is not recorded."""
     environment = environment_of(model)
     lineage = lineage_in(environment)
     if "strategy" not in lineage:
-        return msgspec.convert(environment.get("trained_on"), TrainedOn | None)
+        return msgspec.convert(environment.get("trained_on"), TrainingRows | None)
     sides = [str(lineage[side]) for side in ("old", "data") if side in lineage]
-    return TrainedOn(sides, held=split_for(model), test=lineage.get("test"))
+    return TrainingRows(sides, held=split_for(model), test=lineage.get("test"))

@@ -1,4 +1,4 @@
-"""Threads that make ready what comes next while something is computed, in order and in bounds."""
+"""Threads that prepare the next batches while others are computed, in order and bounded."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from functools import partial
 from typing import Any, TypeVar
 
 Piece = TypeVar("Piece")
-Ready = TypeVar("Ready")
+Prepared = TypeVar("Prepared")
 Result = TypeVar("Result")
 
-PATIENCE = 1.0
-"""Seconds for which a thread that reads is waited for when all is over: a server may be slow."""
+JOIN_TIMEOUT = 1.0
+"""Seconds to wait for each reading thread at the end: a server may be slow."""
 
 
 class Workers:
-    """A fixed number of threads that do what is submitted, first come, first served.
+    """A fixed number of threads that run submitted tasks, first come, first served.
 
     Unlike those of ``concurrent.futures`` they are daemons: one that waits for a slow server
     does not keep an interrupted process alive.
@@ -31,7 +31,7 @@ class Workers:
         self._tasks: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None]
         self._tasks = queue.SimpleQueue()
         self._closed = False
-        self._begun: set[Future[Any]] = set()
+        self._running: set[Future[Any]] = set()
         self._threads = [
             threading.Thread(target=self._work, name=f"zoo-{name}-{number}", daemon=True)
             for number in range(count)
@@ -40,7 +40,7 @@ class Workers:
             thread.start()
 
     def submit(self, task: Callable[[], Result]) -> Future[Result]:
-        """Have a task done; what it returns or raises is the future's."""
+        """Queue a task; the future receives its result or exception."""
         future: Future[Result] = Future()
         self._tasks.put((future, task))
         return future
@@ -51,93 +51,93 @@ class Workers:
             if self._closed:
                 future.cancel()
             elif future.set_running_or_notify_cancel():
-                self._begun.add(future)
+                self._running.add(future)
                 _settle(future, task)
-                self._begun.discard(future)
-            del entry, future, task  # what was computed must not wait here for the next task
+                self._running.discard(future)
+            del entry, future, task  # a result must not stay in memory until the next task
 
-    def close(self, patience: float | None = None) -> None:
-        """Drop what has not begun and end the threads; wait for each so long, or till its end."""
+    def close(self, timeout: float | None = None) -> None:
+        """Drop tasks not started and end the threads; wait for each, `timeout` seconds at most."""
         self._closed = True
         for _ in self._threads:
             self._tasks.put(None)
         for thread in self._threads:
-            thread.join(patience)
-        # Whoever waits for a thread that is left behind must not wait for ever.
-        for future in list(self._begun):
+            thread.join(timeout)
+        # Nothing may wait for ever for the task of a thread that is left behind.
+        for future in list(self._running):
             with contextlib.suppress(InvalidStateError):
                 future.set_exception(CancelledError())
 
 
 def _settle(future: Future[Any], task: Callable[[], Any]) -> None:
-    """Do a task and give its outcome to the future, unless it was given up meanwhile."""
+    """Run a task and give its outcome to the future, unless `close` has done so meanwhile."""
     with contextlib.suppress(InvalidStateError):
         try:
             result = task()
-        except BaseException as error:  # it is raised where the result is asked for
+        except BaseException as error:  # raised where the result is read
             future.set_exception(error)
         else:
             future.set_result(result)
 
 
-def pipelined(
+def run_pipeline(
     batches: Iterable[Sequence[Piece]],
-    prepare: Callable[[Piece], Ready],
-    finish: Callable[[list[Ready], bool], Result],
+    prepare: Callable[[Piece], Prepared],
+    compute: Callable[[list[Prepared], bool], Result],
     *,
     readers: int,
     workers: Callable[[], int],
     ahead: bool,
 ) -> Iterator[Result]:
-    """Yield what `finish` makes of each batch, in order.
+    """Yield the result of `compute` for each batch, in order.
 
     Parameters
     ----------
     batches
         Batches of pieces; iterated over by the caller's thread.
     prepare
-        Makes one piece ready; runs in several threads at once.
-    finish
-        Computes from the ready pieces of a batch, and is told whether nothing else is computed
-        meanwhile; runs in a thread of its own.
+        Prepares one piece; runs in several threads at once.
+    compute
+        Computes a batch from its prepared pieces; also receives whether no other batch is computed
+        meanwhile.
     readers
-        Threads that prepare.
+        Number of threads that prepare.
     workers
-        Returns how many batches are computed at once; asked when the first are being prepared.
+        Returns how many batches to compute at once; called while the first are prepared.
     ahead
-        Whether batches are taken before the results of those before them are yielded: never more
-        than are computed at once and two. If not, only the pieces of one batch run side by side.
+        Whether to take batches before earlier results are yielded: at most two more than are
+        computed at once. If not, only the pieces of one batch run side by side.
 
     Raises
     ------
     Exception
-        Whatever `batches`, `prepare` or `finish` raise; the threads end.
+        Whatever `batches`, `prepare` or `compute` raise; the threads end.
     """
     reading = Workers(readers, "read")
     computing: Workers | None = None
     waiting: deque[Future[Result]] = deque()
     source = iter(batches)
 
-    def started(batch: Sequence[Piece]) -> Callable[[bool], Result]:
+    def start(batch: Sequence[Piece]) -> Callable[[bool], Result]:
         pieces = [reading.submit(partial(prepare, piece)) for piece in batch]
-        return lambda alone: finish([piece.result() for piece in pieces], alone)
+        return lambda alone: compute([piece.result() for piece in pieces], alone)
 
     try:
         # The second batch is read while the network is still being built for the first.
-        first = [started(batch) for batch in itertools.islice(source, 2 if ahead else 0)]
+        first = [start(batch) for batch in itertools.islice(source, 2 if ahead else 0)]
         if len(first) == 2:
             limit = workers()
             computing = Workers(limit, "compute")
-            for job in itertools.chain(first, map(started, source)):
+            for job in itertools.chain(first, map(start, source)):
                 waiting.append(computing.submit(partial(job, False)))
                 if len(waiting) > limit + 1:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
         else:
-            for job in itertools.chain(first, map(started, source)):
+            for job in itertools.chain(first, map(start, source)):
                 yield job(True)
     finally:
-        reading.close(PATIENCE)
+        reading.close(JOIN_TIMEOUT)
         if computing is not None:
             computing.close()

@@ -1,4 +1,4 @@
-"""``Session``: sequences being fed to a recurrent network step by step, and its state meanwhile."""
+"""``Session``: the state of sequences that are fed to a recurrent network step by step."""
 
 from __future__ import annotations
 
@@ -15,43 +15,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.backend.carry import INPUT, OUTPUT
-from zoo.backend.network import values
+from zoo.backend.network import weight_arrays
 from zoo.errors import InputError, UsageError
 from zoo.parts.results import RowResult
 from zoo.spec.model import State
-from zoo.spec.toml import spec_to
+from zoo.spec.toml import spec_to_data
 from zoo_weights import Slot, WeightsError, read_headers, read_weights, write_bundle
 
 if TYPE_CHECKING:
     from zoo.inference.base import BaseModel
 
-OTHERS = {"model": "another model", "spec": "another spec", "weights": "other weights"}
-"""What a session belongs to that is refused, by what `identity` returns."""
+MISMATCHES = {"model": "another model", "spec": "another spec", "weights": "other weights"}
+"""What a refused session belongs to, by the keys of `model_identity`."""
 
 MAX_SEQUENCES = 1_000_000
-"""Bound of the sequences of one session: a file cannot ask for more memory than its state takes."""
+"""Maximum number of sequences in a session: it bounds the memory that a file can request."""
 
 
 class Session:
     """The state of sequences that are fed to a recurrent model step by step.
 
     Made by `zoo.Model.session` and `zoo.Model.load_session`. It may be used from several threads:
-    each call is done before the next one begins.
+    its calls run one after the other.
 
     Parameters
     ----------
     model
         The model, which holds no state itself.
     sequences
-        How many sequences are fed at once, each in a state of its own; as many as the first call
+        How many sequences are fed at once, each with its own state; as many as the first call
         feeds, if not given.
 
     Attributes
     ----------
     sequences
-        How many there are; 0 while that is open.
+        Number of sequences; 0 while that is open.
     pending
-        The letter that `zoo.Model.generate` answered last and did not feed yet.
+        The last letter that `zoo.Model.generate` answered, not fed yet.
     """
 
     def __init__(self, model: BaseModel, sequences: int | None = None) -> None:
@@ -71,7 +71,7 @@ class Session:
             return {name: array.copy() for name, array in self._state.items()}
 
     def reset(self) -> None:
-        """Put every state back to zero, where sequences begin."""
+        """Reset every state to zero, to start new sequences."""
         with self._lock:
             self.pending = ""
             self._state = self._zeros(self.sequences)
@@ -87,7 +87,7 @@ class Session:
         Parameters
         ----------
         inputs
-            float32 of shape (sequences, steps, features): what the preprocessor makes of raw input.
+            Preprocessed input, float32 of shape (sequences, steps, features).
 
         Returns
         -------
@@ -97,7 +97,7 @@ class Session:
         Raises
         ------
         InputError
-            If the shape is not right; the state stays as it was.
+            If the shape is wrong; the state does not change.
         """
         return feed([self], [inputs])[0]
 
@@ -107,7 +107,7 @@ class Session:
         Parameters
         ----------
         raw
-            What the model's preprocessor takes; a list of them, one for each sequence, where the
+            Raw input of the model's preprocessor; a list of them, one for each sequence, if the
             session has several.
 
         Returns
@@ -118,12 +118,12 @@ class Session:
         Raises
         ------
         InputError
-            If the input cannot be used; the state stays as it was.
+            If the input cannot be used; the state does not change.
         """
         return step([self], [raw])[0]
 
     def fork(self) -> Session:
-        """Return another session that is in the same state and goes its own way from here."""
+        """Return a copy of the session, independent of it from here on."""
         with self._lock:
             copy = Session(self.model, self.sequences or None)
             copy._state = dict(self._state)  # arrays are replaced, never written into
@@ -131,10 +131,10 @@ class Session:
             return copy
 
     def save(self, path: str | PathLike[str]) -> Path:
-        """Write the state into a small file: numbers, and which model they belong to."""
+        """Write the state and the identity of its model to a small file."""
         with self._lock:
-            own = {"sequences": self.sequences, "pending": self.pending}
-            header = {**identity(self.model), **own}
+            fields = {"sequences": self.sequences, "pending": self.pending}
+            header = {**model_identity(self.model), **fields}
             slots = _slots(self._states, self.sequences)
             weights = [(slot, self._state[slot.name]) for slot in slots]
         write_bundle(Path(path), {"session": json.dumps(header)}, weights)
@@ -144,14 +144,14 @@ class Session:
 def load_session(model: BaseModel, path: Path) -> Session:
     """Read a session; see `zoo.Model.load_session`."""
     if not path.is_file():
-        msg = f"{path}: no such file; expected a session that was saved before"
+        msg = f"{path}: no such file; expected a saved session"
         raise UsageError(msg)
     try:
         header = json.loads(read_headers(path)["session"])
         sequences, pending = header["sequences"], header["pending"]
-        for name, expected in identity(model).items():
+        for name, expected in model_identity(model).items():
             if header[name] != expected:
-                what = f"{OTHERS[name]}, expected {expected}, received {header[name]!r}"
+                what = f"{MISMATCHES[name]}, expected {expected}, received {header[name]!r}"
                 msg = f"{path}: belongs to {what}"
                 raise UsageError(msg)
         if type(sequences) is not int or type(pending) is not str:
@@ -174,26 +174,26 @@ def feed(sessions: Sequence[Session], inputs: Sequence[Any]) -> list[NDArray[np.
     Parameters
     ----------
     sessions
-        Different sessions of the same model, at whatever places of their sequences.
+        Different sessions of the same model, at any positions of their sequences.
     inputs
-        For each, float32 of shape (sequences, steps, features); all with as many steps.
+        For each session, float32 of shape (sequences, steps, features); all of the same length.
 
     Returns
     -------
     list of ndarray
-        For each, its output of shape (sequences, units).
+        The output of each session, of shape (sequences, units).
 
     Raises
     ------
     UsageError
-        If the sessions are of several models, or one is named twice.
+        If the sessions are of several models, or one is passed twice.
     InputError
-        If an input does not fit; every state stays as it was.
+        If an input does not fit; no state changes.
     """
     arrays = [np.asarray(array) for array in inputs]
     model = _model_of(sessions, arrays)
     with contextlib.ExitStack() as locks:
-        for session in sorted(sessions, key=id):  # in one order, so that nobody waits for ever
+        for session in sorted(sessions, key=id):  # in one order, to avoid deadlocks
             locks.enter_context(session._lock)
         for session, array in zip(sessions, arrays, strict=True):
             rows = session.sequences or "sequences"
@@ -202,7 +202,7 @@ def feed(sessions: Sequence[Session], inputs: Sequence[Any]) -> list[NDArray[np.
                 raise InputError(msg, kind="bad-shape")
         steps = {array.shape[1] for array in arrays}
         if len(steps) > 1:
-            msg = f"sessions fed together take as many steps each, received {sorted(steps)}"
+            msg = f"sessions fed together need the same number of steps, received {sorted(steps)}"
             raise InputError(msg, kind="bad-shape")
         counts = [len(array) for array in arrays]
         before = [
@@ -222,36 +222,36 @@ def step(sessions: Sequence[Session], raws: Sequence[Any]) -> list[Any]:
     """Feed raw input to several sessions of one model in one call; see `Session.step`."""
     model = _model_of(sessions, raws)
     inputs = []
-    several = [_several(session, raw) for session, raw in zip(sessions, raws, strict=True)]
-    for raw, many in zip(raws, several, strict=True):
-        each = list(raw) if many else [raw]
-        steps = [model.preprocessor.steps(one) for one in each]
-        lengths = {len(one) for one in steps}
+    lists = [_is_list(session, raw) for session, raw in zip(sessions, raws, strict=True)]
+    for raw, is_list in zip(raws, lists, strict=True):
+        items = list(raw) if is_list else [raw]
+        steps = [model.preprocessor.steps(item) for item in items]
+        lengths = {len(array) for array in steps}
         if len(lengths) > 1:
-            msg = f"sequences that are fed together take as many steps each, received {raw!r}"
+            msg = f"sequences fed together need the same number of steps, received {raw!r}"
             raise InputError(msg, kind="bad-shape")
         inputs.append(np.stack(steps))
     answers: list[Any] = []
-    for many, output in zip(several, feed(sessions, inputs), strict=True):
+    for is_list, output in zip(lists, feed(sessions, inputs), strict=True):
         rows = [RowResult.of(row, answer) for row, answer in enumerate(model.answers(output))]
-        answers.append(rows if many else rows[0])
+        answers.append(rows if is_list else rows[0])
     return answers
 
 
-def _several(session: Session, raw: Any) -> bool:
-    """Say whether raw input is a list of one for each sequence; word numbers are a list as well."""
+def _is_list(session: Session, raw: Any) -> bool:
+    """Whether raw input is a list, one for each sequence; word numbers are one input."""
     if session.sequences:
         return session.sequences > 1
-    return isinstance(raw, list | tuple) and not any(isinstance(one, int) for one in raw)
+    return isinstance(raw, list | tuple) and not any(isinstance(item, int) for item in raw)
 
 
-def identity(model: BaseModel) -> dict[str, str]:
-    """Return what a session is bound to: hashes of the spec's meaning, and of every weight."""
-    spec = spec_to(model.spec)
-    meaning = {name: spec.get(name) for name in ("architecture", "input", "output", "state")}
-    text = json.dumps([meaning, model.fitted_state], sort_keys=True)
+def model_identity(model: BaseModel) -> dict[str, str]:
+    """Return what binds a session to its model: the name, and hashes of spec and weights."""
+    spec = spec_to_data(model.spec)
+    fields = {name: spec.get(name) for name in ("architecture", "input", "output", "state")}
+    text = json.dumps([fields, model.fitted_state], sort_keys=True)
     digest = hashlib.sha256()
-    for slot, array in values(model.keras):
+    for slot, array in weight_arrays(model.keras):
         digest.update(f"{slot.layer} {slot.index} {array.dtype.str} {array.shape}\n".encode())
         digest.update(array.tobytes())
     return {
@@ -270,7 +270,7 @@ def _model_of(sessions: Sequence[Session], inputs: Sequence[Any]) -> BaseModel:
         raise UsageError(msg)
     if len({id(session.model) for session in sessions}) > 1:
         names = ", ".join(session.model.spec.name for session in sessions)
-        msg = f"sessions that are fed together are of one model, received {names}"
+        msg = f"sessions fed together must be of one model, received {names}"
         raise UsageError(msg)
     return sessions[0].model
 

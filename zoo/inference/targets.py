@@ -1,22 +1,22 @@
-"""The targets of a recipe: as its loss wants them, and whether they fit the head of the network."""
+"""The targets of a recipe: their form for its loss, and their fit to the head of the network."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from zoo.backend.choose import keras
-from zoo.backend.tensors import each
+from zoo.backend.tensors import map_arrays
 from zoo.errors import SpecError, did_you_mean
 from zoo.parts.base import Classifier
-from zoo.parts.construct import CHOOSE
+from zoo.parts.construct import AUTOMATIC
 from zoo.parts.heads import (
-    ALIKE,
+    EQUIVALENT_HEADS,
     LOSSES,
     activation_of,
-    asked_by,
-    decodable,
+    decodable_shape,
+    decoder_head,
     first_error,
-    wanted_by,
+    loss_head,
 )
 from zoo.spec.component import plain_name
 
@@ -28,35 +28,35 @@ if TYPE_CHECKING:
     from zoo.inference.base import BaseModel
     from zoo.spec.training import Training
 
-OTHERWISE = ("ctc", "circle", "iou")
-"""What is in the names of losses and metrics that do not compare number with number."""
+UNCHECKED = ("ctc", "circle", "iou")
+"""Parts of the names of losses and metrics that do not compare number with number."""
 
-PROBED = 32
-"""Rows that tell what a head gives, where the name of its activation does not."""
+PROBE_ROWS = 32
+"""Rows computed to see what a head gives, where the name of its activation does not say."""
 
 
 def check_targets(model: BaseModel, training: Training, targets: NDArray[Any]) -> None:
     """Raise `SpecError` unless loss and metrics compare each target with the output of its row.
 
-    Keras broadcasts one against the other where they are of different shapes.
+    Keras broadcasts them where their shapes differ.
     """
-    shape = decodable(model.spec, model.decoder, model.keras.output_shape)[1:]
-    if _learns_its_own_way(model.keras):
+    shape = decodable_shape(model.spec, model.decoder, model.keras.output_shape)[1:]
+    if _has_custom_loss(model.keras):
         return
     classes = shape[-1] if shape else 1
     for part in (training.loss, *training.metrics):
         name, what = plain_name(part.uses), ""
         sparse, binary = name.startswith("sparse"), name.startswith("binary")
-        if (part.uses in CHOOSE and not part.config) or any(word in name for word in OTHERWISE):
+        if (part.uses in AUTOMATIC and not part.config) or any(word in name for word in UNCHECKED):
             continue
         if "categorical" in name and classes == 1:
             what = "is for one class of several, and the network has 1 unit"
-        elif not _fit(targets.shape[1:], shape[:-1] if sparse else shape):
+        elif not _shapes_match(targets.shape[1:], shape[:-1] if sparse else shape):
             own, outputs = (str(("rows", *s)).replace("'", "") for s in (targets.shape[1:], shape))
             what = f"would compare targets of shape {own} with outputs of shape {outputs}; "
-            what += f"{model.spec.output.uses!r} must make as many numbers of a target as the "
-            what += "network has units"
-        elif (sparse or binary) and classes and _outside(targets, classes if sparse else 2, sparse):
+            what += f"{model.spec.output.uses!r} must encode a target as one number for each unit "
+            what += "of the network"
+        elif (sparse or binary) and classes and _invalid(targets, classes if sparse else 2, sparse):
             what = f"takes targets from 0 to {classes - 1 if sparse else 1}, received "
             what += f"{targets.min()} to {targets.max()}"
         if what:
@@ -68,7 +68,7 @@ def check_targets(model: BaseModel, training: Training, targets: NDArray[Any]) -
 def check_head(
     model: BaseModel, training: Training, inputs: Tensors, targets: NDArray[Any]
 ) -> None:
-    """Raise `SpecError` unless head, decoder, loss and metrics of a recipe fit each other.
+    """Raise `SpecError` unless head, decoder, loss and metrics of a recipe fit together.
 
     Parameters
     ----------
@@ -77,21 +77,21 @@ def check_head(
     training
         Its recipe.
     inputs, targets
-        Some rows to train on.
+        Some training rows.
     """
     decoder, loss, network = model.spec.output.uses, training.loss.uses, model.keras
     classifies = isinstance(model.decoder, Classifier)
-    asked = asked_by(model.decoder) if classifies else None
-    wanted = None if _learns_its_own_way(network) else wanted_by(training.loss)
+    head = decoder_head(model.decoder) if classifies else None
+    implied = None if _has_custom_loss(network) else loss_head(training.loss)
     built = activation_of(network.outputs[0])
-    needed, kind = asked or wanted, ALIKE.get(str(built), built)
+    needed, kind = head or implied, EQUIVALENT_HEADS.get(str(built), built)
     what = f"architecture: {model.spec.architecture.uses!r} "
-    if asked and wanted not in (None, asked):
-        use = f"{LOSSES[asked]!r} without from_logits" if asked in LOSSES else "from_logits = true"
-        what = f"training.loss: {loss!r} is for a {wanted} head, and {decoder!r} needs {asked}; "
+    if head and implied not in (None, head):
+        use = f"{LOSSES[head]!r} without from_logits" if head in LOSSES else "from_logits = true"
+        what = f"training.loss: {loss!r} is for a {implied} head, and {decoder!r} needs {head}; "
         what += f"use {use}"
     elif built and needed not in (None, kind):
-        what += f"has the head {built!r}, and {decoder if asked else loss!r} needs {needed}; "
+        what += f"has the head {built!r}, and {decoder if head else loss!r} needs {needed}; "
         what += f"give the architecture output_activation = {needed!r}"
     elif kind == "softmax" and network.output_shape[-1] == 1:
         what += "has a softmax of one unit, which is always 1; give it output_activation = 'linear'"
@@ -99,7 +99,7 @@ def check_head(
         check_targets(model, training, targets)
         if not classifies or kind in LOSSES:
             return
-        rows = model.outputs(each(lambda array: array[:PROBED], inputs))
+        rows = model.outputs(map_arrays(lambda array: array[:PROBE_ROWS], inputs))
         problem = first_error(model.answers(rows))
         if problem is None:
             return
@@ -107,27 +107,27 @@ def check_head(
     raise SpecError(what)
 
 
-def _learns_its_own_way(network: Any) -> bool:
-    """Whether a network has its own word on what the loss is: it may compare what it likes."""
-    own, usual = type(network), keras().Model
-    return own.train_step is not usual.train_step or own.compute_loss is not usual.compute_loss
+def _has_custom_loss(network: Any) -> bool:
+    """Whether a network computes its loss itself: it may compare anything."""
+    cls, base = type(network), keras().Model
+    return cls.train_step is not base.train_step or cls.compute_loss is not base.compute_loss
 
 
-def _fit(*shapes: tuple[int | None, ...]) -> bool:
-    """Whether targets have the shape of outputs; Keras does without a last axis of one number."""
-    found, wanted = (sides[:-1] if sides[-1:] == (1,) else sides for sides in shapes)
-    return len(found) == len(wanted) and all(
-        side in (None, own) for own, side in zip(found, wanted, strict=True)
+def _shapes_match(*shapes: tuple[int | None, ...]) -> bool:
+    """Whether targets have the shape of outputs; Keras ignores a last axis of one number."""
+    targets, outputs = (sides[:-1] if sides[-1:] == (1,) else sides for sides in shapes)
+    return len(targets) == len(outputs) and all(
+        side in (None, own) for own, side in zip(targets, outputs, strict=True)
     )
 
 
-def _outside(targets: NDArray[Any], count: int, whole: bool) -> bool:
-    """Whether targets are outside of 0 to `count` - 1, or should be `whole` and are not."""
-    return bool(((targets < 0) | (targets > count - 1) | (whole & (targets % 1 != 0))).any())
+def _invalid(targets: NDArray[Any], count: int, integers: bool) -> bool:
+    """Whether targets are outside of 0 to `count` - 1, or should be `integers` and are not."""
+    return bool(((targets < 0) | (targets > count - 1) | (integers & (targets % 1 != 0))).any())
 
 
 def targets_for(training: Training, targets: NDArray[Any], units: int | None) -> NDArray[Any]:
-    """Return targets as the loss wants them: one-hot for ``categorical_...``."""
+    """Return targets in the form that the loss takes: one-hot for ``categorical_...``."""
     if plain_name(training.loss.uses).startswith("categorical") and targets.ndim == 1:
         import numpy as np
 
@@ -137,7 +137,7 @@ def targets_for(training: Training, targets: NDArray[Any], units: int | None) ->
 
 
 def row_weights(model: BaseModel, training: Training, targets: NDArray[Any]) -> NDArray[Any] | None:
-    """Return how much each row counts, float32 of shape (rows,), where classes have weights."""
+    """Return the weight of each row, float32 of shape (rows,); None without class weights."""
     if not training.class_weights:
         return None
     import numpy as np
@@ -151,13 +151,13 @@ def row_weights(model: BaseModel, training: Training, targets: NDArray[Any]) -> 
             hint = did_you_mean(name, labels)
             msg = f"training.class_weights: there is no class {name!r}.{hint}"
             raise SpecError(msg)
-    each = np.array([training.class_weights.get(label, 1.0) for label in labels], np.float32)
-    weights: NDArray[Any] = each[true_classes(targets)]
+    by_class = np.array([training.class_weights.get(label, 1.0) for label in labels], np.float32)
+    weights: NDArray[Any] = by_class[true_classes(targets)]
     return weights
 
 
 def true_classes(targets: NDArray[Any]) -> NDArray[np.intp]:
-    """Return the number of each row's class, from targets that are numbers or one-hot.
+    """Return the index of each row's class, from targets that are indices or one-hot.
 
     Raises
     ------
@@ -167,7 +167,7 @@ def true_classes(targets: NDArray[Any]) -> NDArray[np.intp]:
     if targets.ndim < 2 or targets.shape[1] == 1:
         return targets.reshape(len(targets)).astype(int)
     if (targets.sum(axis=1) != 1).any():
-        msg = "class weights and reports are for one class a row; here rows have several labels"
+        msg = "class weights and reports need one class per row, but rows have several labels"
         raise SpecError(msg)
     classes: NDArray[np.intp] = targets.argmax(axis=1)
     return classes

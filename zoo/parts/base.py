@@ -1,7 +1,7 @@
 """Base classes of the two hooks between raw data and tensors: ``Preprocessor`` and ``Decoder``.
 
 Both may have fitted state, learnt from the training part of the data alone; it is plain data
-(numbers, strings, lists) and travels inside the bundle beside the weights.
+(numbers, strings, lists), stored in the bundle next to the weights.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import abc
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from zoo.backend.tensors import each
+from zoo.backend.tensors import map_arrays
 from zoo.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,15 +26,15 @@ Kind = Literal["image", "table", "text", "sequence", "array"]
 class Preprocessor(abc.ABC):
     """Turns raw input into the float32 tensor that the network takes.
 
-    A subclass is constructed with the options of the spec's ``input`` and gives `kind`, `shape`
-    and `one`; `many` is overridden where a whole batch is cheaper than its rows one by one.
+    A subclass is constructed with the options of the spec's ``input`` and defines `kind`, `shape`
+    and `one`; it overrides `many` where a batch is cheaper than its rows one by one.
 
     Attributes
     ----------
     kind
         What raw input is: ``"image"`` (path, bytes, Pillow image or uint8 array), ``"table"``
-        (rows of a `zoo.Table`), ``"text"`` (str), ``"sequence"`` (str whose letters
-        follow each other) or ``"array"``.
+        (rows of a `zoo.Table`), ``"text"`` (str), ``"sequence"`` (str, read letter
+        by letter) or ``"array"``.
     """
 
     kind: ClassVar[Kind]
@@ -67,17 +67,17 @@ class Preprocessor(abc.ABC):
             except InputError as error:
                 errors.append(error)
         if tensors:
-            return each(lambda *arrays: np.stack(arrays), *tensors), errors
-        sides = each(lambda shape: [0, *(side or 0 for side in shape)], self.shape)
-        return each(lambda own: np.empty(own, np.float32), sides), errors
+            return map_arrays(lambda *arrays: np.stack(arrays), *tensors), errors
+        sides = map_arrays(lambda shape: [0, *(side or 0 for side in shape)], self.shape)
+        return map_arrays(lambda shape: np.empty(shape, np.float32), sides), errors
 
     def steps(self, raw: Any) -> NDArray[np.float32]:
-        """Return a raw input as what a session feeds to a recurrent network.
+        """Return a raw input as the steps that a session feeds to a recurrent network.
 
         Returns
         -------
         ndarray
-            Of shape (steps, ...): what `one` returns, but of any length and never filled up.
+            Of shape (steps, ...): what `one` returns, but of any length and never padded.
         """
         return self.one(raw)  # type: ignore[return-value]  # sessions have one input
 
@@ -85,7 +85,7 @@ class Preprocessor(abc.ABC):
         """Learn state (means, vocabulary, columns) from the training part of the data."""
 
     def outside(self, raws: Sequence[Any]) -> list[str]:
-        """Return a sentence for each range that was fitted and that these inputs leave, if any."""
+        """Return a sentence for each fitted range that these inputs leave."""
         return []
 
     def state(self) -> dict[str, Any]:
@@ -93,18 +93,18 @@ class Preprocessor(abc.ABC):
         return {}
 
     def restore(self, state: dict[str, Any]) -> None:  # noqa: B027
-        """Take back what `state` returned."""
+        """Restore what `state` returned."""
 
 
 class Sequencer(Preprocessor):
-    """A preprocessor of sequences, which are learnt from in pieces and continued letter by letter.
+    """A preprocessor of sequences that are learnt in pieces and continued letter by letter.
 
     Raw input is a text. Its letters are the labels of the model's decoder.
 
     Attributes
     ----------
     length
-        How many letters of a text count at most, where no state remembers those before.
+        Maximum number of letters that the network sees, where no state carries earlier ones.
     """
 
     kind: ClassVar[Literal["sequence"]] = "sequence"
@@ -112,12 +112,12 @@ class Sequencer(Preprocessor):
 
     @abc.abstractmethod
     def samples(self, raw: Any) -> tuple[Sequence[Any], Sequence[Any]]:
-        """Return pieces of a sequence to learn from, and what follows each.
+        """Return pieces of a sequence to train on, and what follows each.
 
         Raises
         ------
         InputError
-            If the sequence is too short for one.
+            If the sequence is too short for one piece.
         """
 
     @abc.abstractmethod
@@ -133,7 +133,7 @@ class Decoder(abc.ABC):
     output_activation
         Keras name of the activation behind the outputs that it decodes, for instance
         ``"softmax"`` (one class of many), ``"sigmoid"`` (each label by itself) or ``"linear"``. An
-        architecture with a parameter of that name is handed it, and networks and losses that do
+        architecture with a parameter of that name receives it, and networks and losses that do
         not fit are refused; None leaves it to the architecture.
     """
 
@@ -149,7 +149,7 @@ class Decoder(abc.ABC):
         """Return the targets of the usable labels, and one error or None per label.
 
         Classes are encoded as int32 indices (two classes behind one sigmoid unit: 0.0 or 1.0);
-        the runtime makes them one-hot where the loss asks for that.
+        they are made one-hot where the loss needs that.
         """
 
     def fit(self, labels: Sequence[Any]) -> None:  # noqa: B027
@@ -160,7 +160,7 @@ class Decoder(abc.ABC):
         return {}
 
     def restore(self, state: dict[str, Any]) -> None:  # noqa: B027
-        """Take back what `state` returned."""
+        """Restore what `state` returned."""
 
 
 class Classifier(Decoder):

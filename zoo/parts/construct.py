@@ -1,4 +1,4 @@
-"""Calling a component's function or class with its options: names and types are checked first."""
+"""Calls of a component's function or class with its options, names and types checked first."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zoo.spec.component import Component, plain_name
 from zoo_weights import printable
 
 MAX_SIDE = 1_000_000
-"""Bound of every integer option: no file can ask for a layer that fills the memory."""
+"""Bound of every integer option: no file can request a layer that fills the memory."""
 
 
 def options_of(function: Callable[..., Any]) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def construct(
     component
         Its name and options.
     what
-        Where the component stands in the spec, for messages.
+        Path of the component in the spec, for messages.
     offered
         Further arguments; each is passed only if the function has a parameter of that name.
 
@@ -60,15 +60,15 @@ def construct(
         If an option is unknown, missing, or of the wrong type.
     """
     offered = offered or {}
-    known = options_of(function)
-    arguments = {name: value for name, value in offered.items() if name in known}
+    types = options_of(function)
+    arguments = {name: value for name, value in offered.items() if name in types}
     for name, value in component.config.items():
         path = printable(f"{what}.{name}")
-        if name not in known:
+        if name not in types:
             msg = f"{path}: {component.uses!r} has no option {name!r}."
-            raise SpecError(msg + (did_you_mean(name, known) or f" It takes {', '.join(known)}."))
+            raise SpecError(msg + (did_you_mean(name, types) or f" It takes {', '.join(types)}."))
         _check_bounds(path, value)
-        arguments[name] = converted(path, value, known[name])
+        arguments[name] = convert(path, value, types[name])
     try:
         inspect.signature(function).bind(**arguments)
     except TypeError as error:
@@ -81,16 +81,16 @@ def construct(
         raise SpecError(msg) from error
 
 
-def converted(path: str, value: Any, annotation: Any) -> Any:
-    """Return `value` as `annotation` asks, or raise a `SpecError` that names path and value."""
+def convert(path: str, value: Any, annotation: Any) -> Any:
+    """Convert `value` to `annotation`, or raise a `SpecError` that names path and value."""
     try:
         return msgspec.convert(value, annotation)
     except msgspec.ValidationError as error:
         text = str(error).partition(" - at `$")[0]
-        text = text[0].lower() + text[1:].replace(" | null", "")  # TOML has no null to offer
+        text = text[0].lower() + text[1:].replace(" | null", "")  # TOML has no null
         msg = f"{path}: {text}, received {printable(repr(value))}"
         raise SpecError(msg) from None
-    except TypeError:  # an annotation that msgspec does not model (an array, a callable)
+    except TypeError:  # an annotation that msgspec does not support (an array, a callable)
         return value
 
 
@@ -103,12 +103,12 @@ def _check_bounds(path: str, value: Any) -> None:
             _check_bounds(path, item)
 
 
-CHOOSE = ("accuracy", "acc", "crossentropy")
-"""Metrics of which Keras takes the variant that fits the loss and the output's shape."""
+AUTOMATIC = ("accuracy", "acc", "crossentropy")
+"""Metrics for which Keras picks the variant that fits the loss and the output's shape."""
 
 _SINGULAR = {"losses": "loss", "metrics": "metric", "optimizers": "optimizer"}
 
-_SHORT = {
+_ALIASES = {
     "mse": "meansquarederror",
     "mae": "meanabsoluteerror",
     "mape": "meanabsolutepercentageerror",
@@ -132,14 +132,14 @@ def keras_class(module: str, component: Component, what: str) -> type[Any]:
         if isinstance(value, type) and not name.startswith("_")
     }
     name = plain_name(component.uses)
-    found = classes.get(_SHORT.get(name, name))
-    if found is None:
+    cls = classes.get(_ALIASES.get(name, name))
+    if cls is None:
         hint = did_you_mean(name, classes)
         msg = f"{what}: Keras has no {_SINGULAR[module]} {component.uses!r}.{hint}"
         raise SpecError(msg)
-    return found
+    return cls
 
 
-def keras_part(module: str, component: Component, what: str) -> Any:
-    """Return the Keras object that a component describes."""
+def keras_object(module: str, component: Component, what: str) -> Any:
+    """Build the Keras object that a component describes."""
     return construct(keras_class(module, component, what), component, what=what)

@@ -1,8 +1,8 @@
-"""The head of a network: what a decoder asks of it, whether a recipe fits, and what it answers.
+"""The head of a network: which one a decoder or a loss needs, and how its outputs are decoded.
 
-A head is named by the Keras activation behind the network's output. Where the decoder asks for a
-softmax or sigmoid each row of outputs is looked at before it is decoded; what a decoder makes of it
-is looked at in any case.
+A head is named by the Keras activation behind the network's output. Where the decoder needs a
+softmax or sigmoid, each row of outputs is checked before it is decoded; what the decoder returns is
+checked in any case.
 """
 
 from __future__ import annotations
@@ -28,63 +28,63 @@ if TYPE_CHECKING:
 
 
 LOSSES = {"softmax": "sparse_categorical_crossentropy", "sigmoid": "binary_crossentropy"}
-"""Heads that give probabilities, of one class of many or of each label, with their usual loss."""
+"""Default losses of the heads that give probabilities, of one class of many or of each label."""
 
-ALIKE = {"sparsemax": "softmax", "hard_sigmoid": "sigmoid"}
-"""Activations that give numbers of the same kind as another one."""
+EQUIVALENT_HEADS = {"sparsemax": "softmax", "hard_sigmoid": "sigmoid"}
+"""Heads whose outputs mean the same as those of another head."""
 
-SUM, ROUNDING, HALF = 1e-3, 1e-6, 1e-2
-"""How far the sum of probabilities may be from 1, and each from 0 to 1; in half precision, both."""
-
-
-# What is asked of a head
+SUM_TOLERANCE, ROUNDING_TOLERANCE, HALF_TOLERANCE = 1e-3, 1e-6, 1e-2
+"""Tolerance of a sum of probabilities, of each probability, and of both in half precision."""
 
 
-def asked_by(decoder: Decoder) -> str | None:
-    """Return the head that a decoder asks for; None where it does not say.
+# Heads
 
-    What a base class says does not hold for a subclass that encodes or decodes in its own way.
+
+def decoder_head(decoder: Decoder) -> str | None:
+    """Return the head that a decoder needs; None if it does not declare one.
+
+    A base class's declaration does not hold for a subclass that encodes or decodes differently.
     """
-    own = ("output_activation", "encode", "decode")
-    kind = next(kind for kind in type(decoder).__mro__ if any(name in vars(kind) for name in own))
+    names = ("output_activation", "encode", "decode")
+    kind = next(kind for kind in type(decoder).__mro__ if any(name in vars(kind) for name in names))
     return decoder.output_activation if "output_activation" in vars(kind) else None
 
 
-def wanted_by(loss: Component) -> str | None:
-    """Return the head that a loss is defined for; None where any will do."""
+def loss_head(loss: Component) -> str | None:
+    """Return the head that a loss is defined for; None if any will do."""
     name = plain_name(loss.uses)
     if not name.endswith("crossentropy"):
         return None
-    usual = "softmax" if "categorical" in name else "sigmoid"
-    return "linear" if loss.config.get("from_logits") else usual
+    probabilities = "softmax" if "categorical" in name else "sigmoid"
+    return "linear" if loss.config.get("from_logits") else probabilities
 
 
 def with_head(spec: ModelSpec) -> ModelSpec:
-    """Return a spec that says the head of its network, where the decoder asks for another one.
+    """Return a spec that sets its network's head where the decoder needs another than the default.
 
-    Nothing changes where the spec says it already, or the architecture leaves no choice.
+    The spec is unchanged if it sets a head already, or if the architecture has no option for it.
     """
     function = registry().resolve("architectures", spec.architecture)
     decoder = construct(registry().resolve("decoders", spec.output), spec.output, what="output")
-    head, choice = asked_by(decoder), inspect.signature(function).parameters
-    usual = choice["output_activation"].default if "output_activation" in choice else head
-    if head in (None, usual) or "output_activation" in spec.architecture.config:
+    head, options = decoder_head(decoder), inspect.signature(function).parameters
+    default = options["output_activation"].default if "output_activation" in options else head
+    if head in (None, default) or "output_activation" in spec.architecture.config:
         return spec
     return replace(spec, architecture=spec.architecture.with_options(output_activation=head))
 
 
 def activation_of(tensor: Any) -> str | None:
-    """Return the Keras activation that an output comes from; None where that is not known."""
+    """Return the Keras activation that an output comes from; None if unknown."""
     layers = keras().layers
-    layer, output = keras_private.made_by(tensor)
+    layer, output = keras_private.producer_of(tensor)
     if isinstance(layer, keras().Model):
         return activation_of(layer.outputs[output])
     if type(layer).__name__ == "Softmax":
         return "softmax" if layer.axis in (-1, len(tensor.shape) - 1) else None
     name = getattr(getattr(layer, "activation", None), "__name__", "")
-    own = getattr(keras().activations, name, "") is getattr(layer, "activation", None)
+    builtin = getattr(keras().activations, name, "") is getattr(layer, "activation", None)
     head = type(layer) is layers.Dense or (type(layer) is layers.Activation and name != "linear")
-    return name if own and head else None
+    return name if builtin and head else None
 
 
 def classifier_of(spec: ModelSpec, decoder: Decoder) -> Classifier:
@@ -95,8 +95,8 @@ def classifier_of(spec: ModelSpec, decoder: Decoder) -> Classifier:
     return decoder
 
 
-def decodable(spec: ModelSpec, decoder: Decoder, shape: Any) -> tuple[int | None, ...]:
-    """Return the shape of a network's output, or raise `SpecError` if it is not the decoder's."""
+def decodable_shape(spec: ModelSpec, decoder: Decoder, shape: Any) -> tuple[int | None, ...]:
+    """Return a network's output shape, or raise `SpecError` if it does not fit the decoder."""
     units = decoder.units
     width = shape[-1] if isinstance(shape, tuple) and len(shape) > 1 else 1
     if isinstance(shape, tuple) and (None in (width, units) or width == units):
@@ -110,19 +110,19 @@ def decodable(spec: ModelSpec, decoder: Decoder, shape: Any) -> tuple[int | None
 # Answers
 
 
-def answers(
+def decode_outputs(
     spec: ModelSpec, decoder: Decoder, outputs: NDArray[Any], top: int | None = None
 ) -> list[Any]:
-    """Return what the decoder of a spec makes of each row of outputs; see `zoo.Model.answers`."""
+    """Decode each row of outputs; see `zoo.Model.answers`."""
     import numpy as np
 
     if not len(outputs):
         return []
-    decodable(spec, decoder, getattr(outputs, "shape", None))
+    decodable_shape(spec, decoder, getattr(outputs, "shape", None))
     training = spec.training
-    head, wanted = asked_by(decoder), wanted_by(training.loss) if training else None
+    head, implied = decoder_head(decoder), loss_head(training.loss) if training else None
     half = outputs.dtype.itemsize < 4 or requested_dtype() != "float32"
-    slack = HALF if half else ROUNDING
+    slack = HALF_TOLERANCE if half else ROUNDING_TOLERANCE
     outputs = outputs.astype(np.promote_types(outputs.dtype, np.float32), copy=False)
     flat = outputs.reshape(len(outputs), -1)
     usable: Any = np.isfinite(flat).all(axis=1)
@@ -131,42 +131,42 @@ def answers(
             usable &= ((flat >= -slack) & (flat <= 1 + slack)).all(axis=1)
         if head == "softmax":
             away = abs(outputs.sum(axis=-1) - 1).reshape(len(outputs), -1)
-            usable &= (away <= max(slack, SUM)).all(axis=1)
+            usable &= (away <= max(slack, SUM_TOLERANCE)).all(axis=1)
         chosen = outputs[usable].clip(0, 1) if head in LOSSES else outputs[usable]
         if isinstance(decoder, Regressor):
-            found: Iterator[Any] = iter(decoder.decode(chosen))
+            decoded: Iterator[Any] = iter(decoder.decode(chosen))
         else:
-            found = iter(classifier_of(spec, decoder).decode(chosen, top))
-    shares = not isinstance(decoder, Regressor)
-    whole = shares and head is None and wanted == "softmax" and top is None
-    results: list[Any] = []
+            decoded = iter(classifier_of(spec, decoder).decode(chosen, top))
+    classifies = not isinstance(decoder, Regressor)
+    sums_to_one = classifies and head is None and implied == "softmax" and top is None
+    answers: list[Any] = []
     for row, good in zip(flat, usable, strict=True):
-        result = next(found) if good else row
-        numbers = list(_numbers(result))
+        answer = next(decoded) if good else row
+        numbers = list(_numbers(answer))
         fits = good and all(map(isfinite, numbers))
-        fits = fits and (not shares or all(-slack <= number <= 1 + slack for number in numbers))
-        fits = fits and (not whole or abs(sum(numbers) - 1) <= max(slack, SUM))
-        results.append(result if fits else _no_answer(numbers))
-    return results
+        fits = fits and (not classifies or all(-slack <= number <= 1 + slack for number in numbers))
+        fits = fits and (not sums_to_one or abs(sum(numbers) - 1) <= max(slack, SUM_TOLERANCE))
+        answers.append(answer if fits else _output_error(numbers))
+    return answers
 
 
-def first_error(found: Iterable[Any]) -> InputError | None:
-    """Return the first answer that is none."""
-    return next((answer for answer in found if isinstance(answer, InputError)), None)
+def first_error(answers: Iterable[Any]) -> InputError | None:
+    """Return the first error among answers, if any."""
+    return next((answer for answer in answers if isinstance(answer, InputError)), None)
 
 
-def _numbers(result: Any) -> Iterator[float]:
+def _numbers(answer: Any) -> Iterator[float]:
     """Yield the numbers of an answer: scores of predictions, or values."""
-    if isinstance(result, Iterable):
-        for part in result:
+    if isinstance(answer, Iterable):
+        for part in answer:
             yield from _numbers(part)
     else:
-        yield getattr(result, "score", result)
+        yield getattr(answer, "score", answer)
 
 
-def _no_answer(numbers: Sequence[float]) -> InputError:
+def _output_error(numbers: Sequence[float]) -> InputError:
     shown = ", ".join(f"{number:.4g}" for number in numbers[:4]) + ", ..." * (len(numbers) > 4)
     if all(map(isfinite, numbers)):
-        return InputError(f"the network gives {shown}, no probabilities", kind="no-probabilities")
-    msg = f"the network gives {shown}, not finite; are its weights damaged, its training diverged?"
+        return InputError(f"the network gives {shown}, not probabilities", kind="no-probabilities")
+    msg = f"the network gives {shown}, not finite; are its weights damaged, or did it diverge?"
     return InputError(msg, kind="not-finite")

@@ -5,76 +5,76 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from zoo.backend.tensors import each, without
+from zoo.backend.tensors import drop_rows, map_arrays
 from zoo.data.table import Table
 from zoo.errors import InputError
 from zoo.parts.base import Preprocessor
 from zoo.parts.construct import construct
 from zoo.registry.registry import registry
-from zoo.spec.component import component_from
+from zoo.spec.component import component_from_data
 
 if TYPE_CHECKING:
     from zoo.backend.tensors import Shape, Tensors
 
 
-class Parts(Preprocessor):
+class PreprocessorGroup(Preprocessor):
     """Several preprocessors side by side: their tensors by name, from the same raw inputs."""
 
     parts: dict[str, Preprocessor]
 
-    def of_part(self, raws: Sequence[Any], name: str) -> Sequence[Any]:
-        """Return what a part is handed of raw inputs: all of them as they are."""
+    def inputs_for(self, raws: Sequence[Any], name: str) -> Sequence[Any]:
+        """Return the raw inputs of a part: all of them, unchanged."""
         return raws
 
     @property
     def shape(self) -> dict[str, Shape]:
         """Shape of one sample of each input, by name."""
-        return _flat({name: part.shape for name, part in self.parts.items()})
+        return _flatten({name: part.shape for name, part in self.parts.items()})
 
     def fit(self, raws: Sequence[Any]) -> None:
-        """Let each part learn from the training inputs."""
+        """Fit each part to the training inputs."""
         for name, part in self.parts.items():
-            part.fit(self.of_part(raws, name))
+            part.fit(self.inputs_for(raws, name))
 
     def one(self, raw: Any) -> Tensors:
         """Return the tensors of one raw input, by name."""
         tensors, errors = self.many([raw])
         if errors[0]:
             raise errors[0]
-        return each(lambda array: array[0], tensors)  # type: ignore[no-any-return]
+        return map_arrays(lambda array: array[0], tensors)  # type: ignore[no-any-return]
 
     def many(self, raws: Sequence[Any]) -> tuple[Tensors, list[InputError | None]]:
-        """Return what every part can use, and for the others the first part's error."""
-        made = {n: part.many(self.of_part(raws, n)) for n, part in self.parts.items()}
+        """Return the tensors that every part can make, and the first part's error elsewhere."""
+        made = {n: part.many(self.inputs_for(raws, n)) for n, part in self.parts.items()}
         problems = getattr(raws, "problems", {})
         errors = [
             InputError(problems[row], kind="bad-row") if row in problems
-            else next((error for error in found if error), None)
-            for row, found in enumerate(zip(*(errors for _, errors in made.values()), strict=True))
+            else next((error for error in row_errors if error), None)
+            for row, row_errors in enumerate(zip(*(e for _, e in made.values()), strict=True))
         ]  # fmt: skip
         bad = {row for row, error in enumerate(errors) if error}
-        return _flat({n: without(tensors, own, bad) for n, (tensors, own) in made.items()}), errors
+        return _flatten({n: drop_rows(t, e, bad) for n, (t, e) in made.items()}), errors
 
     def outside(self, raws: Sequence[Any]) -> list[str]:
-        """Return what any part says."""
-        each_part = (part.outside(self.of_part(raws, n)) for n, part in self.parts.items())
-        return list(dict.fromkeys(text for texts in each_part for text in texts))
+        """Return the sentences of all parts, each once."""
+        sentences = (part.outside(self.inputs_for(raws, n)) for n, part in self.parts.items())
+        return list(dict.fromkeys(text for texts in sentences for text in texts))
 
     def state(self) -> dict[str, Any]:
         """Return what each part learnt."""
         return {name: part.state() for name, part in self.parts.items()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take back what each part learnt."""
+        """Restore what each part learnt."""
         for name, part in self.parts.items():
             part.restore(state[name])
 
 
-class Inputs(Parts):
-    """Several inputs, each made from the same row of a table by a preprocessor of its own.
+class Inputs(PreprocessorGroup):
+    """Several inputs, each made from the same row of a table by its own preprocessor.
 
-    One of tables is handed the whole row; one of texts, pictures or arrays the cell of the column
-    that is called like the input.
+    A preprocessor of tables receives the complete row; one of texts, images or arrays receives the
+    cell of the column named like the input.
 
     Parameters
     ----------
@@ -87,22 +87,22 @@ class Inputs(Parts):
 
     def __init__(self, parts: dict[str, Any]) -> None:
         if len(parts) < 2:
-            msg = f"several inputs need parts for at least two, received {', '.join(parts) or '{}'}"
+            msg = f"parts must name at least two inputs, received {', '.join(parts) or '{}'}"
             raise ValueError(msg)
         self.parts = {}
         for name, plain in parts.items():
-            component = component_from(plain)
+            component = component_from_data(plain)
             part = registry().resolve("preprocessors", component)
             self.parts[name] = construct(part, component, what=f"input.parts.{name}")
 
-    def of_part(self, raws: Sequence[Any], name: str) -> Sequence[Any]:
-        """Return the whole rows, or the cells of the column that is called like the part."""
+    def inputs_for(self, raws: Sequence[Any], name: str) -> Sequence[Any]:
+        """Return the complete rows, or the cells of the column named like the part."""
         table = Table.of(raws)
         return table if self.parts[name].kind == "table" else table.column(name)
 
 
-def _flat(parts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return one dictionary where some parts have several inputs themselves."""
+def _flatten(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one dictionary, also where parts have several inputs themselves."""
     flat: dict[str, Any] = {}
     for name, part in parts.items():
         own = part if isinstance(part, Mapping) else {"": part}

@@ -1,4 +1,4 @@
-"""What comes out of a model: one record per input, in input order, with an error or a result."""
+"""Results of a model: one record per input, in input order, with an error or a result."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Prediction:
     index
         Position of the class in the network's output.
     label
-        Name for people; not unique in every set of labels.
+        Name for display; not unique in every label set.
     score
         Probability, 0 to 1.
     id
@@ -44,7 +44,7 @@ class Failure:
 
     @classmethod
     def of(cls, answer: Any) -> Failure | None:
-        """Return why an answer is none; None where it is one."""
+        """Return the failure of an answer that is an `InputError`, else None."""
         return cls(answer.kind, answer.message) if isinstance(answer, InputError) else None
 
     def to_dict(self) -> dict[str, str]:
@@ -54,7 +54,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """The classes found for one input file."""
+    """The classes predicted for one input."""
 
     input: str
     model: str
@@ -98,7 +98,7 @@ class RowResult:
 
     @classmethod
     def of(cls, row: int, answer: Any) -> RowResult:
-        """Return the result of a row from its answer, as `zoo.Model.answers` has it."""
+        """Return the result of a row from its answer, as `zoo.Model.answers` returns it."""
         if error := Failure.of(answer):
             return cls(row, error=error)
         if not isinstance(answer, tuple):

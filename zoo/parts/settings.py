@@ -1,4 +1,4 @@
-"""Settings of a spec: what ``--set`` and Python values change in it."""
+"""Settings of a spec: changes by ``--set`` and by Python values."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from zoo.spec.override import assign, override
 from zoo.spec.training import Training
 
 
-def options_at(spec: ModelSpec) -> Any:
-    """Return the function that tells `zoo.spec.override` which options a component takes."""
+def options_lookup(spec: ModelSpec) -> Any:
+    """Return a function that lists the options of a component, for `zoo.spec.override`."""
     tables = {"architecture": "architectures", "input": "preprocessors", "output": "decoders"}
 
     def options(path: str, component: Component) -> list[str]:
@@ -23,14 +23,14 @@ def options_at(spec: ModelSpec) -> Any:
             function = registry().resolve(tables[path], component)
             return [name for name in options_of(function) if name not in ("input_shape", "units")]
         module = {"training.optimizer": "optimizers", "training.loss": "losses"}[path]
-        known = options_of(keras_class(module, component, path))
-        return [name for name in known if name not in ("kwargs", "name", "dtype")]
+        names = options_of(keras_class(module, component, path))
+        return [name for name in names if name not in ("kwargs", "name", "dtype")]
 
     return options
 
 
-def trainable(spec: ModelSpec, settings: Sequence[str] = ()) -> tuple[ModelSpec, Training]:
-    """Return a spec with settings as ``--set`` takes them, and its recipe.
+def resolve_recipe(spec: ModelSpec, settings: Sequence[str] = ()) -> tuple[ModelSpec, Training]:
+    """Apply settings, as ``--set`` takes them, to a spec; return it and its recipe.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def trainable(spec: ModelSpec, settings: Sequence[str] = ()) -> tuple[ModelSpec,
         If a setting is wrong, or there is no recipe.
     """
     for assignment in settings:  # one at a time: a new optimizer brings new options
-        spec = override(spec, [assignment], options_at(spec))
+        spec = override(spec, [assignment], options_lookup(spec))
     if spec.training is None:
         msg = f"{spec.name} has no training recipe"
         raise UsageError(msg)
@@ -52,11 +52,11 @@ def with_settings(spec: ModelSpec, settings: Mapping[str, Any]) -> ModelSpec:
     """
     parts = ("architecture", "input", "output", "optimizer", "loss")
     for key in sorted(settings, key=lambda key: key.rpartition(".")[2] not in parts):
-        spec = assign(spec, key, settings[key], options_at(spec))
+        spec = assign(spec, key, settings[key], options_lookup(spec))
     return spec
 
 
-def assignments(settings: Sequence[str], **given: int | None) -> list[str]:
-    """Return settings, and those of the recipe's fields that are given by themselves."""
-    own = (f"training.{name}={value}" for name, value in given.items() if value is not None)
-    return [*settings, *own]
+def assignments(settings: Sequence[str], **fields: int | None) -> list[str]:
+    """Return settings, followed by those for the fields of the recipe that are not None."""
+    more = (f"training.{name}={value}" for name, value in fields.items() if value is not None)
+    return [*settings, *more]

@@ -1,4 +1,4 @@
-"""A confusion matrix: how often each class is taken for each other."""
+"""A confusion matrix: how often each class is taken for another."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.plots.style import GREY, draw_cells, figure, shortened
+from zoo.plots.style import GREY, draw_cells, save_figure, shorten
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-CELL = 0.33
-"""Side of a cell in inches that still holds a count."""
+MIN_CELL = 0.33
+"""Side of the smallest cell that holds a count, in inches."""
 
 MAX_NAMED = 80
-"""Up to so many classes the cells hold counts and all classes are named."""
+"""Up to this many classes, cells hold counts and every class is named."""
 
 
 def draw_confusion(
@@ -24,8 +24,8 @@ def draw_confusion(
 ) -> Path:
     """Draw a confusion matrix and return the path.
 
-    Each cell holds its count; its colour is the share of its row, that is of the true class, so
-    that rare classes are seen as well as frequent ones.
+    Each cell holds its count; its colour is its share of the row, that is of the true class, so
+    that rare classes show as well as frequent ones.
 
     Parameters
     ----------
@@ -34,14 +34,14 @@ def draw_confusion(
     labels
         Name of each class.
     title
-        What stands above.
+        Title of the plot.
     path
-        The picture, ``.png`` or ``.svg``.
+        File to write, ``.png`` or ``.svg``.
     """
     count = len(labels)
     named = count <= MAX_NAMED
-    cell = min(1.3, max(CELL, 5.5 / count)) if named else 12 / count
-    names = [shortened(label, 24) for label in labels]
+    cell = min(1.3, max(MIN_CELL, 5.5 / count)) if named else 12 / count
+    names = [shorten(label, 24) for label in labels]
     upright = max(map(len, names)) * 0.075 > cell  # in inches, at the font's size
     long = max(map(len, names)) * 0.085 if named else 0.5
     side = cell * count
@@ -49,7 +49,7 @@ def draw_confusion(
     totals = confusion.sum(axis=1)
     shares = confusion / totals.clip(1)[:, None]
     right = confusion.trace() / confusion.sum()
-    with figure(path, 1, "", size=size) as [panel]:
+    with save_figure(path, 1, "", size=size) as [panel]:
         panel.set_title(f"{title}: {right:.1%} of {confusion.sum():,} right")
         bar = {"fraction": 0.05, "shrink": min(1, 4 / side)}
         style = {"cmap": "Blues", "vmin": 0, "vmax": 1, "aspect": "equal"}

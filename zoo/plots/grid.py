@@ -1,4 +1,4 @@
-"""Where the boxes of a graph lie: in rows from top to bottom, in columns beside each other."""
+"""Layout of the boxes of a graph: in rows from top to bottom, in columns side by side."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Grid:
     row, x
         Of each place: first the boxes in their order, then the lanes in which arrows pass rows.
     boxes
-        How many of the places are boxes.
+        Number of places that are boxes.
     paths
-        Each arrow as the places it leads through.
+        Each arrow as the places it passes through.
     """
 
     row: list[int]
@@ -37,35 +37,35 @@ class Grid:
     @property
     def rows(self) -> list[list[int]]:
         """The places of each row."""
-        found: list[list[int]] = [[] for _ in range(max(self.row) + 1)]
+        rows: list[list[int]] = [[] for _ in range(max(self.row) + 1)]
         for place, row in enumerate(self.row):
-            found[row].append(place)
-        return found
+            rows[row].append(place)
+        return rows
 
     def width(self, place: int) -> float:
-        """Return how wide a place is, in boxes, with the gap to its neighbour."""
+        """Return the width of a place in boxes, with the gap to its neighbour."""
         return 1.1 if place < self.boxes else LANE
 
 
 def lay_out(count: int, edges: Sequence[tuple[int, int]]) -> Grid:
-    """Place boxes in rows, each below all that lead to it, so that arrows are short and straight.
+    """Place boxes in rows, each below all that lead to it, with short and straight arrows.
 
     Parameters
     ----------
     count
-        How many boxes there are.
+        Number of boxes.
     edges
-        From which box to which; every arrow leads to a higher number.
+        Pairs of boxes, from and to; every arrow leads to a higher number.
     """
-    row = _rows(count, sorted(edges))
+    row = _assign_rows(count, sorted(edges))
     grid = Grid(row, [0.0] * count, count)
-    for begin, end in edges:
-        path = [begin]
-        for between in range(row[begin] + 1, row[end]):
+    for source, target in edges:
+        path = [source]
+        for between in range(row[source] + 1, row[target]):
             path.append(len(grid.row))
             grid.row.append(between)
             grid.x.append(0.0)
-        grid.paths.append([*path, end])
+        grid.paths.append([*path, target])
     above, below = defaultdict(list), defaultdict(list)
     for path in grid.paths:
         for upper, lower in pairwise(path):
@@ -76,26 +76,26 @@ def lay_out(count: int, edges: Sequence[tuple[int, int]]) -> Grid:
         down = sweep % 2 == 0
         near = above if down else below
         for places in rows if down else rows[::-1]:
-            wishes = [_mean(grid, near[place], grid.x[place]) for place in places]
+            preferred = [_mean(grid, near[place], grid.x[place]) for place in places]
             sizes = [grid.width(place) for place in places]
             weights = [_weight(grid, place) for place in places]
-            for place, x in zip(places, spread(wishes, sizes, weights), strict=True):
+            for place, x in zip(places, spread(preferred, sizes, weights), strict=True):
                 grid.x[place] = x
     return grid
 
 
-def _rows(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
+def _assign_rows(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
     row = [0] * count
     fed = {0}  # what the first input leads to
-    for begin, end in edges:
-        row[end] = max(row[end], row[begin] + 1)
-        if begin in fed:
-            fed.add(end)
-    # Another input stands near what takes it, not far above beside the first.
-    for begin, _ in reversed(edges):
-        if begin not in fed:
-            later = [row[other] for start, other in edges if start == begin]
-            row[begin] = min(later) - 1
+    for source, target in edges:
+        row[target] = max(row[target], row[source] + 1)
+        if source in fed:
+            fed.add(target)
+    # Another input is placed near the box that takes it, not far above, next to the first.
+    for source, _ in reversed(edges):
+        if source not in fed:
+            later = [row[other] for start, other in edges if start == source]
+            row[source] = min(later) - 1
     return row
 
 
@@ -113,7 +113,7 @@ def _mean(grid: Grid, places: Sequence[int], default: float) -> float:
 
 
 def column_breaks(grid: Grid, columns: int) -> list[int]:
-    """Return the first row of each column: about equally long, and few arrows lead across."""
+    """Return the first row of each column: about equally long, with few arrows across."""
     count = max(grid.row) + 1
     crossing = [0] * count  # arrows that lead into each row
     for path in grid.paths:

@@ -1,4 +1,4 @@
-"""The layers of a network as boxes and arrows; a long network's alike ones made one box."""
+"""The layers of a network as boxes and arrows; in a long network, alike layers share a box."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from itertools import groupby, pairwise
 from typing import Any
 
 Edges = list[tuple[int, int]]
-"""From which box to which, by number; boxes are in an order in which arrows lead onwards."""
+"""Pairs of box numbers, from and to; boxes are ordered so that arrows lead forwards."""
 
 
 @dataclass(frozen=True)
 class Box:
-    """A layer, or several that are drawn as one.
+    """A layer, or several drawn as one.
 
     Attributes
     ----------
     name
-        The layer's name, or what the names have in common.
+        The layer's name, or the common start of the names.
     kind
         The layer's class.
     shape
@@ -26,7 +26,7 @@ class Box:
     parameters
         Number of its weights.
     layers
-        How many layers it stands for.
+        Number of layers it stands for.
     """
 
     name: str
@@ -37,9 +37,9 @@ class Box:
 
 
 def read_network(network: Any) -> tuple[list[Box], Edges]:
-    """Return a built Keras model's layers, one box for each call, and what flows between them.
+    """Return a built Keras model's layers, one box per call, and the flow between them.
 
-    A model that is no graph of layers (a subclass) is a chain of its layers.
+    A model that is not a graph of layers (a subclass) is read as a chain of them.
     """
     graph = getattr(network, "_functional", None) or network
     by_depth = getattr(graph, "_nodes_by_depth", None)
@@ -56,7 +56,7 @@ def read_network(network: Any) -> tuple[list[Box], Edges]:
     boxes, seen = [], set()
     for node in nodes:
         shapes = [tuple(tensor.shape) for tensor in node.outputs]
-        counted = id(node.operation) in seen  # a layer that is called again has its weights once
+        counted = id(node.operation) in seen  # a layer called again has its weights once
         seen.add(id(node.operation))
         boxes.append(_box(node.operation, *shapes, counted=counted))
     edges = {
@@ -69,43 +69,43 @@ def read_network(network: Any) -> tuple[list[Box], Edges]:
 
 
 def _box(layer: Any, *shapes: Any, counted: bool = False) -> Box:
-    own = 0 if counted or not hasattr(layer, "count_params") else layer.count_params()
+    parameters = 0 if counted or not hasattr(layer, "count_params") else layer.count_params()
     text = ", ".join(_shape(shape) for shape in shapes if isinstance(shape, tuple))
-    return Box(layer.name, type(layer).__name__, text, own)
+    return Box(layer.name, type(layer).__name__, text, parameters)
 
 
 def _shape(shape: tuple[int | None, ...]) -> str:
     sides = ["any" if side is None else str(side) for side in shape[1:]]
-    return " × ".join(sides) or "one number"  # noqa: RUF001  # the sign of multiplication
+    return " × ".join(sides) or "scalar"  # noqa: RUF001  # the multiplication sign
 
 
-def grouped(boxes: Sequence[Box], edges: Edges, limit: int) -> tuple[list[Box], Edges]:
-    """Return a network of at limit `limit` boxes, if layers can be put together.
+def group_layers(boxes: Sequence[Box], edges: Edges, limit: int) -> tuple[list[Box], Edges]:
+    """Return a network of at most `limit` boxes, if its layers can be grouped.
 
-    First those whose names begin alike (``block2a_expand``, ``block2a_bn``), as little of the name
-    as needed; if that is not enough, those that lie between two places which all data pass.
+    First those whose names start alike (``block2a_expand``, ``block2a_bn``), by the longest start
+    that suffices; if none does, those between two boxes that all data passes.
     """
     for parts in range(8, 0, -1):
         if len(boxes) <= limit:
             break
         names = ["_".join(box.name.split("_")[:parts]) for box in boxes]
-        merged = _merged(boxes, edges, names, lambda group, name: name)
+        merged = _merge_boxes(boxes, edges, names, lambda group, name: name)
         if len(merged[0]) <= limit:
             boxes, edges = merged
     if len(boxes) > limit:
         sections = _sections(len(boxes), edges)
-        merged = _merged(boxes, edges, sections, lambda group, _: group[-1].name)
-        # Where one section is nearly everything, a large picture shows more.
+        merged = _merge_boxes(boxes, edges, sections, lambda group, _: group[-1].name)
+        # If one section is half of the network, a large plot shows more.
         if max(box.layers for box in merged[0]) < sum(box.layers for box in boxes) / 2:
             return merged
     return list(boxes), edges
 
 
 def _sections(count: int, edges: Edges) -> list[int]:
-    """Return for each box the number of its section; sections end where all data pass one box."""
+    """Return the section number of each box; a section ends where all data passes one box."""
     reach = [0] * count  # the farthest box that an arrow from each leads to
-    for begin, end in edges:
-        reach[begin] = max(reach[begin], end)
+    for source, target in edges:
+        reach[source] = max(reach[source], target)
     sections, section, farthest = [], 0, 0
     for box in range(count):
         sections.append(section)
@@ -115,20 +115,20 @@ def _sections(count: int, edges: Edges) -> list[int]:
     return sections
 
 
-def _merged(
+def _merge_boxes(
     boxes: Sequence[Box],
     edges: Edges,
     keys: Sequence[Any],
     name: Callable[[list[Box], Any], str],
 ) -> tuple[list[Box], Edges]:
-    """Make one box of neighbours with the same key: arrows still lead onwards."""
+    """Merge neighbours with the same key into one box; arrows still lead forwards."""
     merged: list[Box] = []
     place: list[int] = []
     for key, pairs in groupby(zip(keys, boxes, strict=True), lambda pair: pair[0]):
         group = [box for _, box in pairs]
         place += [len(merged)] * len(group)
         parameters, layers = sum(box.parameters for box in group), sum(box.layers for box in group)
-        whole = Box(name(group, key), "", group[-1].shape, parameters, layers)
-        merged.append(whole if len(group) > 1 else group[0])
+        joint = Box(name(group, key), "", group[-1].shape, parameters, layers)
+        merged.append(joint if len(group) > 1 else group[0])
     arrows = {(place[a], place[b]) for a, b in edges if place[a] != place[b]}
     return merged, sorted(arrows)

@@ -1,4 +1,4 @@
-"""Learning curves of several runs in one picture, each named where it ends."""
+"""Learning curves of several runs in one plot, each labelled at its end."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import UsageError, did_you_mean
-from zoo.plots.curves import History, curve, label_axes, metrics
+from zoo.plots.curves import History, draw_curve, label_axes, metric_names
 from zoo.plots.spread import spread
-from zoo.plots.style import COLOURS, GREY, figure
+from zoo.plots.style import COLOURS, GREY, save_figure
 
 LINE = 0.17
 """Height of a line of a label, in inches."""
@@ -23,41 +23,41 @@ MARKS = (None, "s", "^", "v")
 def draw_overlay(
     runs: Sequence[tuple[str, History]], path: Path, *, title: str = "", metric: str | None = None
 ) -> Path:
-    """Draw loss and a metric of several runs over the epochs, and return the path.
+    """Draw the loss and a metric of several runs by epoch, and return the path.
 
     Parameters
     ----------
     runs
-        What tells a run from the others, and its history.
+        Label and history of each run.
     path
-        The picture, ``.png`` or ``.svg``.
+        File to write, ``.png`` or ``.svg``.
     title
-        What they have in common.
+        Title of the plot.
     metric
-        Keras's name of the only figure to draw, with ``val_`` for its validation curve alone; the
-        loss and the first metric that all runs have if not given.
+        Keras's name of the only metric to draw, with ``val_`` for its validation curve alone; if
+        not given, the loss and the first metric that all runs have.
 
     Raises
     ------
     UsageError
-        If a run has no such metric, or no epoch is over.
+        If a run lacks the metric, or has not finished an epoch.
     """
     for label, history in runs:
         if not history.get("loss"):
-            msg = f"{label}: no epoch is over, there is nothing to draw"
+            msg = f"{label}: no epoch has finished, there is nothing to draw"
             raise UsageError(msg)
-    shared = (name for name in metrics(runs[0][1]) if all(name in own for _, own in runs))
-    names = [_known(metric, runs)] if metric else ["loss", *itertools.islice(shared, 1)]
+    shared = (name for name in metric_names(runs[0][1]) if all(name in logs for _, logs in runs))
+    names = [_check_metric(metric, runs)] if metric else ["loss", *itertools.islice(shared, 1)]
     both = [("", "-"), ("val_", "--")]
     parts = [("val_", "-")] if metric and metric.startswith("val_") else both
     labels = [textwrap.fill(label, 34) for label, _ in runs]
     histories = [history for _, history in runs]
     height = max(2.9, 0.9 + sum(_height(label) for label in labels))
     size = (8.4, 0.7 + height * len(names))
-    with figure(path, len(names), title, size=size, stacked=True) as panels:
+    with save_figure(path, len(names), title, size=size, stacked=True) as panels:
         for panel, name in zip(panels, names, strict=True):
-            _panel(panel, name, histories, parts)
-            _name_ends(panel, name, labels, histories, height - 0.9)
+            _draw(panel, name, histories, parts)
+            _label_ends(panel, name, labels, histories, height - 0.9)
         for panel in panels[:-1]:
             panel.set_xlabel("")
         if parts == both:
@@ -65,40 +65,41 @@ def draw_overlay(
     return path
 
 
-def _known(metric: str, runs: Sequence[tuple[str, History]]) -> str:
+def _check_metric(metric: str, runs: Sequence[tuple[str, History]]) -> str:
+    """Return a metric without ``val_``, or raise `UsageError` if a run lacks it."""
     for label, history in runs:
         if metric not in history:
-            known = sorted(history, key="loss".__ne__)
-            hint = did_you_mean(metric, known)
-            msg = f"{label}: has no metric {metric!r}; there are {', '.join(known)}.{hint}"
+            names = sorted(history, key="loss".__ne__)
+            hint = did_you_mean(metric, names)
+            msg = f"{label}: has no metric {metric!r}; it has {', '.join(names)}.{hint}"
             raise UsageError(msg)
     return metric.removeprefix("val_")
 
 
-def _panel(panel: Any, name: str, histories: list[History], parts: list[tuple[str, str]]) -> None:
+def _draw(panel: Any, name: str, histories: list[History], parts: list[tuple[str, str]]) -> None:
     shown: list[float] = []
     for number, history in enumerate(histories):
         colour = COLOURS[number % len(COLOURS)]
-        # Where colours are used again, marks on the lines tell them apart.
+        # Where colours repeat, marks on the lines distinguish them.
         mark = MARKS[number // len(COLOURS) % len(MARKS)]
         for prefix, dashes in parts:
             if values := history.get(prefix + name):
                 shown += values
-                curve(panel, values, dashes, colour, mark=mark)
+                draw_curve(panel, values, dashes, colour, mark=mark)
     label_axes(panel, name, shown)
     if len(parts) == 1:
         panel.set_ylabel(f"validation {panel.get_ylabel()}")
 
 
-def _name_ends(
+def _label_ends(
     panel: Any, name: str, labels: list[str], histories: list[History], room: float
 ) -> None:
-    """Write each run's label to the right of its curves, with a hair line to where they end."""
+    """Write each run's label to the right of its curves, with a hairline to their end."""
     ends = []
     for label, history in zip(labels, histories, strict=True):
         values = history.get(f"val_{name}") or history[name]
-        known = [(epoch, value) for epoch, value in enumerate(values, 1) if isfinite(value)]
-        ends.append((label, known[-1] if known else None))
+        finite = [(epoch, value) for epoch, value in enumerate(values, 1) if isfinite(value)]
+        ends.append((label, finite[-1] if finite else None))
     # Labels in the order of the ends, pushed apart where they would overlap.
     panel.autoscale_view()  # the scale is settled now, not when the figure is saved
     place = panel.transAxes.inverted()
@@ -107,7 +108,7 @@ def _name_ends(
     ]
     sizes = [_height(label) / room for label in labels]
     places, floor = spread(heights, sizes), 0.0
-    for i in sorted(range(len(places)), key=places.__getitem__):  # below the axis is no room
+    for i in sorted(range(len(places)), key=places.__getitem__):  # no room below the axis
         places[i] = max(places[i], floor + sizes[i] / 2)
         floor = places[i] + sizes[i] / 2
     for number, (label, end) in enumerate(ends):

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.plots.style import BLUE, GREY, figure
+from zoo.plots.style import BLUE, GREY, save_figure
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MANY = 5000
-"""From so many points on, they are pixels in an SVG too: as shapes they would fill megabytes."""
+MAX_SHAPES = 5000
+"""Above this many points, they are pixels in an SVG too: as shapes they would fill megabytes."""
 
 
 def draw_scatter(
@@ -24,32 +24,32 @@ def draw_scatter(
     unit: str = "",
     lines: Iterable[str] = (),
 ) -> Path:
-    """Draw rows and return the path.
+    """Draw predicted against true values and return the path.
 
     Parameters
     ----------
     true, predicted
-        Their values; those that are not finite are left out.
+        The values, by row; rows with one that is not finite are left out.
     title
-        What stands above.
+        Title of the plot.
     path
-        The picture, ``.png`` or ``.svg``.
+        File to write, ``.png`` or ``.svg``.
     unit
         Unit of the values, for the axes.
     lines
-        What is written into the picture.
+        Lines of text to write into the plot.
     """
     import numpy as np
 
     true, predicted = true.ravel(), predicted.ravel()
-    seen = np.isfinite(true) & np.isfinite(predicted)
-    true, predicted = true[seen], predicted[seen]
+    finite = np.isfinite(true) & np.isfinite(predicted)
+    true, predicted = true[finite], predicted[finite]
     unit = f" ({unit})" if unit else ""
-    with figure(path, 1, title, size=(5.4, 5.6)) as [panel]:
+    with save_figure(path, 1, title, size=(5.4, 5.6)) as [panel]:
         panel.scatter(
             true, predicted,
             s=18, color=BLUE, linewidths=0, alpha=float(np.clip(150 / max(1, len(true)), 0.1, 0.7)),
-            rasterized=len(true) > MANY,
+            rasterized=len(true) > MAX_SHAPES,
         )  # fmt: skip
         both = np.concatenate([true, predicted]) if len(true) else np.array([0.0, 1.0])
         margin = 0.04 * (both.max() - both.min()) or 1.0

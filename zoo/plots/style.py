@@ -1,4 +1,4 @@
-"""How zoo's pictures look: labelled, colour-blind safe (Okabe and Ito), readable when small."""
+"""The look of zoo's plots: labelled, colour-blind safe (Okabe and Ito), readable when small."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zoo_weights import atomic_write
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
 
 COLOURS = (BLUE, ORANGE, GREEN, PINK, "#E69F00", "#56B4E9", "#000000")
-"""For lines that stand for different things; yellow is left out, it is too faint on white."""
+"""Colours of lines; yellow is left out, it is too faint on white."""
 
 FORMATS = ("png", "svg")
 
@@ -26,71 +26,71 @@ _STYLE = {
     "grid.alpha": 0.3,
     "legend.frameon": False,
     "svg.fonttype": "none",
-    "svg.hashsalt": "zoo",  # the same picture is the same file
+    "svg.hashsalt": "zoo",  # the same plot is the same file
     "text.parse_math": False,  # a dollar sign in a label is a dollar sign
 }
 
 
-def check_picture(path: Path) -> None:
-    """Raise `UsageError` unless a picture can be drawn into the file; before any long work."""
+def check_path(path: Path) -> None:
+    """Raise `UsageError` unless a plot can be written to the file; call it before long work."""
     if path.suffix.lower().removeprefix(".") not in FORMATS:
-        msg = f"{path}: pictures are drawn as .png or .svg, received {path.suffix or 'no suffix'!r}"
+        msg = f"{path}: plots are .png or .svg files, received {path.suffix or 'no suffix'!r}"
         raise UsageError(msg)
     if not path.absolute().parent.is_dir():
         msg = f"{path}: there is no folder {path.parent}"
         raise UsageError(msg)
     if path.is_dir():
-        msg = f"{path}: is a folder, expected a file to draw"
+        msg = f"{path}: is a folder, expected a file to write"
         raise UsageError(msg)
     require("matplotlib", "drawing needs matplotlib", extra="plot")
 
 
 @contextmanager
-def figure(
+def save_figure(
     path: Path, panels: int, title: str, *, size: tuple[float, float], stacked: bool = False
 ) -> Iterator[list[Any]]:
-    """Yield the panels of a figure, and write it whole or not at all; no window, no global state.
+    """Yield the panels of a figure, then write it to a file; no window, no global state.
 
     Parameters
     ----------
     path
-        The picture; its suffix says the format.
+        File to write, completely or not at all; its suffix sets the format.
     panels
-        How many, side by side.
+        Number of panels, side by side.
     title
-        What stands above them all.
+        Title above all panels.
     size
-        Width and height of the whole in inches.
+        Width and height of the figure in inches.
     stacked
-        Whether the panels lie one below the other, with the same x axis.
+        Whether the panels are stacked instead, with the same x axis.
 
     Raises
     ------
     UsageError
-        If the picture cannot be drawn into the file.
+        If a plot cannot be written to the file.
     """
-    check_picture(path)
+    check_path(path)
     import matplotlib
     from matplotlib.figure import Figure
 
     form = path.suffix.lower().removeprefix(".")
-    # A date in the file would make the same picture another file every time.
+    # With a date, the same plot would be another file every time.
     metadata = {"Date": None} if form == "svg" else None
     with matplotlib.rc_context(_STYLE):
-        picture = Figure(figsize=size, layout="constrained")
+        figure = Figure(figsize=size, layout="constrained")
         shape = (panels, 1) if stacked else (1, panels)
-        axes = picture.subplots(*shape, squeeze=False, sharex=stacked)
-        picture.suptitle(title)
+        axes = figure.subplots(*shape, squeeze=False, sharex=stacked)
+        figure.suptitle(title)
         yield list(axes.flat)
         with atomic_write(path) as temporary:
-            # What stands outside of the figure's frame is not cut off, empty margins are.
+            # Text outside the figure's frame is kept, empty margins are cut off.
             cut: dict[str, Any] = {"bbox_inches": "tight", "pad_inches": 0.1}
-            dpi = picture.get_dpi()
-            picture.savefig(temporary, format=form, metadata=metadata, dpi=dpi, **cut)
+            dpi = figure.get_dpi()
+            figure.savefig(temporary, format=form, metadata=metadata, dpi=dpi, **cut)
 
 
-def bare(panel: Any) -> None:
-    """Take grid, frame and tick marks away from a panel."""
+def hide_frame(panel: Any) -> None:
+    """Remove grid, frame and tick marks from a panel."""
     panel.grid(False)
     panel.spines[:].set_visible(False)
     panel.tick_params(length=0)
@@ -108,17 +108,17 @@ def draw_cells(panel: Any, values: Any, label: str, *, bar: dict[str, Any], **st
     label
         What the colours mean.
     bar
-        How the bar is placed, as ``Figure.colorbar`` takes it.
+        Placement of the bar, as for ``Figure.colorbar``.
     **style
-        As ``Axes.imshow`` takes it.
+        As for ``Axes.imshow``.
     """
-    bare(panel)
+    hide_frame(panel)
     shown = panel.imshow(values, **style)
     colours = panel.figure.colorbar(shown, ax=panel, pad=0.02, **bar)
     colours.outline.set_visible(False)
     colours.set_label(label)
 
 
-def shortened(text: str, length: int) -> str:
-    """Return a text cut to so many characters, its end marked where it was cut."""
+def shorten(text: str, length: int) -> str:
+    """Return a text cut to `length` characters, with an ellipsis if it was cut."""
     return text if len(text) <= length else text[: length - 1] + "…"

@@ -1,1 +1,1 @@
-"""Names: how plugins are found, what they register, and how a name becomes the thing it names."""
+"""Find plugins, collect what they register, and resolve names."""

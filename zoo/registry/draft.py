@@ -18,46 +18,46 @@ import msgspec
 from zoo.errors import PluginError
 from zoo.registry.installed import Plugin
 from zoo.registry.loading import no_heavy_imports
-from zoo.registry.table import PART, Entry
+from zoo.registry.table import NAME_PATTERN, Entry
 from zoo.spec.component import Component
 from zoo.spec.dataset import Dataset
 from zoo.spec.model import ModelSpec
-from zoo.spec.toml import checked, read_datasets, read_spec
+from zoo.spec.toml import check_record, read_datasets, read_spec
 
 if TYPE_CHECKING:
     import pluggy
 
 REFERENCE = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*\Z")
-"""``package.module:attribute``, honoured only where an installed plugin says it."""
+"""``package.module:attribute``, accepted only from an installed plugin."""
 
 
 Reference = str | Callable[..., Any]
 
 
 def load_reference(reference: Reference) -> Any:
-    """Return the object that ``package.module:attribute`` names; callables are themselves."""
-    # Standard output is data, whatever a guest prints while it is imported.
+    """Return the object that ``package.module:attribute`` names; a callable as it is."""
+    # Standard output is for data, and a guest may print while it is imported.
     with redirect_stdout(sys.stderr):
         if not isinstance(reference, str):
             return reference
         module, _, attribute = reference.partition(":")
-        home = importlib.import_module(module)
+        imported = importlib.import_module(module)
     try:
-        return getattr(home, attribute)
+        return getattr(imported, attribute)
     except AttributeError:
         msg = f"module {module!r} has no attribute {attribute!r}"
         raise PluginError(msg) from None
 
 
 def _reference_to(target: Reference) -> str:
-    """Return the reference that leads to a callable, so that it is data; empty if none does."""
+    """Return the reference to a callable, so that it is data; empty if there is none."""
     if isinstance(target, str):
         return target
     module, name = getattr(target, "__module__", None), getattr(target, "__qualname__", None)
     reference = f"{module}:{name}"
-    home = sys.modules.get(module) if isinstance(module, str) else None
-    leads = home is not None and getattr(home, str(name), None) is target
-    return reference if leads and REFERENCE.match(reference) else ""
+    imported = sys.modules.get(module) if isinstance(module, str) else None
+    resolves = imported is not None and getattr(imported, str(name), None) is target
+    return reference if resolves and REFERENCE.match(reference) else ""
 
 
 class Draft:
@@ -84,11 +84,11 @@ class Draft:
         self.entries: list[tuple[str, Entry[Any]]] = []
         self.events: list[str] = []
         self.register_for: dict[str, Callable[..., None]] = {
-            "register_models": self.model,
-            "register_datasets": self.dataset,
-            "register_architectures": self.architecture,
+            "register_models": self.add_model,
+            "register_datasets": self.add_dataset,
+            "register_architectures": self.add_architecture,
             **{
-                f"register_{kind}": functools.partial(self.part, kind)
+                f"register_{kind}": functools.partial(self.add_part, kind)
                 for kind in ("preprocessors", "decoders", "commands")
             },
         }
@@ -101,8 +101,8 @@ class Draft:
             raise PluginError(msg)
         self.entries.append((kind, Entry(name, self.plugin, value, base, pure)))
 
-    def model(self, spec: ModelSpec | str | Path) -> None:
-        """Register a spec, or the TOML file that holds it."""
+    def add_model(self, spec: ModelSpec | str | Path) -> None:
+        """Register a spec, or the one in a TOML file."""
         base = self.folder
         if isinstance(spec, str | Path):
             path = self.folder / spec
@@ -111,50 +111,50 @@ class Draft:
         if not isinstance(spec, ModelSpec):
             msg = f"register_models takes ModelSpecs or paths of TOML files, received {spec!r}"
             raise PluginError(msg)
-        spec = checked(spec, where=f"model {spec.name!r}")
-        named = msgspec.structs.replace(
+        spec = check_record(spec, where=f"model {spec.name!r}")
+        spec = msgspec.structs.replace(
             spec,
-            architecture=self._named("architectures", spec.architecture),
-            input=self._named("preprocessors", spec.input),
-            output=self._named("decoders", spec.output),
+            architecture=self._register_reference("architectures", spec.architecture),
+            input=self._register_reference("preprocessors", spec.input),
+            output=self._register_reference("decoders", spec.output),
         )
-        self._add("models", spec.name, named, base)
+        self._add("models", spec.name, spec, base)
 
-    def dataset(self, dataset: Dataset | str | Path) -> None:
-        """Register a dataset record, or those of a TOML file."""
+    def add_dataset(self, dataset: Dataset | str | Path) -> None:
+        """Register a dataset record, or those in a TOML file."""
         if isinstance(dataset, str | Path):
             path = self.folder / dataset
-            for each in read_datasets(path):
-                self._add("datasets", each.name, each, path.parent)
+            for record in read_datasets(path):
+                self._add("datasets", record.name, record, path.parent)
             return
         if not isinstance(dataset, Dataset):
             msg = "register_datasets takes Dataset records or paths of TOML files, received "
             raise PluginError(msg + repr(dataset))
-        dataset = checked(dataset, where=f"dataset {dataset.name!r}")
+        dataset = check_record(dataset, where=f"dataset {dataset.name!r}")
         self._add("datasets", dataset.name, dataset, self.folder)
 
-    def architecture(
+    def add_architecture(
         self, name: str, target: Reference, *, pure: bool | Sequence[str] = False
     ) -> None:
-        """Register an architecture; what `pure` means, the hook says."""
-        depends = () if isinstance(pure, bool) else pure
-        if isinstance(pure, str) or not all(isinstance(each, str) for each in depends):
-            msg = f"pure must be True, or a list of names of distributions, received {pure!r}"
+        """Register an architecture; the hook explains `pure`."""
+        names = () if isinstance(pure, bool) else pure
+        if isinstance(pure, str) or not all(isinstance(item, str) for item in names):
+            msg = f"pure must be True, or a list of distributions' names, received {pure!r}"
             raise PluginError(msg)
-        self.part("architectures", name, target, None if pure is False else tuple(depends))
+        self.add_part("architectures", name, target, None if pure is False else tuple(names))
 
-    def part(
+    def add_part(
         self, kind: str, name: str, target: Reference, pure: tuple[str, ...] | None = None
     ) -> None:
         """Register an architecture, preprocessor, decoder or command under a name."""
-        if not isinstance(name, str) or not PART.match(name):
+        if not isinstance(name, str) or not NAME_PATTERN.match(name):
             msg = f"names are lower-case words joined by hyphens, received {name!r}"
             raise PluginError(msg)
         if not callable(target) and not (isinstance(target, str) and REFERENCE.match(target)):
             msg = f"{name!r} needs 'package.module:attribute' or a callable, received {target!r}"
             raise PluginError(msg)
         target = _reference_to(target) or target
-        # A spec's reference and register_architectures may say the same, in either order.
+        # A spec and register_architectures may name the same reference, in either order.
         for position, (other, entry) in enumerate(self.entries):
             if (other, entry.name, entry.value) == (kind, name, target):
                 pure = entry.pure if pure is None else pure
@@ -162,17 +162,17 @@ class Draft:
                 return
         self._add(kind, name, target, self.folder, pure)
 
-    def _named(self, kind: str, component: Component) -> Component:
-        """Register a reference inside a spec under the name of what it points to."""
+    def _register_reference(self, kind: str, component: Component) -> Component:
+        """Register a reference in a spec under the name of its target."""
         if ":" not in component.uses:
             return component
         name = re.sub(r"(?<!^)(?=[A-Z])", "_", component.uses.partition(":")[2]).lower()
-        self.part(kind, name, component.uses)
+        self.add_part(kind, name, component.uses)
         return component.renamed(f"{self.plugin.name}/{name}")
 
 
-def drafted(plugin: Plugin, module: ModuleType, hooks: pluggy.PluginManager) -> Draft:
-    """Return what a plugin module registers.
+def collect_draft(plugin: Plugin, module: ModuleType, hooks: pluggy.PluginManager) -> Draft:
+    """Collect what a plugin module registers.
 
     Parameters
     ----------
@@ -181,7 +181,7 @@ def drafted(plugin: Plugin, module: ModuleType, hooks: pluggy.PluginManager) -> 
     module
         Its module.
     hooks
-        A manager that the module is registered with and that has checked its hooks.
+        A manager that the module is registered with, and that has checked its hooks.
     """
     draft = Draft(plugin, Path(module.__file__ or ".").parent)
     with no_heavy_imports():

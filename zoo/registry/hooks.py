@@ -8,7 +8,7 @@ from typing import Any
 import pluggy
 
 API_VERSION = 1
-"""Version of this hook interface; a plugin written for a newer one says so in ``zoo_api``."""
+"""Version of this hook interface; a plugin written for a newer one declares it in ``zoo_api``."""
 
 hookspec = pluggy.HookspecMarker("zoo")
 hookimpl = pluggy.HookimplMarker("zoo")
@@ -31,19 +31,19 @@ def register_architectures(register: Register) -> None:
 
     The function takes the options of the spec's ``architecture`` and, if it has parameters of
     these names, ``input_shape`` (shape of one sample), ``units`` (width of the output, or None)
-    and ``output_activation`` (Keras name of the activation that the decoder asks for), and returns
+    and ``output_activation`` (Keras name of the activation that the decoder needs), and returns
     an uncompiled ``keras.Model`` with float32 input, batch first, channels last, and probabilities
     (or numbers) out. ``input_shape`` is a dictionary of shapes by name
-    where the preprocessor makes several inputs. A recurrent architecture may have a parameter
+    if the preprocessor makes several inputs. A recurrent architecture may have a parameter
     ``states``: with it, the network takes and returns dictionaries of ``input``, ``output`` and
     its states, each state under the same name in both.
 
     ``register("mlp", "package.module:function", pure=True)`` promises that what the function builds
     depends on its arguments, on the files in the packages of its own distribution, on zoo and on
-    Keras, and on nothing else: no other package, variable of the environment, or file elsewhere.
-    ``pure=["other-package"]`` names further distributions on whose files it depends. What a pure
-    network computes is kept between processes, until one of those files changes; any other
-    network is built by each process.
+    Keras, and on nothing else: no other package, environment variable, or file elsewhere.
+    ``pure=["other-package"]`` names further distributions whose files it depends on. The
+    computation of a pure network is cached between processes until one of those files changes; any
+    other network is built by each process.
     """
 
 
@@ -61,9 +61,8 @@ def register_decoders(register: Register) -> None:
 def register_datasets(register: Register) -> None:
     """Declare datasets: ``register(dataset)`` for each `Dataset`, or ``register("datasets.toml")``.
 
-    A TOML file has a table for each dataset, whose fields are those of `Dataset` and whose name is
-    the dataset's. Its path is relative to the plugin module's folder, and the paths in it to its
-    own.
+    A TOML file has a table for each dataset, under its name, with the fields of `Dataset`. The
+    file's path is relative to the plugin module's folder, and paths in it to the file's folder.
     """
 
 
@@ -77,7 +76,7 @@ def register_commands(register: Register) -> None:
 
 @hookspec
 def training_started(run: Any) -> None:
-    """Called when a training is about to begin its first epoch; `run` is its `zoo.Run`."""
+    """Called before the first epoch of a training; `run` is its `zoo.Run`."""
 
 
 @hookspec
@@ -96,7 +95,7 @@ def hook_names() -> list[str]:
 
 
 def hook_manager() -> pluggy.PluginManager:
-    """Return a manager that knows zoo's hooks and no plugin yet."""
+    """Return a manager of zoo's hooks, without plugins."""
     import sys
 
     manager = pluggy.PluginManager("zoo")

@@ -1,4 +1,4 @@
-"""Which plugins are installed: their entry points, as the metadata of distributions names them."""
+"""Find the installed plugins: their entry points in the metadata of distributions."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from zoo_weights import printable
 
 GROUP = "zoo.plugins"
 
-OWN = "keras-zoo"
+OWN_DISTRIBUTION = "keras-zoo"
 """This distribution; a guest cannot take the name of one of its plugins."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """An installed plugin: its entry point and where it came from."""
+    """An installed plugin: its entry point and where it comes from."""
 
     name: str
     module: str
@@ -30,34 +30,35 @@ class Plugin:
         return f"{self.distribution} {self.version}".strip() or self.module
 
 
-def allowed() -> set[str] | None:
-    """Return the names in ``ZOO_PLUGINS``, or None where every plugin is allowed."""
+def allowed_plugins() -> set[str] | None:
+    """Return the names in ``ZOO_PLUGINS``, or None if every plugin is allowed."""
     text = os.environ.get("ZOO_PLUGINS")
     return None if text is None else {name.strip() for name in text.split(",") if name.strip()}
 
 
-def installed() -> list[Plugin]:
-    """Return the installed plugins that ``ZOO_PLUGINS`` allows, in the order of their names."""
-    names = allowed()
+def installed_plugins() -> list[Plugin]:
+    """Return the installed plugins that ``ZOO_PLUGINS`` allows, sorted by name."""
+    names = allowed_plugins()
     plugins = {
         (plugin.name, plugin.distribution): plugin
         for distribution in metadata.distributions()
         for plugin in _plugins(distribution)
         if names is None or plugin.name in names
     }
-    return [plugins[key] for key in sorted(plugins, key=lambda k: (k[0], k[1] != OWN, k[1]))]
+    keys = sorted(plugins, key=lambda key: (key[0], key[1] != OWN_DISTRIBUTION, key[1]))
+    return [plugins[key] for key in keys]
 
 
 def _plugins(distribution: metadata.Distribution) -> Iterator[Plugin]:
     try:
-        # To parse what every distribution says would cost more than all the rest of `zoo list`.
+        # Parsing those of every distribution would cost more than all the rest of `zoo list`.
         if GROUP not in (distribution.read_text("entry_points.txt") or ""):
             return
         points = distribution.entry_points.select(group=GROUP)
-    except Exception:  # no text, or none that can be parsed
+    except Exception:  # no text, or it cannot be parsed
         return
-    name, version = _named(distribution)
-    if name and _hidden(distribution, name):
+    name, version = _name_and_version(distribution)
+    if name and _is_shadowed(distribution, name):
         return
     for point in points:
         yield Plugin(
@@ -68,14 +69,14 @@ def _plugins(distribution: metadata.Distribution) -> Iterator[Plugin]:
         )
 
 
-def _named(distribution: metadata.Distribution) -> tuple[str, str]:
-    """Return name and version; empty where the metadata is gone, as after a broken removal."""
+def _name_and_version(distribution: metadata.Distribution) -> tuple[str, str]:
+    """Return name and version; empty if the metadata is gone, as after a broken removal."""
     try:
         return distribution.name or "", distribution.version or ""
-    except Exception:  # what is raised differs between Python versions
+    except Exception:  # which one differs between Python versions
         return "", ""
 
 
-def _hidden(distribution: metadata.Distribution, name: str) -> bool:
-    """Whether Python finds another distribution of that name first, and its modules."""
+def _is_shadowed(distribution: metadata.Distribution, name: str) -> bool:
+    """Whether Python finds another distribution of that name, and its modules, first."""
     return metadata.distribution(name).locate_file("") != distribution.locate_file("")

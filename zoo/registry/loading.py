@@ -1,6 +1,6 @@
-"""Plugins are imported under guard, and quarantined one by one when they fail.
+"""Import plugins under guard, and quarantine each one that fails.
 
-A plugin is a guest: whatever it does wrong costs its own models only. The loop is zoo's own,
+A plugin is a guest: what it does wrong costs its own models only. The loop is zoo's own,
 since ``pluggy.load_setuptools_entrypoints`` stops at the first plugin that raises.
 """
 
@@ -22,30 +22,30 @@ from typing import Any
 
 from zoo.errors import PluginError, ZooError, did_you_mean
 from zoo.registry.installed import Plugin
-from zoo.registry.table import PART
+from zoo.registry.table import NAME_PATTERN
 from zoo_weights import printable
 
-BEGAN = time.time_ns()
-"""When this process came to plugins."""
+STARTED_AT = time.time_ns()
+"""When this process started to load plugins."""
 
-EARLIER = frozenset(
+PRELOADED_FILES = frozenset(
     str(module.__file__)
     for name, module in sys.modules.items()
     if name.partition(".")[0] not in ("zoo", "zoo_cli", "zoo_weights")
     and getattr(module, "__file__", None)
 )
-"""Files of the modules that it had imported by then: they may have been others."""
+"""Files of the modules imported before: they may have changed since."""
 
-LONG = 2000
-"""Characters of one line of a plugin's story, at most."""
+MAX_LINE = 2000
+"""Maximum number of characters in a line of a problem."""
 
-HEAVY = frozenset(
+HEAVY_MODULES = frozenset(
     {
         "PIL", "h5py", "jax", "jaxlib", "keras", "matplotlib", "numpy", "openvino", "pandas",
         "polars", "ray", "scipy", "sklearn", "tensorflow", "torch", "transformers",
     }
 )  # fmt: skip
-"""Modules that a plugin must not import while it is loaded: listing models loads it."""
+"""Modules that a plugin must not import while it is loaded: listing models loads all plugins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,11 @@ class Problem:
     reason
         One sentence.
     file
-        Where it happened, as far as that is known.
+        Where it happened, if known.
     detail
-        The traceback, where an exception was behind it.
+        The traceback, if an exception caused it.
     quarantined
-        Whether the plugin was left out altogether.
+        Whether the plugin was left out entirely.
     """
 
     plugin: Plugin
@@ -105,7 +105,7 @@ class _HeavyImport(PluginError, ImportError):
 
 
 class _HeavyImportGuard:
-    """A finder that refuses heavy modules to one thread, and remembers that they were asked for.
+    """A finder that refuses heavy modules to one thread, and records what it refused.
 
     Refusing instead of measuring afterwards keeps even a badly behaved plugin cheap.
     """
@@ -117,7 +117,7 @@ class _HeavyImportGuard:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if threading.get_ident() == self.thread and name.partition(".")[0] in HEAVY:
+        if threading.get_ident() == self.thread and name.partition(".")[0] in HEAVY_MODULES:
             self.refused.append(name)
             raise _HeavyImport(name)
         return None
@@ -130,7 +130,7 @@ def no_heavy_imports() -> Iterator[None]:
     Raises
     ------
     PluginError
-        If one was asked for, even where the plugin's own ``except ImportError`` swallowed that.
+        If one was imported, even if the plugin's own ``except ImportError`` swallowed that.
     """
     guard = _HeavyImportGuard()
     sys.meta_path.insert(0, guard)
@@ -143,7 +143,7 @@ def no_heavy_imports() -> Iterator[None]:
 
 
 def strict() -> bool:
-    """Whether ``ZOO_STRICT`` asks that a plugin's problem be raised."""
+    """Whether ``ZOO_STRICT`` makes a plugin's problem an error."""
     return os.environ.get("ZOO_STRICT", "") not in ("", "0")
 
 
@@ -153,10 +153,10 @@ def import_plugin(plugin: Plugin) -> ModuleType:
     Raises
     ------
     PluginError
-        If its name is not one, it was written for a newer interface, implements no or an unknown
-        hook, or imports a heavy module. Whatever the module itself raises goes through.
+        If its name is invalid, it was written for a newer interface, implements no hook or an
+        unknown one, or imports a heavy module. What the module itself raises propagates.
     """
-    if not PART.match(plugin.name):
+    if not NAME_PATTERN.match(plugin.name):
         msg = f"its name must be lower-case words joined by hyphens, received {plugin.name!r}"
         raise PluginError(msg)
     from zoo.registry.hooks import API_VERSION, hook_names
@@ -168,11 +168,11 @@ def import_plugin(plugin: Plugin) -> ModuleType:
         msg = f"needs plugin interface {api!r}, this zoo has {API_VERSION}; upgrade keras-zoo"
         raise PluginError(msg)
     implemented = [name for name in dir(module) if hasattr(getattr(module, name), "zoo_impl")]
-    known = hook_names()
+    hooks = hook_names()
     for name in implemented:
         hook = (getattr(module, name).zoo_impl or {}).get("specname") or name
-        if hook not in known:
-            msg = f"implements a hook that zoo does not have, {hook!r}.{did_you_mean(hook, known)}"
+        if hook not in hooks:
+            msg = f"implements a hook that zoo does not have, {hook!r}.{did_you_mean(hook, hooks)}"
             raise PluginError(msg)
     if not implemented:
         msg = "implements no hook; mark its functions with @zoo.hookimpl"
@@ -181,14 +181,14 @@ def import_plugin(plugin: Plugin) -> ModuleType:
 
 
 def problem_from(plugin: Plugin, error: BaseException) -> Problem:
-    """Tell the story of an exception that came out of a plugin."""
+    """Return the problem for an exception that a plugin raised."""
     lines = "".join(traceback.format_exception(error)).splitlines()
-    detail = "".join(f"{printable(line, LONG)}\n" for line in lines)
+    detail = "".join(f"{printable(line, MAX_LINE)}\n" for line in lines)
     if isinstance(error, SyntaxError):
         reason, file = f"syntax error, {error.msg}, line {error.lineno}", error.filename or ""
     else:
         reason, file = _reason(error), _file_of(plugin, error)
-    return Problem(plugin, printable(reason, LONG), printable(file, LONG), detail)
+    return Problem(plugin, printable(reason, MAX_LINE), printable(file, MAX_LINE), detail)
 
 
 def _reason(error: BaseException) -> str:
@@ -201,7 +201,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _file_of(plugin: Plugin, error: BaseException) -> str:
-    """Return the innermost place in the plugin's own package, or the file of its module."""
+    """Return the innermost line in the plugin's own package, or the file of its module."""
     package = plugin.module.partition(".")[0]
     spec = _spec_of(package)
     if spec is None:
@@ -215,7 +215,7 @@ def _file_of(plugin: Plugin, error: BaseException) -> str:
 
 def _spec_of(package: str) -> ModuleSpec | None:
     try:
-        # Of the top-level package alone: looking for a submodule would import its parents.
+        # Only of the top-level package: looking for a submodule would import its parents.
         return importlib.util.find_spec(package)
     except (ImportError, ValueError):
         return None

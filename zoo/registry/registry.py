@@ -1,4 +1,4 @@
-"""The registry: everything that the plugins of this process brought, by name."""
+"""The registry: everything that the plugins of this process registered, by name."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from zoo.errors import PluginError, SpecError, UnknownName, did_you_mean
-from zoo.registry.draft import Draft, Reference, drafted, load_reference
-from zoo.registry.installed import OWN, Plugin, allowed, installed
+from zoo.registry.draft import Draft, Reference, collect_draft, load_reference
+from zoo.registry.installed import OWN_DISTRIBUTION, Plugin, allowed_plugins, installed_plugins
 from zoo.registry.loading import Problem, import_plugin, problem_from, strict
-from zoo.registry.table import Entry, EntryTable, ambiguous
+from zoo.registry.table import Entry, EntryTable, ambiguity_message
 from zoo.spec.component import Component
 from zoo.spec.dataset import Dataset
 from zoo.spec.model import ModelSpec
@@ -29,23 +29,23 @@ if TYPE_CHECKING:
     import pluggy
 
 BUILT_IN = {
-    "architectures": {"ensemble": "zoo.parts.members:ensemble"},
+    "architectures": {"ensemble": "zoo.parts.members:ensemble_network"},
     "preprocessors": {"members": "zoo.parts.members:Members"},
 }
-"""What every spec may name as ``zoo/NAME``, whichever plugins are installed."""
+"""Parts that every spec may name as ``zoo/NAME``, whichever plugins are installed."""
 
 
 class Registry:
-    """What the plugins registered, and what went wrong with those that could not.
+    """What the plugins registered, and the problems of those that failed.
 
     Attributes
     ----------
     models, architectures, preprocessors, decoders, datasets, commands
-        Tables of the registered things.
+        Tables of the registered entries.
     plugins
-        The plugins that are in use.
+        The plugins in use.
     problems
-        The story of those that are not, and of clashing names.
+        What is wrong with the others, and names that clash.
     """
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class Registry:
         self.plugins: list[Plugin] = []
         self.problems: list[Problem] = []
         self._events: dict[str, list[str]] = {}
-        self._deaf: set[tuple[str, str]] = set()
+        self._failed_events: set[tuple[str, str]] = set()
 
     @functools.cached_property
     def hooks(self) -> pluggy.PluginManager:
@@ -69,19 +69,19 @@ class Registry:
 
     def load_installed(self) -> None:
         """Load every installed plugin; a failing one becomes a problem, the others work."""
-        own = Draft(Plugin("zoo", "zoo", OWN), Path(__file__).parents[1])
+        built_in = Draft(Plugin("zoo", "zoo", OWN_DISTRIBUTION), Path(__file__).parents[1])
         for kind, parts in BUILT_IN.items():
             for name, reference in parts.items():
-                own.part(kind, name, reference)
-        self._take(own)
-        for plugin in installed():
+                built_in.add_part(kind, name, reference)
+        self._add_draft(built_in)
+        for plugin in installed_plugins():
             self._load(plugin)
         self._note_absent()
         self._note_clashes()
 
     def _load(self, plugin: Plugin) -> None:
         try:
-            # Standard output is data, whatever a guest prints while it is imported.
+            # Standard output is for data, and a guest may print while it is imported.
             with contextlib.redirect_stdout(sys.stderr):
                 self.add_plugin(plugin)
         except KeyboardInterrupt:
@@ -92,7 +92,7 @@ class Registry:
                 raise PluginError(problem.sentence()) from error
             self.problems.append(problem)
 
-    def _refuse_second(self, plugin: Plugin) -> None:
+    def _refuse_duplicate(self, plugin: Plugin) -> None:
         for other in self.plugins:
             if other.name == plugin.name:
                 msg = f"its name is taken by {other.origin}"
@@ -102,7 +102,7 @@ class Registry:
                 raise PluginError(msg)
 
     def add_plugin(self, plugin: Plugin, module: ModuleType | None = None) -> None:
-        """Take over what a plugin module registers: all of it, or nothing if it fails.
+        """Add what a plugin module registers: all of it, or nothing if it fails.
 
         Parameters
         ----------
@@ -111,16 +111,16 @@ class Registry:
         module
             Its module; imported if not given.
         """
-        self._refuse_second(plugin)
+        self._refuse_duplicate(plugin)
         module = module or import_plugin(plugin)
-        self.hooks.register(module, plugin.name)  # checks every hook before it takes any
+        self.hooks.register(module, plugin.name)  # checks every hook before it adds any
         try:
-            self._take(drafted(plugin, module, self.hooks))
+            self._add_draft(collect_draft(plugin, module, self.hooks))
         except BaseException:
             self.hooks.unregister(module)
             raise
 
-    def _take(self, draft: Draft) -> None:
+    def _add_draft(self, draft: Draft) -> None:
         for kind, entry in draft.entries:
             table: EntryTable[Any] = getattr(self, kind)
             table.add(entry)
@@ -128,12 +128,12 @@ class Registry:
         self.plugins.append(draft.plugin)
 
     def _note_absent(self) -> None:
-        """Say so when ``ZOO_PLUGINS`` names what is not installed: a slip would hide models."""
-        known = {plugin.name for plugin in self.plugins}
-        known |= {problem.plugin.name for problem in self.problems}
-        for name in sorted((allowed() or set()) - known):
+        """Report names in ``ZOO_PLUGINS`` that are not installed: a typo would hide models."""
+        names = {plugin.name for plugin in self.plugins}
+        names |= {problem.plugin.name for problem in self.problems}
+        for name in sorted((allowed_plugins() or set()) - names):
             reason = "is named in ZOO_PLUGINS, but no such plugin is installed"
-            self.problems.append(Problem(Plugin(name, ""), reason + did_you_mean(name, known)))
+            self.problems.append(Problem(Plugin(name, ""), reason + did_you_mean(name, names)))
 
     def _note_clashes(self) -> None:
         tables: list[EntryTable[Any]] = [
@@ -145,10 +145,10 @@ class Registry:
             if table.kind not in public:
                 continue
             for entries in table.clashes():
-                # The story belongs to the later guest, but names both: neither is wrong alone.
+                # The problem is the later guest's, but names both: neither is wrong alone.
                 problem = Problem(
                     entries[-1].owner,
-                    ambiguous(table.kind, entries),
+                    ambiguity_message(table.kind, entries),
                     str(entries[-1].base),
                     quarantined=False,
                 )
@@ -157,24 +157,27 @@ class Registry:
                 self.problems.append(problem)
 
     def notify(self, event: str, **values: Any) -> None:
-        """Tell every plugin that listens about an event; one that fails is not told again."""
+        """Notify every plugin that listens to an event; one that fails is not notified again."""
         for plugin in self.plugins:
-            if event in self._events[plugin.name] and (plugin.name, event) not in self._deaf:
+            if (
+                event in self._events[plugin.name]
+                and (plugin.name, event) not in self._failed_events
+            ):
                 try:
-                    with contextlib.redirect_stdout(sys.stderr):  # standard output is data
-                        self._tell(plugin, event, values)
+                    with contextlib.redirect_stdout(sys.stderr):  # standard output is for data
+                        self._call(plugin, event, values)
                 except Exception as error:
-                    told = problem_from(plugin, error)
+                    cause = problem_from(plugin, error)
                     problem = dataclasses.replace(
-                        told, reason=f"{event} failed, {told.reason}", quarantined=False
+                        cause, reason=f"{event} failed, {cause.reason}", quarantined=False
                     )
                     if strict():
                         raise PluginError(problem.sentence()) from error
-                    self._deaf.add((plugin.name, event))
+                    self._failed_events.add((plugin.name, event))
                     self.problems.append(problem)
                     print(problem.line(), file=sys.stderr)
 
-    def _tell(self, plugin: Plugin, event: str, values: dict[str, Any]) -> None:
+    def _call(self, plugin: Plugin, event: str, values: dict[str, Any]) -> None:
         module = self.hooks.get_plugin(plugin.name)
         for implementation in getattr(self.hooks.hook, event).get_hookimpls():
             if implementation.plugin is module:
@@ -183,12 +186,12 @@ class Registry:
     # Looking up
 
     def find_model(self, name: str) -> tuple[Entry[ModelSpec], str | None]:
-        """Return the model called `name` and the weights tag that ``model.tag`` asks for.
+        """Return the model called `name`, and the weights tag that it names.
 
         Raises
         ------
         UnknownName
-            If nothing, or more than one plugin, has that name, or the model has no such weights.
+            If no plugin or several have that name, or the model has no such weights.
         """
         bare, _, tag = name.partition(".")
         entry = self._find_by_alias(bare) or self.models.find(bare)
@@ -208,7 +211,7 @@ class Registry:
             if bare in entry.value.aliases and plugin in ("", entry.owner.name)
         ]
         if len(former) > 1:
-            raise UnknownName(ambiguous("model", former))
+            raise UnknownName(ambiguity_message("model", former))
         if not former:
             return None
         warnings.warn(
@@ -231,28 +234,28 @@ class Registry:
         return sorted(chosen, key=lambda entry: (entry.name, entry.full_name))
 
     def resolve(self, kind: str, component: Component, *, near: str | None = None) -> Any:
-        """Return the function or class that a component names, importing it now.
+        """Import and return the function or class that a component names.
 
         Parameters
         ----------
         kind
             ``"architectures"``, ``"preprocessors"`` or ``"decoders"``.
         component
-            The component; its name is a registered one (references were named at registration).
+            The component; its name is a registered one, as registration gave references names.
         near
-            Plugin whose own parts come first.
+            Plugin whose own parts are looked up first.
         """
         from zoo.backend.choose import keras, settle
 
         reference = self.part(kind, component, near=near).value
         if kind == "architectures":
-            keras()  # its module imports Keras too, and must meet the one that zoo set up
+            keras()  # its module imports Keras, which zoo has to set up first
         else:
             settle()
         return load_reference(reference)
 
     def part(self, kind: str, component: Component, *, near: str | None = None) -> Entry[Reference]:
-        """Return the entry that a component names; the parameters are those of `resolve`."""
+        """Return the entry that a component names; parameters are those of `resolve`."""
         return _part(getattr(self, kind), component, near)
 
     def full_names(self, spec: ModelSpec, *, near: str | None = None) -> ModelSpec:
@@ -273,7 +276,7 @@ def _part(table: EntryTable[Reference], component: Component, near: str | None) 
     if ":" in component.uses:
         msg = (
             f"{table.kind} {component.uses!r} is a reference to code; only a spec that an "
-            "installed plugin registers may hold one, use a registered name"
+            "installed plugin registers may hold one; use a registered name"
         )
         raise SpecError(msg)
     return table.find(component.uses, near=near)
@@ -297,11 +300,11 @@ def _registry() -> Registry:
 registry.cache_clear = _registry.cache_clear  # type: ignore[attr-defined]
 
 _loading = threading.RLock()
-"""The first of several threads loads: msgspec ends the process where two learn a type at once."""
+"""One of several threads loads: msgspec ends the process if two inspect a type at once."""
 
 
 def get_spec(name: str) -> ModelSpec:
-    """Return the spec of a model, the names of its parts in full.
+    """Return the spec of a model, with the full names of its parts.
 
     Parameters
     ----------
@@ -311,13 +314,13 @@ def get_spec(name: str) -> ModelSpec:
     Raises
     ------
     UnknownName
-        If there is no such model, or more than one plugin owns the name.
+        If there is no such model, or several plugins own the name.
     """
     return find_spec(name)[0]
 
 
 def spec_and_base(model: str | PathLike[str] | ModelSpec) -> tuple[ModelSpec, Path | None]:
-    """Return the spec of a name or a ``SPEC.toml``, and the folder its relative paths start at."""
+    """Return the spec of a name or a ``SPEC.toml``, and the folder of its relative paths."""
     if isinstance(model, ModelSpec):
         return model, None
     path = Path(model)
@@ -333,7 +336,7 @@ def spec_and_base(model: str | PathLike[str] | ModelSpec) -> tuple[ModelSpec, Pa
 
 
 def find_spec(name: str) -> tuple[ModelSpec, Path, str | None]:
-    """Return the spec of a name, its base folder, and the tag of the weights that it names."""
+    """Return the spec of a name, its base folder, and the weights tag that it names."""
     reg = registry()
     entry, tag = reg.find_model(name)
     return reg.full_names(entry.value, near=entry.owner.name), entry.base, tag

@@ -1,4 +1,4 @@
-"""A table of named things with owners: bare names while they are unique, ``plugin/name`` always."""
+"""Tables of named entries with owners: by bare name if it is unique, by ``plugin/name`` always."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PART = re.compile(r"^[a-z0-9]+(?:[-_][a-z0-9]+)*\Z")
-"""Names of plugins and their parts: a function's own name is one."""
+NAME_PATTERN = re.compile(r"^[a-z0-9]+(?:[-_][a-z0-9]+)*\Z")
+"""Names of plugins and their parts; the name of a function is one too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,12 @@ class Entry(Generic[T]):
     owner
         The plugin that registered it.
     value
-        The thing: a spec, a dataset, a reference to code.
+        The spec, the dataset, or the reference to code.
     base
         Folder that relative paths in the value start from.
     pure
-        Distributions that an architecture depends on beside its own, zoo and Keras; None where
-        nobody says that it depends on nothing else.
+        Distributions that a pure architecture depends on besides its own, zoo and Keras; None if
+        it is not declared pure.
     """
 
     name: str
@@ -94,12 +94,12 @@ class EntryTable(Generic[T]):
         name
             A bare name or ``plugin/name``.
         near
-            Plugin whose own entries come first (the one whose spec names the thing).
+            Plugin whose own entries are looked up first: the one whose spec has the name.
 
         Raises
         ------
         UnknownName
-            If nothing, or more than one plugin, has that name.
+            If no plugin or several have that name.
         """
         if "/" in name:
             if name in self._by_full_name:
@@ -108,23 +108,23 @@ class EntryTable(Generic[T]):
             if near and f"{near}/{name}" in self._by_full_name:
                 return self._by_full_name[f"{near}/{name}"]
             owners = self.owners(name)
-            if len(owners) == 1 or (owners and _one_reference(owners)):
+            if len(owners) == 1 or (owners and _is_one_reference(owners)):
                 return owners[0]
             if owners:
-                raise UnknownName(ambiguous(self.kind, owners))
+                raise UnknownName(ambiguity_message(self.kind, owners))
         candidates = [*self._by_full_name, *self._by_name]
         msg = f"no {self.kind} is called {name!r}.{did_you_mean(name, candidates)}"
         raise UnknownName(msg)
 
 
-def _one_reference(entries: list[Entry[Any]]) -> bool:
-    """Whether several plugins gave the same name to the same piece of code: that is no question."""
+def _is_one_reference(entries: list[Entry[Any]]) -> bool:
+    """Whether the plugins gave the name to the same code, so that it is not ambiguous."""
     value = entries[0].value
     return isinstance(value, str) and all(entry.value == value for entry in entries)
 
 
-def ambiguous(kind: str, entries: list[Entry[T]]) -> str:
+def ambiguity_message(kind: str, entries: list[Entry[T]]) -> str:
     """Return the sentence about a name that several plugins own."""
     owners = " and ".join(f"{entry.owner.name} ({entry.owner.origin})" for entry in entries)
     choices = " or ".join(repr(entry.full_name) for entry in entries)
-    return f"{kind} {entries[0].name!r} is registered by {owners}; say {choices}"
+    return f"{kind} {entries[0].name!r} is registered by {owners}; use {choices}"

@@ -1,1 +1,1 @@
-"""Run folders: written, read, searched, and where their runs came from."""
+"""Run folders: writing, reading, searching them, and the lineage of their runs."""

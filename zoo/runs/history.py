@@ -1,7 +1,7 @@
-"""The history of a run: the logs of its epochs, the best of them, and their curves.
+"""The history of a run: the logs of its epochs, the best epoch, and the curves.
 
-The picture is drawn by a process of its own: importing matplotlib and drawing take longer than many
-a training here, and whoever trains does not wait for it.
+A separate process draws the curves: importing matplotlib and drawing take longer than many a
+training here, and training does not wait for them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from zoo.spec.training import EarlyStopping, Training
 
 
 def read_history(path: Path) -> History:
-    """Return the columns of a ``history.csv`` but the epoch's number."""
+    """Return the columns of a ``history.csv``, without the number of the epoch."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     names = [name for name in (rows[0] if rows else ()) if name != "epoch"]
@@ -28,31 +28,31 @@ def read_history(path: Path) -> History:
 
 
 def best_epoch(history: History, training: Training | None = None) -> int | None:
-    """Return the best epoch, from 1; None where no figure is finite.
+    """Return the best epoch, from 1; None if no figure is finite.
 
-    It is the one with the lowest validation loss (or loss, without validation); where training
-    stopped early, the one that the rule takes for the best.
+    It is the best by the early-stopping rule, if there is one; else the one with the lowest
+    validation loss (or loss, without validation).
     """
     rule = training.early_stopping if training else None
     if rule is None or rule.monitor not in history:
         monitor = "val_loss" if "val_loss" in history else "loss"
         rule = EarlyStopping(patience=1, monitor=monitor)
-    best = found = None
+    best = best_number = None
     for epoch, value in enumerate(history.get(rule.monitor, ()), 1):
         if rule.improves(value, best, training.metrics if training else ()):
-            best, found = value, epoch
-    return found
+            best, best_number = value, epoch
+    return best_number
 
 
 def draw_later(folder: Path, module: str = __name__) -> None:
-    """Begin to draw the picture of a folder; does nothing where matplotlib is missing.
+    """Start drawing the picture of a folder; do nothing if matplotlib is missing.
 
     Parameters
     ----------
     folder
-        A run folder, or another one that `module` knows to draw.
+        A run folder, or another one that `module` can draw.
     module
-        What draws, when it is run with the folder as its argument.
+        The module that draws when run with the folder as its argument.
     """
     if importlib.util.find_spec("matplotlib") is None:
         return
@@ -63,10 +63,10 @@ def draw_later(folder: Path, module: str = __name__) -> None:
             command, stdin=null, stdout=null, stderr=null, start_new_session=True
         )
     except OSError as error:  # no memory or no process left
-        warnings.warn(f"no picture of {folder} is drawn: {error}", stacklevel=2)
+        warnings.warn(f"cannot draw {folder}: {error}", stacklevel=2)
         return
-    # Waited for by a thread, so that it leaves no zombie in a long-lived program; being a daemon
-    # the thread does not keep a short one alive.
+    # The thread waits, so that no zombie stays in a long-lived program; as a daemon it does not
+    # keep a short one alive.
     threading.Thread(target=process.wait, daemon=True).start()
 
 

@@ -1,4 +1,4 @@
-"""What runs came from, told among other runs: the parent one went on with, or its members."""
+"""The lineage of runs: the parent a run was retrained from, or the members of an ensemble."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ def ancestors(run: RunRecord) -> list[dict[str, Any]]:
 
 
 def with_members(runs: Iterable[RunRecord]) -> list[RunRecord]:
-    """Return runs and those that lie inside them as their members."""
-    found = list(runs)
-    inside = [run.path / MEMBER for run in found if (run.path / MEMBER).is_dir()]
-    return [*found, *(member for folder in inside for member in find_runs(folder))]
+    """Return runs and the runs inside them that are their members."""
+    outer = list(runs)
+    folders = [run.path / MEMBER for run in outer if (run.path / MEMBER).is_dir()]
+    return [*outer, *(member for folder in folders for member in find_runs(folder))]
 
 
-def located(reference: Mapping[str, Any], runs: Iterable[RunRecord]) -> RunRecord | None:
-    """Return the run that a reference names: by its identity, else by its path.
+def resolve_reference(reference: Mapping[str, Any], runs: Iterable[RunRecord]) -> RunRecord | None:
+    """Return the run that a reference names, by its identity, else by its path.
 
-    A path counts only where the reference has no identity: another run may lie there by now.
+    The path counts only if the reference has no identity: another run may be there by now.
     """
     if identity := reference.get("id"):
         return next((run for run in runs if run.environment.get("id") == identity), None)
@@ -36,10 +36,10 @@ def located(reference: Mapping[str, Any], runs: Iterable[RunRecord]) -> RunRecor
     return next((run for run in runs if path and run.path.resolve() == Path(path).resolve()), None)
 
 
-def described(run: RunRecord, runs: Iterable[RunRecord] = ()) -> str:
-    """Return in a few words what a run came from; empty for a first training."""
+def describe_origin(run: RunRecord, runs: Iterable[RunRecord] = ()) -> str:
+    """Return in a few words what a run came from; empty if it was trained from scratch."""
     lineage = lineage_in(run.environment)
-    names = [_name(reference, runs) for reference in ancestors(run)]
+    names = [_reference_name(reference, runs) for reference in ancestors(run)]
     if not names:
         return ""
     if lineage["members"]:
@@ -48,15 +48,15 @@ def described(run: RunRecord, runs: Iterable[RunRecord] = ()) -> str:
     return f"retrained from {names[0]} on {rows}"
 
 
-def _name(reference: Mapping[str, Any], runs: Iterable[RunRecord]) -> str:
-    run = located(reference, runs)
+def _reference_name(reference: Mapping[str, Any], runs: Iterable[RunRecord]) -> str:
+    run = resolve_reference(reference, runs)
     if run is not None:
         return str(run.path)
     return str(reference.get("path") or reference.get("weights") or reference.get("model") or "?")
 
 
 def children(run: RunRecord, runs: Iterable[RunRecord]) -> Iterator[RunRecord]:
-    """Yield those of the runs that came from a run."""
+    """Yield the runs that came from a run."""
     for other in runs:
-        if other is not run and any(located(ref, [run]) for ref in ancestors(other)):
+        if other is not run and any(resolve_reference(ref, [run]) for ref in ancestors(other)):
             yield other

@@ -1,4 +1,4 @@
-"""Finding runs below a folder, reading them without Keras, telling them apart, removing them."""
+"""Finding runs below a folder; reading, distinguishing and removing them, without Keras."""
 
 from __future__ import annotations
 
@@ -17,45 +17,45 @@ from typing import Any
 
 from zoo.errors import UsageError, ZooError
 from zoo.inference.base import BUNDLE
-from zoo.numeric import finite
+from zoo.numeric import replace_nonfinite
 from zoo.plots.curves import History
 from zoo.runs.history import best_epoch, read_history
 from zoo.runs.run import CHECKPOINT, MEMBER
 from zoo.spec.model import ModelSpec
-from zoo.spec.toml import read_spec, spec_from, spec_to
+from zoo.spec.toml import read_spec, spec_from_data, spec_to_data
 
-OWN = rf"fold-\d+|{MEMBER}"
-"""Runs inside of a run's folder that belong to it."""
+INNER_RUNS = rf"fold-\d+|{MEMBER}"
+"""Names of the runs inside a run folder that belong to it."""
 
 PARTS = ("test", "validation", "folds", "train")
 """Parts of the data, the most telling first."""
 
-_ABOUT = {"name", "summary", "licence", "sources", "tags", "aliases", "figures", "parameters"}
-"""Fields of a spec that tell about the model and change nothing in a training."""
+_METADATA = {"name", "summary", "licence", "sources", "tags", "aliases", "figures", "parameters"}
+"""Fields of a spec that describe the model and do not affect training."""
 
-_APART = {"weights", "training.picked_seed", "training.seeds", "training.starts"}
-"""What a run tells by itself: the weights it started from, and its own seed."""
+_SEPARATE_FIELDS = {"weights", "training.picked_seed", "training.seeds", "training.starts"}
+"""Fields of a spec that a run reports by itself: its initial weights and its seed."""
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What a run folder tells about its run.
+    """A run as its folder records it.
 
     Attributes
     ----------
     path
         The folder.
     model
-        Name of the model; None where the folder is damaged.
+        Name of the model; None if the folder is damaged.
     state
-        ``"finished"``; ``"interrupted"``, ended early with what was trained so far; or
-        ``"unfinished"``, still in training or killed; ``"damaged"``.
+        ``"finished"``; ``"interrupted"``, ended early with the training so far saved;
+        ``"unfinished"``, still in training or killed; or ``"damaged"``.
     resumable
-        Whether ``zoo train --resume`` can go on with it.
+        Whether ``zoo train --resume`` can continue it.
     time
         When it was last written, ISO 8601 in local time.
     seed, epochs, spec, history, metrics, environment
-        As in `zoo.Run`; the history of an unfinished one is its checkpoint's.
+        As in `zoo.Run`; the history of an unfinished run is its checkpoint's.
     problem
         Why the folder is damaged.
     """
@@ -74,32 +74,32 @@ class RunRecord:
 
     @property
     def epochs(self) -> int:
-        """How many epochs are over."""
+        """Number of completed epochs."""
         return len(self.history.get("loss", ()))
 
     @property
     def planned(self) -> int | None:
-        """How many epochs the recipe asks for; None for an ensemble, which is not trained."""
+        """Number of epochs in the recipe; None for an ensemble, which is not trained."""
         if self.members:
             return None
         return self.spec.training.epochs if self.spec and self.spec.training else None
 
     @property
     def identity(self) -> str | None:
-        """What stays when the folder is moved; None for runs of a zoo that gave them none."""
-        found = self.environment.get("id")
-        return str(found) if found else None
+        """The id that stays when the folder is moved; None for runs older than ids."""
+        identity = self.environment.get("id")
+        return str(identity) if identity else None
 
     @property
     def members(self) -> int:
-        """How many networks an ensemble has; 0 for every other run."""
+        """Number of networks of an ensemble; 0 for every other run."""
         from zoo.inference.origin import lineage_in
 
         return len(lineage_in(self.environment).get("members", ()))
 
     @property
     def best(self) -> int | None:
-        """The best epoch, from 1; None where nobody says which is better."""
+        """The best epoch, from 1; None if it is not known which is better."""
         try:
             return best_epoch(self.history, self.spec.training if self.spec else None)
         except UsageError:
@@ -123,16 +123,16 @@ class RunRecord:
             "lineage": self.environment.get("lineage"),
             "problem": self.problem,
         }
-        cleaned: dict[str, Any] = finite(record)
+        cleaned: dict[str, Any] = replace_nonfinite(record)
         return cleaned
 
 
 def is_run(path: Path) -> bool:
-    """Whether a path is a run folder: no link, with a bundle and its spec, or a checkpoint."""
+    """Whether a path is a run folder: not a link, with a bundle and its spec, or a checkpoint."""
     if path.is_symlink() or not path.is_dir():
         return False
-    whole = (path / BUNDLE).is_file() and (path / "spec.toml").is_file()
-    return whole or (path / CHECKPOINT).is_file()
+    has_bundle = (path / BUNDLE).is_file() and (path / "spec.toml").is_file()
+    return has_bundle or (path / CHECKPOINT).is_file()
 
 
 def find_runs(folder: Path, model: str | None = None) -> list[RunRecord]:
@@ -143,7 +143,7 @@ def find_runs(folder: Path, model: str | None = None) -> list[RunRecord]:
     folder
         Where to look; it may be a run itself. Folds are part of their run and not listed.
     model
-        Name of a model, or a pattern of names.
+        Name of a model, or a pattern.
 
     Raises
     ------
@@ -151,11 +151,11 @@ def find_runs(folder: Path, model: str | None = None) -> list[RunRecord]:
         If there is no such folder.
     """
     if not folder.is_dir():
-        msg = f"{folder}: is not a folder; expected one with runs below it"
+        msg = f"{folder}: is not a folder; pass one with runs below it"
         raise UsageError(msg)
-    found = (_read(path) for path in _run_folders(folder))
-    kept = [run for run in found if model is None or fnmatch.fnmatchcase(run.model or "", model)]
-    return sorted(kept, key=lambda run: (run.time, str(run.path)))
+    runs = (_read_record(path) for path in _run_folders(folder))
+    matches = [run for run in runs if model is None or fnmatch.fnmatchcase(run.model or "", model)]
+    return sorted(matches, key=lambda run: (run.time, str(run.path)))
 
 
 def _run_folders(folder: Path) -> Iterator[Path]:
@@ -167,7 +167,7 @@ def _run_folders(folder: Path) -> Iterator[Path]:
 
 
 def read_run(path: Path) -> RunRecord:
-    """Return the run of a folder.
+    """Read the run of a folder.
 
     Raises
     ------
@@ -175,9 +175,9 @@ def read_run(path: Path) -> RunRecord:
         If it is not a run folder, or is damaged.
     """
     check_run(path)
-    run = _read(path)
+    run = _read_record(path)
     if run.problem:
-        msg = f"{path}: is damaged, {run.problem}"
+        msg = f"{path}: is damaged: {run.problem}"
         raise UsageError(msg)
     return run
 
@@ -185,31 +185,31 @@ def read_run(path: Path) -> RunRecord:
 def check_run(path: Path) -> None:
     """Raise `UsageError` unless a path is a run folder."""
     if not is_run(path):
-        what = "is a link, name the folder itself" if path.is_symlink() else "is not a run folder"
+        what = "is a link; name the folder itself" if path.is_symlink() else "is not a run folder"
         if not path.exists():
             what = "there is no such folder"
         msg = f"{path}: {what}; `zoo runs list` shows the runs"
         raise UsageError(msg)
 
 
-def _read(path: Path) -> RunRecord:
+def _read_record(path: Path) -> RunRecord:
     bundle, checkpoint = path / BUNDLE, path / CHECKPOINT
     done, resumable = bundle.is_file(), checkpoint.is_file()
-    written = (bundle if done else checkpoint).stat().st_mtime
-    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(written))
+    modified = (bundle if done else checkpoint).stat().st_mtime
+    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(modified))
     try:
-        told = _saved(path) if done else _checkpointed(checkpoint)
+        fields = _read_finished(path) if done else _read_checkpoint(checkpoint)
     except Exception as error:
-        # Whatever is wrong with one folder, the others are still listed.
+        # One damaged folder must not hide the others.
         problem = " ".join(str(error).split()) or type(error).__name__
         return RunRecord(path, None, "damaged", resumable, moment, problem=problem)
     state = "finished" if done else "unfinished"
-    if done and (resumable or told.get("environment", {}).get("interrupted")):
+    if done and (resumable or fields.get("environment", {}).get("interrupted")):
         state = "interrupted"
-    return RunRecord(path, told["spec"].name, state, resumable, moment, **told)
+    return RunRecord(path, fields["spec"].name, state, resumable, moment, **fields)
 
 
-def _saved(path: Path) -> dict[str, Any]:
+def _read_finished(path: Path) -> dict[str, Any]:
     metrics, environment = (
         json.loads((path / name).read_text(encoding="utf-8"))
         for name in ("metrics.json", "environment.json")
@@ -222,31 +222,31 @@ def _saved(path: Path) -> dict[str, Any]:
         "spec": read_spec(path / "spec.toml"),
         "seed": environment.get("seed"),
         "history": read_history(path / "history.csv"),
-        "metrics": finite(metrics, nan),
+        "metrics": replace_nonfinite(metrics, nan),
         "environment": environment,
     }
 
 
-def _checkpointed(path: Path) -> dict[str, Any]:
+def _read_checkpoint(path: Path) -> dict[str, Any]:
     from zoo_weights import read_headers
 
     headers = read_headers(path)
     identity, progress = json.loads(headers["identity"]), json.loads(headers["progress"])
     return {
-        "spec": spec_from(identity["spec"], where=str(path)),
+        "spec": spec_from_data(identity["spec"], where=str(path)),
         "seed": identity["seed"],
         "history": progress["history"],
         "environment": {"backend": identity["backend"]},
     }
 
 
-# What tells runs apart
+# Distinguishing runs
 
 
-def changes(run: RunRecord) -> dict[str, str]:
-    """Return what a run's spec has other than the installed model of its name, as ``--set`` would.
+def changed_settings(run: RunRecord) -> dict[str, str]:
+    """Return the settings in which a run's spec differs from the installed model of its name.
 
-    Nothing where no such model is installed.
+    Keys and values are as ``--set`` takes them; empty if no such model is installed.
     """
     from zoo.registry.registry import get_spec
 
@@ -260,12 +260,12 @@ def changes(run: RunRecord) -> dict[str, str]:
 
 
 def differences(specs: Sequence[ModelSpec]) -> list[dict[str, str]]:
-    """Return, for each spec, the values of the settings that are not the same in all of them.
+    """Return, for each spec, the values of the settings that differ between the specs.
 
-    Keys are dotted paths, the last part alone where that is enough; a setting that a spec leaves
-    to its default is missing there.
+    Keys are dotted paths, the last part alone where that is unique; a setting that a spec leaves
+    at its default is missing there.
     """
-    flat = [dict(_flat(spec_to(spec))) for spec in specs]
+    flat = [dict(_flatten(spec_to_data(spec))) for spec in specs]
     keys = list(dict.fromkeys(key for values in flat for key in values))
     keys = [key for key in keys if len({values.get(key) for values in flat}) > 1]
     ends = Counter(key.rpartition(".")[2] for key in keys)
@@ -273,13 +273,13 @@ def differences(specs: Sequence[ModelSpec]) -> list[dict[str, str]]:
     return [{short[key]: values[key] for key in keys if key in values} for values in flat]
 
 
-def _flat(data: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+def _flatten(data: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     for name, value in data.items():
         path = prefix.rstrip(".") if name == "uses" else prefix + name
-        if path in _ABOUT | _APART:
+        if path in _METADATA | _SEPARATE_FIELDS:
             continue
         if isinstance(value, dict):
-            yield from _flat(value, f"{path}.")
+            yield from _flatten(value, f"{path}.")
         else:
             yield path, _text(value)
 
@@ -290,10 +290,10 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def labels(runs: Sequence[RunRecord]) -> list[str]:
-    """Return what tells each run from the others: its model, else settings, else seed or path.
+def distinct_labels(runs: Sequence[RunRecord]) -> list[str]:
+    """Return a label that distinguishes each run: its model, else settings, else seed or path.
 
-    A setting that most of the runs share is said only of a run that has no other.
+    A setting that most of the runs share is shown only for a run that has no other.
     """
     models = Counter(run.model for run in runs)
     texts = []
@@ -323,26 +323,25 @@ def labels(runs: Sequence[RunRecord]) -> list[str]:
 
 
 def check_removable(path: Path) -> None:
-    """Raise `UsageError` unless a path is a run folder that can go without taking more along.
+    """Raise `UsageError` unless removing a path removes one run and nothing else.
 
-    That is: no link, and neither other runs than its own nor the current folder inside it.
+    It must not be a link, nor contain the current folder or runs that do not belong to it.
     """
     check_run(path)
-    whole = path.resolve()
-    if Path.cwd().is_relative_to(whole):
-        msg = f"{path}: the current folder lies inside it; leave it first"
+    if Path.cwd().is_relative_to(path.resolve()):
+        msg = f"{path}: the current folder is inside it; leave it first"
         raise UsageError(msg)
     for child in sorted(path.iterdir()):
-        if child.is_symlink() or not child.is_dir() or re.fullmatch(OWN, child.name):
+        if child.is_symlink() or not child.is_dir() or re.fullmatch(INNER_RUNS, child.name):
             continue
         other = next(_run_folders(child), None)
         if other is not None:
-            msg = f"{path}: another run lies inside it, {other}; move or remove that one first"
+            msg = f"{path}: another run is inside it, {other}; move or remove that one first"
             raise UsageError(msg)
 
 
 def size_of(path: Path) -> tuple[int, int]:
-    """Return how many files a folder holds, and their bytes; links count as themselves."""
+    """Return the number and total size in bytes of a folder's files; links are not followed."""
     sizes = [
         os.lstat(os.path.join(root, name)).st_size
         for root, _, names in os.walk(path)
@@ -352,6 +351,6 @@ def size_of(path: Path) -> tuple[int, int]:
 
 
 def remove_run(path: Path) -> None:
-    """Remove a run folder; of a link inside it, the link goes and what it leads to stays."""
+    """Remove a run folder; links inside it are removed, their targets stay."""
     check_removable(path)
     shutil.rmtree(path)

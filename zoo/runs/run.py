@@ -1,4 +1,4 @@
-"""``Run``: one training and its folder, written so that nothing half-done has a final name."""
+"""``Run``: one training and its folder, written so that no partial file has a final name."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from zoo.plots.curves import History
 from zoo.registry.registry import registry
 from zoo.runs.history import draw_later
 from zoo.spec.model import ModelSpec
-from zoo.spec.toml import spec_from, spec_to, write_spec
+from zoo.spec.toml import spec_from_data, spec_to_data, spec_to_toml
 
 if TYPE_CHECKING:
     from zoo.inference.model import Model
 
 CHECKPOINT = "checkpoint.h5"
-"""File in a run folder from which a training can go on."""
+"""File in a run folder from which training resumes."""
 
 MEMBER = "member"
-"""Folder in that of an ensemble: the run of the member that was trained for it."""
+"""Folder inside an ensemble's run folder: the run of the member trained for it."""
 
 
 @dataclass
@@ -47,19 +47,19 @@ class Run:
     path
         The run folder.
     spec
-        The spec as it was trained, every override applied.
+        The spec as it was trained, with all overrides.
     seed
-        Seed of initial weights, shuffling and splits; that of the last member of an ensemble, 0
-        where none is known.
+        Seed of initial weights, shuffling and splits; for an ensemble, the last one known among
+        its members, or 0.
     history
         Keras's logs, a value for each epoch.
     metrics
         Loss and metrics of the final weights on each part of the data (``"train"``,
         ``"validation"``).
     environment
-        Versions and machine, for whoever repeats it.
+        Versions and machine, to repeat it.
     notes
-        What a user should know about the result (dead units, an interruption).
+        What a user should know about the result (a dead network, an interruption).
     """
 
     path: Path
@@ -71,32 +71,32 @@ class Run:
     notes: list[str] = field(default_factory=list)
 
     @classmethod
-    def begin(cls, path: Path, spec: ModelSpec, seed: int, **told: Any) -> Run:
-        """Return a new run, whose environment is the present one and what else is told."""
-        return cls(path, spec, seed, environment={**_environment(seed), **told})
+    def begin(cls, path: Path, spec: ModelSpec, seed: int, **facts: Any) -> Run:
+        """Return a new run with the current environment and further facts about it."""
+        return cls(path, spec, seed, environment={**_environment(seed), **facts})
 
     @property
     def dead(self) -> bool:
-        """Whether the training, or one of its folds, saw no learning; the notes say why."""
+        """Whether the network, or that of a fold, did not learn; the notes say why."""
         return bool(self.environment.get("worries"))
 
     @functools.cached_property
     def model(self) -> Model:
-        """The trained model, read back from the run's bundle."""
+        """The trained model, read from the run's bundle."""
         from zoo.inference.model import Model
 
         return Model.from_bundle(self.path)
 
     @classmethod
     def read(cls, path: Path) -> Run:
-        """Read the run of a folder that is complete."""
+        """Read the run of a complete folder."""
         from zoo_weights import read_headers
 
         headers = read_headers(path / BUNDLE)
         history, metrics, environment = (
             json.loads(headers[name]) for name in ("history", "metrics", "environment")
         )
-        spec = spec_from(json.loads(headers["spec"]), where=str(path))
+        spec = spec_from_data(json.loads(headers["spec"]), where=str(path))
         notes = environment.get("worries", [])
         return cls(path, spec, environment["seed"], history, metrics, environment, [*notes])
 
@@ -110,19 +110,19 @@ class Run:
         state
             Fitted state of preprocessor and decoder.
         """
-        from zoo.backend.network import values
+        from zoo.backend.network import weight_arrays
         from zoo_weights import write_bundle
 
         headers = {
-            "spec": json.dumps(spec_to(self.spec)),
+            "spec": json.dumps(spec_to_data(self.spec)),
             "state": json.dumps(state),
             "history": json.dumps(self.history),
             "metrics": json.dumps(self.metrics),
             "environment": json.dumps(self.environment),
         }
         self.path.mkdir(parents=True, exist_ok=True)
-        write_bundle(self.path / BUNDLE, headers, values(network))
-        write_text(self.path / "spec.toml", write_spec(self.spec))
+        write_bundle(self.path / BUNDLE, headers, weight_arrays(network))
+        write_text(self.path / "spec.toml", spec_to_toml(self.spec))
         epochs = enumerate(zip(*self.history.values(), strict=True), 1)
         table = [["epoch", *self.history], *([number, *values] for number, values in epochs)]
         write_text(self.path / "history.csv", csv_text(table))
@@ -133,17 +133,16 @@ class Run:
 
 
 def run_folder(name: str, output: str | PathLike[str] | None, *, resume: bool) -> Path:
-    """Return the folder of a new run, or of the one that is to go on.
+    """Return the folder of a new run, or of the run to resume.
 
     Parameters
     ----------
     name
         Name of the model.
     output
-        What the user asked for; ``runs/NAME/TIME`` under the current folder if nothing.
+        The folder; ``runs/NAME/TIME`` under the current folder if not given.
     resume
-        Whether the folder may be that of an earlier run; without `output` it is the last one that
-        was not finished.
+        Whether the folder may hold an earlier run; without `output` it is the last unfinished one.
 
     Raises
     ------
@@ -153,30 +152,32 @@ def run_folder(name: str, output: str | PathLike[str] | None, *, resume: bool) -
     if output is None:
         runs = Path("runs") / name
         if resume:
-            begun = [path.parent for path in runs.glob(f"*/{CHECKPOINT}")]
-            begun += [path.parent for path in runs.glob(f"*/{MEMBER}") if not whole(path.parent)]
-            if begun:
-                return max(begun, key=lambda path: path.stat().st_mtime)
+            unfinished = [path.parent for path in runs.glob(f"*/{CHECKPOINT}")]
+            unfinished += [
+                path.parent for path in runs.glob(f"*/{MEMBER}") if not is_complete(path.parent)
+            ]
+            if unfinished:
+                return max(unfinished, key=lambda path: path.stat().st_mtime)
         return fresh_folder(runs)
     output = Path(output)
     names = {path.name for path in output.iterdir()} if output.is_dir() else {""}
-    known = names & {CHECKPOINT, BUNDLE, "fold-1", MEMBER}
-    if not output.exists() or not names or (resume and known):
+    run_files = names & {CHECKPOINT, BUNDLE, "fold-1", MEMBER}
+    if not output.exists() or not names or (resume and run_files):
         return output
-    what = "exists and is not an empty folder; a run needs a folder of its own"
+    what = "exists and is not an empty folder; a run needs its own folder"
     if resume and output.is_dir():
-        what = "holds no run to go on with"
+        what = "holds no run to resume"
     msg = f"{output}: {what}"
     raise UsageError(msg)
 
 
-def whole(path: Path) -> bool:
-    """Whether a run folder holds a training that came to its end."""
+def is_complete(path: Path) -> bool:
+    """Whether a run folder holds a finished training."""
     return (path / BUNDLE).is_file() and not (path / CHECKPOINT).is_file()
 
 
 def fresh_folder(parent: Path, prefix: str = "") -> Path:
-    """Return a folder below `parent` that does not exist yet, named by the present time."""
+    """Return a folder below `parent` that does not exist yet, named by the current time."""
     stamp = prefix + time.strftime("%Y-%m-%d-%H%M%S")
     folder, number = parent / stamp, 1
     while folder.exists():
@@ -186,16 +187,15 @@ def fresh_folder(parent: Path, prefix: str = "") -> Path:
 
 
 def _environment(seed: int) -> dict[str, Any]:
-    """Return the identity of a new run and what its result may depend on.
+    """Return a random id for a new run, which stays when the folder is moved, and its environment.
 
-    That is: versions, backend, devices, machine, seed. The identity is random and stays when the
-    folder is moved.
+    That is what the result may depend on: versions, backend, devices, machine, seed.
     """
     backend = chosen_backend()
     names = ("keras-zoo", "keras", "jax", "jaxlib", "tensorflow", "torch", "numpy", "h5py")
-    versions = {name: found for name in names if (found := _version(name))}
+    versions = {name: number for name in names if (number := _version(name))}
     versions |= {p.distribution: p.version for p in registry().plugins if p.distribution}
-    if backend in sys.modules:  # its own word: TensorFlow's package has several names
+    if backend in sys.modules:  # the module's version: TensorFlow's package has several names
         versions[backend] = sys.modules[backend].__version__
     return {
         "id": secrets.token_hex(6),
@@ -218,14 +218,14 @@ def _version(package: str) -> str | None:
 
 
 def csv_text(rows: Iterable[Sequence[Any]]) -> str:
-    """Return rows of cells as CSV; every digit of a number is written."""
+    """Return rows of cells as CSV, numbers with all their digits."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
+    """Write a text file completely or not at all."""
     from zoo_weights import atomic_write
 
     with atomic_write(path) as temporary:

@@ -1,4 +1,4 @@
-"""Finding runs: by date, by what they reached, by identity; and their figures side by side."""
+"""Finding runs by date, figures or identity, and comparing their figures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import UsageError, did_you_mean
-from zoo.runs.lineage import described, with_members
+from zoo.runs.lineage import describe_origin, with_members
 from zoo.runs.records import PARTS, RunRecord, differences, find_runs, is_run
 from zoo.spec.metrics import Mode, mode_of
 
@@ -19,21 +19,21 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "=": operator.eq,
 }  # fmt: skip
 
-SHORTEST = 4
-"""Letters of an identity that may stand for all of it."""
+MIN_ID_LENGTH = 4
+"""Characters that an abbreviated identity has, at least."""
 
 
-def figure_of(run: RunRecord, name: str) -> float | None:
+def find_figure(run: RunRecord, name: str) -> float | None:
     """Return a figure of a run: ``accuracy`` of its most telling part, or ``train.accuracy``."""
-    part, dot, metric = name.rpartition(".")
-    for place in (part,) if dot else PARTS:
-        value = run.metrics.get(place, {}).get(metric)
+    prefix, dot, metric = name.rpartition(".")
+    for part in (prefix,) if dot else PARTS:
+        value = run.metrics.get(part, {}).get(metric)
         if isinstance(value, int | float) and isfinite(value):
             return float(value)
     return None
 
 
-def chosen(
+def filter_runs(
     runs: Sequence[RunRecord],
     *,
     since: str | None = None,
@@ -41,44 +41,44 @@ def chosen(
     sort: str | None = None,
     mode: Mode | None = None,
 ) -> list[RunRecord]:
-    """Return those of the runs that are meant, in their order, or the best first.
+    """Filter runs by date and figures, and sort them, the best first, if `sort` is given.
 
     Parameters
     ----------
     runs
-        All of them.
+        The runs to filter.
     since
-        A date, ``2026-11-21``, or with a time, ``2026-11-21T16:30``, local: those written then or
-        later.
+        A local date, ``2026-11-21``, or date and time, ``2026-11-21T16:30``; earlier runs are
+        left out.
     where
         Conditions on figures, such as ``accuracy>=0.9`` or ``train.loss<0.1``; all must hold.
     sort
-        A figure: the best comes first, runs without it last.
+        The figure to sort by; runs without it come last.
     mode
-        Whether the most or the least of it is the best, where Keras does not say.
+        Whether the highest or the lowest value is the best, where Keras does not say.
 
     Raises
     ------
     UsageError
         If a date or a condition cannot be read, or no run has the figure.
     """
-    kept = list(runs)
+    matches = list(runs)
     if since is not None:
-        moment = _moment(since)
-        kept = [run for run in kept if run.time and datetime.fromisoformat(run.time) >= moment]
+        start = _parse_time(since)
+        matches = [run for run in matches if run.time and datetime.fromisoformat(run.time) >= start]
     for condition in where:
-        kept = [run for run in kept if _holds(condition, run, runs)]
+        matches = [run for run in matches if _satisfies(run, condition, runs)]
     if sort is not None:
         _check_figure(sort, runs)
-        recipes = [run.spec.training for run in kept if run.spec and run.spec.training]
+        recipes = [run.spec.training for run in matches if run.spec and run.spec.training]
         metrics = [metric for recipe in recipes for metric in recipe.metrics]
         sign = -1.0 if mode_of(sort, metrics, mode) == "max" else 1.0
-        values = {id(run): figure_of(run, sort) for run in kept}
-        kept.sort(key=lambda run: (values[id(run)] is None, sign * (values[id(run)] or 0.0)))
-    return kept
+        values = {id(run): find_figure(run, sort) for run in matches}
+        matches.sort(key=lambda run: (values[id(run)] is None, sign * (values[id(run)] or 0.0)))
+    return matches
 
 
-def _moment(text: str) -> datetime:
+def _parse_time(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError:
@@ -86,76 +86,76 @@ def _moment(text: str) -> datetime:
         raise UsageError(msg) from None
 
 
-def _holds(condition: str, run: RunRecord, runs: Sequence[RunRecord]) -> bool:
-    found = re.fullmatch(r"\s*([\w.]+)\s*(>=|<=|>|<|=)\s*(\S+)\s*", condition)
+def _satisfies(run: RunRecord, condition: str, runs: Sequence[RunRecord]) -> bool:
+    match = re.fullmatch(r"\s*([\w.]+)\s*(>=|<=|>|<|=)\s*(\S+)\s*", condition)
     try:
-        name, sign, bound = (found[1], found[2], float(found[3])) if found else ("", "", 0.0)
+        name, sign, bound = (match[1], match[2], float(match[3])) if match else ("", "", 0.0)
     except ValueError:
-        found = None
-    if not found:
+        match = None
+    if not match:
         msg = f"expected a condition such as accuracy>=0.9, received {condition!r}"
         raise UsageError(msg)
     _check_figure(name, runs)
-    value = figure_of(run, name)
+    value = find_figure(run, name)
     return value is not None and _COMPARE[sign](value, bound)
 
 
 def _check_figure(name: str, runs: Sequence[RunRecord]) -> None:
-    """Raise `UsageError` where a figure is in none of the runs, though they have others."""
+    """Raise `UsageError` if no run has a figure, but some have others."""
     known = {metric for run in runs for part in PARTS for metric in run.metrics.get(part, ())}
     known |= {f"{part}.{m}" for run in runs for part, values in run.metrics.items() for m in values}
     if known and name not in known:
-        plain = ", ".join(sorted(metric for metric in known if "." not in metric))
-        msg = f"no run has the figure {name!r}; there are {plain}.{did_you_mean(name, known)}"
+        metrics = ", ".join(sorted(metric for metric in known if "." not in metric))
+        msg = f"no run has the figure {name!r}; choose from {metrics}.{did_you_mean(name, known)}"
         raise UsageError(msg)
 
 
-def folder_of(name: Path, below: Path = Path("runs")) -> Path:
-    """Return the run folder that a path or an identity names.
+def resolve_folder(name: Path, below: Path = Path("runs")) -> Path:
+    """Resolve a path or an identity to a run folder.
 
     Parameters
     ----------
     name
-        A path; or the identity of a run, or its beginning.
+        A path; or the identity of a run, or its first characters.
     below
-        Where runs are looked for by identity.
+        Folder to search for the identity.
 
     Raises
     ------
     UsageError
-        If several runs have that identity: copies of one run.
+        If several runs have that identity, such as copies of one run.
     """
     text = str(name)
-    if is_run(name) or name.exists() or not re.fullmatch(rf"[0-9a-f]{{{SHORTEST},12}}", text):
+    if is_run(name) or name.exists() or not re.fullmatch(rf"[0-9a-f]{{{MIN_ID_LENGTH},12}}", text):
         return name
     runs = find_runs(below) if below.is_dir() else []
-    found = [run.path for run in runs if str(run.identity or "").startswith(text)]
-    if len(found) > 1:
-        msg = f"{text}: several runs are called so, {', '.join(map(str, found))}; name the folder"
+    paths = [run.path for run in runs if str(run.identity or "").startswith(text)]
+    if len(paths) > 1:
+        msg = f"{text}: identity of several runs, {', '.join(map(str, paths))}; name a folder"
         raise UsageError(msg)
-    return found[0] if found else name
+    return paths[0] if paths else name
 
 
-def side_by_side(runs: Sequence[RunRecord]) -> list[list[str]]:
-    """Return a table with a column for each run: what it is, what was set, what it reached."""
+def compare_runs(runs: Sequence[RunRecord]) -> list[list[str]]:
+    """Return a table with a column for each run: its origin, its settings, its figures."""
     lines = [["", *(str(run.path) for run in runs)], ["model", *(str(run.model) for run in runs)]]
-    known = with_members(runs)
-    lines.append(["from", *(described(run, known) or "-" for run in runs)])
+    candidates = with_members(runs)
+    lines.append(["from", *(describe_origin(run, candidates) or "-" for run in runs)])
     lines.append(["epochs", *(str(run.epochs or "-") for run in runs)])
     lines.append(["seed", *(str(run.seed) for run in runs)])
     if len({run.model for run in runs}) == 1:  # of different models nearly everything differs
         settings = differences([run.spec for run in runs if run.spec])
-        keys = dict.fromkeys(key for own in settings for key in own if key != "epochs")
-        lines += [[f"set {key}", *(own.get(key, "-") for own in settings)] for key in keys]
-    for part, metric in figures_of(runs):
-        values = (run.metrics.get(part, {}).get(metric) for run in runs)
-        lines.append([f"{part} {metric}", *(_number(value) for value in values)])
+        keys = dict.fromkeys(key for values in settings for key in values if key != "epochs")
+        lines += [[f"set {key}", *(values.get(key, "-") for values in settings)] for key in keys]
+    for part, metric in figure_names(runs):
+        figures = (run.metrics.get(part, {}).get(metric) for run in runs)
+        lines.append([f"{part} {metric}", *(_format(value) for value in figures)])
     return lines
 
 
-def figures_of(runs: Sequence[RunRecord]) -> list[tuple[str, str]]:
-    """Return parts and metrics that any of the runs has, the most telling parts first."""
-    found = [
+def figure_names(runs: Sequence[RunRecord]) -> list[tuple[str, str]]:
+    """Return the parts and metrics that the runs have, the most telling parts first."""
+    names = [
         (part, metric)
         for run in runs
         for part, values in run.metrics.items()
@@ -163,8 +163,8 @@ def figures_of(runs: Sequence[RunRecord]) -> list[tuple[str, str]]:
         if isinstance(value, int | float)
     ]
     places = {part: place for place, part in enumerate(PARTS)}
-    return sorted(dict.fromkeys(found), key=lambda pair: places.get(pair[0], len(PARTS)))
+    return sorted(dict.fromkeys(names), key=lambda pair: places.get(pair[0], len(PARTS)))
 
 
-def _number(value: Any) -> str:
+def _format(value: Any) -> str:
     return "-" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)

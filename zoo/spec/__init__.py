@@ -1,1 +1,1 @@
-"""What a model is, as data: the structs, their TOML, the values that ``--set`` reaches."""
+"""A model as data: its records, their TOML, and what ``--set`` changes in them."""

@@ -19,10 +19,10 @@ class Component:
     ----------
     uses
         What builds the part: a registered ``plugin/name``, a bare registered name, a Keras name
-        (for losses and the like), or, in a spec that an installed plugin registers,
+        (for losses, metrics and so on), or, in a spec that an installed plugin registers,
         ``"package.module:attribute"``.
     **config
-        Keyword options handed to it: numbers, texts, truth values, lists and tables.
+        Its keyword options: numbers, texts, booleans, lists and tables.
     """
 
     __slots__ = ("config", "uses")
@@ -37,9 +37,9 @@ class Component:
         if "uses" in config:
             msg = f"{uses!r}: 'uses' is the part's name and cannot be an option"
             raise ValueError(msg)
-        plain = {name: _plain(uses, name, value) for name, value in config.items()}
+        options = {name: _plain_value(uses, name, value) for name, value in config.items()}
         object.__setattr__(self, "uses", uses)
-        object.__setattr__(self, "config", MappingProxyType(plain))
+        object.__setattr__(self, "config", MappingProxyType(options))
 
     def __setattr__(self, name: str, value: object) -> None:
         msg = f"a component cannot be changed; use .with_options({name}=...)"
@@ -57,7 +57,7 @@ class Component:
         return f"Component({self.uses!r}{options})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return component_from, (component_to(self),)
+        return component_from_data, (component_to_data(self),)
 
     def with_options(self, **config: Any) -> Component:
         """Return the same component with some options replaced."""
@@ -68,27 +68,27 @@ class Component:
         return Component(uses, **self.config)
 
 
-def _plain(uses: str, name: str, value: Any) -> Any:
-    """Return an option as TOML and JSON would give it back, so that a spec equals its file."""
+def _plain_value(uses: str, name: str, value: Any) -> Any:
+    """Return an option as it is read from TOML and JSON, so that a spec equals its file."""
     if isinstance(value, str | bool | int | float):
         return value
     if isinstance(value, list | tuple):
-        return [_plain(uses, name, item) for item in value]
+        return [_plain_value(uses, name, item) for item in value]
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return {key: _plain(uses, name, item) for key, item in value.items()}
+        return {key: _plain_value(uses, name, item) for key, item in value.items()}
     msg = (
-        f"{uses!r}: option {name!r} must be a number, text, truth value, list or table, "
+        f"{uses!r}: option {name!r} must be a number, text, boolean, list or table, "
         f"received {value!r}"
     )
     raise ValueError(msg)
 
 
 def plain_name(name: str) -> str:
-    """Return a Keras name as it is compared: ``"Adam"`` and ``"adam"`` are the same."""
+    """Return a Keras name in the form in which names are compared: ``"Adam"`` equals ``"adam"``."""
     return name.replace("_", "").replace("-", "").lower()
 
 
-def component_from(value: object) -> Component:
+def component_from_data(value: object) -> Component:
     """Read a component from the plain data of TOML or JSON."""
     if isinstance(value, Component):
         return value
@@ -100,8 +100,8 @@ def component_from(value: object) -> Component:
     raise ValueError(msg)
 
 
-def component_to(component: Component) -> str | dict[str, Any]:
-    """Return the plain data of a component: a string where it has no options."""
+def component_to_data(component: Component) -> str | dict[str, Any]:
+    """Return the plain data of a component: a string if it has no options."""
     if not component.config:
         return component.uses
     return {"uses": component.uses, **component.config}

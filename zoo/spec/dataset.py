@@ -23,11 +23,11 @@ class Dataset(Record, frozen=True, kw_only=True):
     summary
         One line for people.
     kind
-        ``"table"``: a CSV file with a header. ``"images"``: uint8 arrays of pictures with integer
+        ``"table"``: a CSV file with a header. ``"images"``: uint8 arrays of images with integer
         labels. ``"tokens"``: texts as word numbers with integer labels. ``"letters"``: a text file,
         each line a sequence of letters.
     file
-        Where its bytes are and what they hash to.
+        Where its bytes are, and their hash.
     content
         SHA-256 over its arrays or cells (`zoo.data.content`): any file with this content is
         accepted, whatever its container.
@@ -40,12 +40,11 @@ class Dataset(Record, frozen=True, kw_only=True):
     labels
         Names of the classes, in the order of the integer labels.
     shuffle
-        Seed with which the rows are put into a fixed order first, for datasets that are stored
-        class by class.
+        Seed of a fixed order that the rows are first put into, for datasets stored class by class.
     test
-        Rows kept for testing, where the files have no test part of their own.
+        Rows held out for testing, if the files have no test part of their own.
     licence, citation, sources
-        What one may do with it, whom to cite, where it comes from.
+        Terms of use, whom to cite, where it comes from.
     """
 
     name: Name

@@ -1,4 +1,4 @@
-"""What the parts of a spec are made of: the base struct, and the kinds of its fields."""
+"""What a spec is built from: the base of its records, and the types of their fields."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from zoo.spec.component import Component
 NAME = r"^[a-z0-9]+(?:-[a-z0-9]+)*$(?!\n)"
 """Names of models, datasets and plugins: lower-case words joined by hyphens.
 
-The end is said twice since Python's ``$`` lets a line break follow, and JSON Schema has no ``\\Z``.
+The end is checked twice: Python's ``$`` allows a line break after it, and JSON Schema has no
+``\\Z``.
 """
 
 NAME_LENGTH = 64
@@ -23,16 +24,17 @@ Seed = Annotated[int, Meta(ge=0, lt=2**32)]
 
 
 class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Base of the spec's parts: immutable, strict about unknown fields, defaults not written."""
+    """Base of a spec's records: immutable, strict about unknown fields, defaults not written."""
 
 
-def name_components(record: Record, *fields: str) -> None:
-    """Let Python code give a component, or some, without options by their names, as TOML does."""
+def coerce_components(record: Record, *fields: str) -> None:
+    """Replace names in fields by components without options, as reading TOML does."""
     for name in fields:
         value = getattr(record, name)
-        named = tuple(map(_named, value)) if isinstance(value, list | tuple) else _named(value)
-        msgspec.structs.force_setattr(record, name, named)
+        many = isinstance(value, list | tuple)
+        components = tuple(map(_component, value)) if many else _component(value)
+        msgspec.structs.force_setattr(record, name, components)
 
 
-def _named(value: Any) -> Any:
+def _component(value: Any) -> Any:
     return Component(value) if isinstance(value, str) else value

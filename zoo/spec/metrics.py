@@ -1,4 +1,4 @@
-"""What is known of a figure by its name: whether more of it is better."""
+"""Whether higher or lower values of a figure are better, by its name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from zoo.errors import UsageError
 from zoo.spec.component import Component, plain_name
 
 Mode = Literal["min", "max"]
-"""Whether the least value is the best, or the most; Keras's own word for it."""
+"""Whether the lowest value is the best, or the highest; Keras's own word for it."""
 
 RISING = frozenset({
     "acc", "accuracy", "auc", "binaryaccuracy", "binaryiou", "categoricalaccuracy",
@@ -19,7 +19,7 @@ RISING = frozenset({
     "sparsecategoricalaccuracy", "sparsetopkcategoricalaccuracy", "specificityatsensitivity",
     "topkcategoricalaccuracy",
 })  # fmt: skip
-"""Keras's metrics of which more is better; a test compares both lists with Keras."""
+"""Keras's metrics whose higher values are better; a test compares both lists with Keras."""
 
 FALLING = frozenset({
     "binarycrossentropy", "categoricalcrossentropy", "categoricalhinge", "crossentropy", "hinge",
@@ -30,31 +30,31 @@ FALLING = frozenset({
 
 
 def mode_of(figure: str, metrics: Iterable[Component] = (), mode: Mode | None = None) -> Mode:
-    """Return whether the least or the most of a figure is the best.
+    """Return whether the lowest or the highest value of a figure is the best.
 
     Parameters
     ----------
     figure
         Its name, as Keras logs it or with a part before it: ``val_auc``, ``train.accuracy``.
     metrics
-        The recipe's, which may have names of their own.
+        The recipe's metrics, which may have names of their own.
     mode
-        What the user says, which counts before all.
+        The user's choice, which overrides all else.
 
     Raises
     ------
     UsageError
-        If nobody says and it is no loss or metric of Keras of which Keras says so.
+        If there is no `mode`, and the figure is not a loss or metric whose mode Keras defines.
     """
     if mode is not None:
         return mode
     name = figure.rpartition(".")[2].removeprefix("val_")
-    own = {metric.config.get("name"): metric.uses for metric in metrics}
-    plain = plain_name(own.get(name, name))
-    for known in (plain, plain.rstrip("0123456789")):  # a second one of its kind is auc_1
-        if known in RISING:
+    uses = {metric.config.get("name"): metric.uses for metric in metrics}
+    plain = plain_name(uses.get(name, name))
+    for candidate in (plain, plain.rstrip("0123456789")):  # a second one of its kind is auc_1
+        if candidate in RISING:
             return "max"
-        if known in FALLING:
+        if candidate in FALLING:
             return "min"
-    msg = f"is more of {figure!r} better, or less? say it with mode: max or min"
+    msg = f"cannot tell whether a higher or lower {figure!r} is better; set mode to max or min"
     raise UsageError(msg)

@@ -1,4 +1,4 @@
-"""``ModelSpec``, the whole declaration of a model, and its published figures."""
+"""``ModelSpec``, the complete declaration of a model, and its published figures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from zoo.spec.component import Component
-from zoo.spec.fields import NAME, Name, Positive, Record, name_components
+from zoo.spec.fields import NAME, Name, Positive, Record, coerce_components
 from zoo.spec.training import Training
 from zoo_weights.records import WeightsRecord
 
@@ -27,7 +27,7 @@ class Figure(Record, frozen=True, kw_only=True):
     best
         Whether the best epoch counts instead of the final weights.
     published
-        The figure as its source printed it; absent where the source printed none.
+        The figure as its source printed it; absent if the source printed none.
     at_least, at_most
         One-sided bound; a better figure passes.
     source
@@ -53,7 +53,7 @@ class State(Record, frozen=True, kw_only=True):
     shape
         Shape for one sequence.
     dtype
-        Its numbers.
+        Dtype of its numbers.
     """
 
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$(?!\n)", max_length=64)]
@@ -65,7 +65,7 @@ class State(Record, frozen=True, kw_only=True):
 
 
 class ModelSpec(Record, frozen=True, kw_only=True):
-    """The whole declaration of a model, as data; costs nothing to read.
+    """The complete declaration of a model, as data; costs nothing to read.
 
     Attributes
     ----------
@@ -82,9 +82,9 @@ class ModelSpec(Record, frozen=True, kw_only=True):
     state
         States that a recurrent network carries from step to step, for sessions.
     weights
-        Weights files known for it; the first is the default.
+        Its known weights files; the first is the default.
     training
-        The recipe, where the model can be trained.
+        The recipe, if the model can be trained.
     figures
         Published figures and the bounds of their reproduction.
     parameters
@@ -118,9 +118,9 @@ class ModelSpec(Record, frozen=True, kw_only=True):
     aliases: tuple[Name, ...] = ()
 
     def __post_init__(self) -> None:
-        # Struct annotations are checked when data are decoded, not when Python code constructs:
+        # msgspec checks annotations when it decodes data, not when Python code makes a struct:
         # registration checks the other fields.
-        name_components(self, "architecture", "input", "output")
+        coerce_components(self, "architecture", "input", "output")
         if not isinstance(self.name, str) or not re.match(NAME, self.name):
             msg = f"name must be lower-case words joined by hyphens, received {self.name!r}"
             raise ValueError(msg)

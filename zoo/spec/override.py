@@ -1,4 +1,4 @@
-"""``--set KEY=VALUE``: changing any field of a spec, checked like the spec itself."""
+"""``--set KEY=VALUE``: change any field of a spec, checked like the spec itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from zoo.errors import SpecError, UsageError, did_you_mean
 from zoo.spec.component import Component
 from zoo.spec.model import ModelSpec
-from zoo.spec.toml import spec_from, spec_to
+from zoo.spec.toml import spec_from_data, spec_to_data
 from zoo.spec.training import EarlyStopping, Split, Training
 
 OptionsOf = Callable[[str, Component], Iterable[str]]
@@ -25,11 +25,11 @@ def override(spec: ModelSpec, assignments: Sequence[str], options_of: OptionsOf)
     spec
         The spec to start from.
     assignments
-        ``KEY=VALUE`` strings. A key is a dotted path; its last part suffices where it is unique.
-        A value is a TOML value, or plain text where that is not TOML; commas make a list where the
-        field is one.
+        ``KEY=VALUE`` strings. A key is a dotted path; its last part suffices if it is unique.
+        A value is a TOML value, or plain text if it is not TOML; commas make a list if the field
+        is one.
     options_of
-        Tells which options a component takes.
+        Returns the options that a component takes.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def override(spec: ModelSpec, assignments: Sequence[str], options_of: OptionsOf)
             msg = f"--set takes KEY=VALUE, for instance epochs=50; received {assignment!r}"
             raise UsageError(msg)
         path = _resolve(key.strip(), spec, options_of, "--set ")
-        spec = _assign(spec, path, parsed(text.strip()), f"--set {assignment}")
+        spec = _assign(spec, path, parse_value(text.strip()), f"--set {assignment}")
     return spec
 
 
@@ -60,7 +60,7 @@ def _resolve(key: str, spec: ModelSpec, options_of: OptionsOf, option: str) -> s
     paths += [f"training.early_stopping.{name}" for name in EarlyStopping.__struct_fields__]
     paths += [f"training.validation.{name}" for name in Split.__struct_fields__]
     for path in COMPONENTS:
-        component = _at(spec, path)
+        component = _value_at(spec, path)
         if isinstance(component, Component):
             options = (*component.config, *options_of(path, component))
             paths += [f"{path}.{name}" for name in options]
@@ -72,51 +72,51 @@ def _resolve(key: str, spec: ModelSpec, options_of: OptionsOf, option: str) -> s
     if len(matches) == 1:
         return matches[0]
     if matches:
-        msg = f"{option}{key}: several fields end so; say {' or '.join(matches)}"
+        msg = f"{option}{key}: several fields end in this; use {' or '.join(matches)}"
         raise UsageError(msg)
     leaves = [path.rpartition(".")[2] for path in paths]
     msg = f"{option}{key}: {spec.name!r} has no such field.{did_you_mean(key, [*paths, *leaves])}"
     raise UsageError(msg)
 
 
-def parsed(text: str) -> Any:
-    """Return the TOML value that a text is, or the text itself."""
+def parse_value(text: str) -> Any:
+    """Parse a text as a TOML value; return the text itself if it is not one."""
     import tomllib
 
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except (ValueError, RecursionError):  # no TOML, a huge number, too deep
+    except (ValueError, RecursionError):  # not TOML, a huge number, too deep
         return text
 
 
-def _assign(spec: ModelSpec, path: str, value: Any, said: str) -> ModelSpec:
+def _assign(spec: ModelSpec, path: str, value: Any, where: str) -> ModelSpec:
     if path.startswith("training.") and spec.training is None:
-        msg = f"{said}: {spec.name!r} has no training recipe"
+        msg = f"{where}: {spec.name!r} has no training recipe"
         raise UsageError(msg)
     failures = []
-    for candidate in _readings(value, _at(spec, path)):
-        data = spec_to(spec)
+    for candidate in _readings(value, _value_at(spec, path)):
+        data = spec_to_data(spec)
         if path.startswith("architecture"):
-            data.pop("state", None)  # another network has other states; it is asked for them
-        _put(data, path.split("."), candidate)
+            data.pop("state", None)  # another network has other states; they are read from it
+        _set_value(data, path.split("."), candidate)
         try:
-            return spec_from(data, where=said)
+            return spec_from_data(data, where=where)
         except SpecError as error:
             failures.append(error)
     raise failures[0]
 
 
 def _readings(value: Any, current: Any) -> list[Any]:
-    """Return how a value may be meant, likeliest first: as it is, or as a list by its commas."""
+    """Return the possible readings of a value, likeliest first: as it is, or split at commas."""
     if isinstance(value, str) and "," in value:
-        split = [parsed(part.strip()) for part in value.split(",")]
+        split = [parse_value(part.strip()) for part in value.split(",")]
         return [split] if isinstance(current, list | tuple) else [value, split]
     if isinstance(current, list | tuple) and not isinstance(value, list | Mapping):
         return [[value], value]
     return [value] if isinstance(value, list | Mapping) else [value, [value]]
 
 
-def _at(spec: ModelSpec, path: str) -> Any:
+def _value_at(spec: ModelSpec, path: str) -> Any:
     value: Any = spec
     for part in path.split("."):
         value = (
@@ -125,7 +125,7 @@ def _at(spec: ModelSpec, path: str) -> Any:
     return value
 
 
-def _put(data: dict[str, Any], path: list[str], value: Any) -> None:
+def _set_value(data: dict[str, Any], path: list[str], value: Any) -> None:
     for part in path[:-1]:
         inner = data.get(part, {})
         data[part] = inner = {"uses": inner} if isinstance(inner, str) else inner

@@ -1,4 +1,4 @@
-"""Reading and writing specs as TOML; every error names file, path and value."""
+"""Read and write specs as TOML; every error names file, path and value."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from zoo.errors import SpecError, did_you_mean
-from zoo.spec.component import Component, component_from, component_to
+from zoo.spec.component import Component, component_from_data, component_to_data
 from zoo.spec.dataset import Dataset
 from zoo.spec.fields import NAME
 from zoo.spec.model import ModelSpec
@@ -18,26 +18,26 @@ from zoo_weights import printable
 R = TypeVar("R", bound=msgspec.Struct)
 
 MAX_BYTES = 1_000_000
-"""A spec is written by hand; a bigger file is something else."""
+"""A spec is written by hand; a larger file is something else."""
 
 _UNKNOWN = "Object contains unknown field "
 _MISSING = "Object missing required field "
 
 
 def decode_custom(kind: type, value: Any) -> Any:
-    """Read the one kind of field that msgspec does not know: components."""
-    return component_from(value)
+    """Decode what msgspec does not know: components."""
+    return component_from_data(value)
 
 
 def encode_custom(value: Any) -> Any:
-    """Write what msgspec does not know: components."""
+    """Encode what msgspec does not know: components."""
     if isinstance(value, Component):
-        return component_to(value)
+        return component_to_data(value)
     msg = f"cannot write {type(value).__name__}"
     raise TypeError(msg)
 
 
-def spec_from(data: Any, *, where: str = "spec") -> ModelSpec:
+def spec_from_data(data: Any, *, where: str = "spec") -> ModelSpec:
     """Read a spec from plain data.
 
     Parameters
@@ -55,8 +55,8 @@ def spec_from(data: Any, *, where: str = "spec") -> ModelSpec:
     return _convert(data, ModelSpec, where)
 
 
-def checked(record: R, *, where: str) -> R:
-    """Return a record that Python code made, its fields checked like those of a file.
+def check_record(record: R, *, where: str) -> R:
+    """Check the fields of a record made by Python code like those of a file, and return it.
 
     Raises
     ------
@@ -79,9 +79,9 @@ def _convert(data: Any, kind: type[R], where: str) -> R:
         raise SpecError(msg) from None
 
 
-def spec_to(spec: ModelSpec) -> dict[str, Any]:
+def spec_to_data(spec: ModelSpec) -> dict[str, Any]:
     """Return the plain data of a spec, defaults left out."""
-    # By way of JSON: tuples become lists, so that what is read back from a file is equal.
+    # Through JSON: tuples become lists, so that data read back from a file are equal.
     data: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(spec, enc_hook=encode_custom))
     return data
 
@@ -94,11 +94,11 @@ def read_spec(path: Path) -> ModelSpec:
     SpecError
         If the file cannot be read, is not TOML, or is not a valid spec.
     """
-    return spec_from(_read(path), where=str(path))
+    return spec_from_data(_read(path), where=str(path))
 
 
 def read_datasets(path: Path) -> list[Dataset]:
-    """Read dataset records from a TOML file, which has a table for each under its name.
+    """Read dataset records from a TOML file, which has a table for each one under its name.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
-            msg = f"{path}: {size} bytes are too many for a spec, at most {MAX_BYTES}"
+            msg = f"{path}: has {size} bytes, a spec has at most {MAX_BYTES}"
             raise SpecError(msg)
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -129,11 +129,11 @@ def _read(path: Path) -> dict[str, Any]:
         raise SpecError(msg) from None
 
 
-def write_spec(spec: ModelSpec) -> str:
-    """Return the spec as TOML, as `read_spec` accepts it."""
+def spec_to_toml(spec: ModelSpec) -> str:
+    """Return a spec as TOML that `read_spec` accepts."""
     import tomli_w
 
-    return tomli_w.dumps(spec_to(spec))
+    return tomli_w.dumps(spec_to_data(spec))
 
 
 def json_schema() -> dict[str, Any]:
@@ -153,19 +153,19 @@ def _explain(message: str, data: Any, kind: type[msgspec.Struct]) -> str:
     """Turn msgspec's ``... - at `$.training.epochs` `` into a path, the value, and a suggestion."""
     text, _, path = message.rpartition(" - at `$") if message.endswith("`") else (message, "", "")
     text, path = (text, path[:-1].lstrip(".")) if text else (message, "")
-    value = _at(data, path)
+    value = _value_at(data, path)
     if text.startswith(_UNKNOWN):
         wrong = text.removeprefix(_UNKNOWN)[1:-1]
-        fields = _struct(path, kind).__struct_fields__
+        fields = _struct_at(path, kind).__struct_fields__
         text = f"unknown field {printable(repr(wrong))}.{did_you_mean(wrong, fields)}"
     elif text.startswith(_MISSING):
         text = f"the field {text.removeprefix(_MISSING)[1:-1]!r} is missing"
     elif text.startswith("Invalid enum value"):
-        hint = typing.get_type_hints(_struct(path, kind))[path.rpartition(".")[2]]
+        hint = typing.get_type_hints(_struct_at(path, kind))[path.rpartition(".")[2]]
         choices = ", ".join(str(leaf) for leaf in _leaves(hint) if isinstance(leaf, str | int))
         text = f"must be one of {choices}, received {printable(repr(value))}"
     elif text.startswith("Expected"):
-        # TOML has no null to offer.
+        # TOML has no null.
         text = "expected" + text[8:].replace(" | null", "").replace(
             f"`str` matching regex {NAME!r}", "lower-case words joined by hyphens"
         )
@@ -173,8 +173,8 @@ def _explain(message: str, data: Any, kind: type[msgspec.Struct]) -> str:
     return f"{printable(path) or 'top level'}: {text}"
 
 
-def _at(data: Any, path: str) -> Any:
-    """Return the value at msgspec's path; it says ``[...]`` for a key, there the table is meant."""
+def _value_at(data: Any, path: str) -> Any:
+    """Return the value at msgspec's path; the table itself where that has ``[...]`` for a key."""
     for part in path.partition("[...]")[0].replace("[", ".[").split("."):
         try:
             data = data[int(part[1:-1])] if part.startswith("[") else data[part] if part else data
@@ -183,8 +183,8 @@ def _at(data: Any, path: str) -> Any:
     return data
 
 
-def _struct(path: str, kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
-    """Return the innermost struct that a path of a record leads to or through."""
+def _struct_at(path: str, kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """Return the innermost struct on a path into a record."""
     for part in path.split("."):
         hint = typing.get_type_hints(kind).get(part.partition("[")[0])
         for leaf in _leaves(hint):
@@ -194,6 +194,6 @@ def _struct(path: str, kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
 
 
 def _leaves(hint: Any) -> list[Any]:
-    """Return what an annotation is made of: the types of a union, the choices of a literal."""
+    """Return the leaves of an annotation: the types of a union, the choices of a literal."""
     inner = typing.get_args(hint)
     return [leaf for part in inner for leaf in _leaves(part)] if inner else [hint]

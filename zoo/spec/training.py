@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from zoo.spec.component import Component
-from zoo.spec.fields import Fraction, Positive, Record, Seed, name_components
+from zoo.spec.fields import Fraction, Positive, Record, Seed, coerce_components
 from zoo.spec.metrics import Mode, mode_of
 
 
@@ -17,17 +17,17 @@ class Split(Record, frozen=True, kw_only=True):
     """Which rows are held out.
 
     ``numpy.random.RandomState(seed).permutation`` orders the rows and the last of them are held
-    out, as Keras's and many a tutorial's loaders do: a seed here means their rows.
+    out, as in the loaders of Keras and of many tutorials: their seeds hold out the same rows here.
 
     Attributes
     ----------
     held
-        Share of the rows, or how many.
+        Share of the rows, or their number.
     order
-        Whether the rows are taken in random order, of each class in its share (``"stratified"``),
-        or the first or last ones are held out.
+        Which rows are held out: random ones, the same share of each class (``"stratified"``), the
+        first, or the last.
     seed
-        Seed of the random order; the run's own if not given.
+        Seed of the random order; the run's if not given.
     """
 
     held: Fraction | Positive
@@ -43,14 +43,14 @@ class EarlyStopping(Record, frozen=True, kw_only=True):
     patience
         Epochs without improvement after which training stops.
     min_delta
-        What counts as an improvement: more than this.
+        An improvement is more than this.
     monitor
-        Keras's name of the figure that is watched.
+        Keras's name of the figure to watch.
     mode
-        Whether the most (``"max"``) or the least (``"min"``) of it is the best; needed where Keras
-        does not say so itself.
+        Whether its highest (``"max"``) or lowest (``"min"``) value is the best; needed if Keras
+        does not define it.
     restore_best
-        Whether the weights of the best epoch are the result, or those of the last.
+        Whether the result has the weights of the best epoch, or those of the last.
     """
 
     patience: Positive
@@ -60,12 +60,12 @@ class EarlyStopping(Record, frozen=True, kw_only=True):
     restore_best: bool = True
 
     def improves(self, value: float, best: float | None, metrics: Iterable[Component] = ()) -> bool:
-        """Say whether a value of the watched figure is better than the best one so far, if any.
+        """Return whether a value of the watched figure is better than the best so far, if any.
 
         Raises
         ------
         UsageError
-            If nobody says which is better, nor the recipe's `metrics`.
+            If neither `mode` nor the figure's name or `metrics` defines which is better.
         """
         rises = mode_of(self.monitor, metrics, self.mode) == "max"
         if not isfinite(value):  # nothing could ever be better than NaN
@@ -81,46 +81,45 @@ class Training(Record, frozen=True, kw_only=True):
     Attributes
     ----------
     dataset
-        Name of the registered dataset that is used unless other data are given.
+        Name of the registered dataset to use if no other data are given.
     target
-        Column to learn, for tables; the dataset's own unless named here.
+        Column to learn, for tables; the dataset's own if not given.
     loss, optimizer, metrics
         Keras names with their options.
     epochs, batch_size
-        Passes over the data; samples a step.
+        Passes over the data; samples in a step.
     steps_per_epoch
-        How many steps make an epoch where the rows are streamed, for instance from a generator
-        that does not end; all rows, if not given.
+        Steps in an epoch of streamed rows, for instance from an endless generator; all rows if not
+        given.
     shuffle
-        Whether the rows are put into a new order each epoch.
+        Whether the rows are shuffled each epoch.
     carry_state
-        Whether a recurrent network's state goes on from batch to batch: row i of a batch where row
-        i of the last one ended. An epoch begins from zero. Needs ``shuffle = false``.
+        Whether a recurrent network carries its state from batch to batch: row i of a batch
+        continues row i of the previous one. An epoch starts from zero. Needs ``shuffle = false``.
     validation
         Rows held out of the training part: a share of them, drawn with the run's seed, or a
         `Split`; none if not given.
     folds
-        Into how many parts the rows are cut for cross-validation, where the recipe asks for that.
+        Number of folds, if the recipe is cross-validated.
     early_stopping
         When to stop before all epochs are over.
     class_weights
-        How much a row of each class counts, by the class's label; 1 where not given.
+        Weight of a row of each class, by the class's label; 1 if not given.
     skip_bad_rows
         Whether rows that cannot be used (an empty cell, an unknown class) are left out of the
         training; otherwise the first one is an error.
     weights
         Tag of the weights that training starts from; ``"none"`` starts from random ones.
     freeze
-        Layers that are not trained: names (with ``*``), or the number of first layers.
+        Layers that are not trained: names (with ``*``), or the first N.
     picked_seed
-        Seed of a training that is given none, for each backend. It was picked, maybe of several
-        that were tried, so what it reaches is no evidence: `zoo reproduce` judges seeds that are
-        fixed in advance.
+        Default seed of a training, for each backend. It was picked, maybe from several that were
+        tried, so its results are not evidence: `zoo reproduce` judges seeds fixed in advance.
     starts
-        How many starts `zoo reproduce` judges, with seeds 1, 2 and so on: 5, or 3 where one
+        Number of starts that `zoo reproduce` judges, with seeds 1, 2 and so on: 5, or 3 if one
         training takes over ten minutes.
     seeds
-        What specs of earlier versions have for `picked_seed`: lists, of which the first counts.
+        Older form of `picked_seed` in specs of earlier versions: lists, whose first seed counts.
     """
 
     loss: Component
@@ -145,4 +144,4 @@ class Training(Record, frozen=True, kw_only=True):
     seeds: dict[str, tuple[Seed, ...]] = {}  # noqa: RUF012
 
     def __post_init__(self) -> None:
-        name_components(self, "loss", "optimizer", "metrics")
+        coerce_components(self, "loss", "optimizer", "metrics")

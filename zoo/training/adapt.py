@@ -1,4 +1,4 @@
-"""A spec that follows the data at hand: other columns, other classes than it declares."""
+"""Adapting a spec to data with other columns or classes than it declares."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from zoo.spec.component import Component, plain_name
 from zoo.spec.model import ModelSpec
 from zoo.spec.training import Training
 
-_ABOUT_COLUMNS = ("drop", "one_hot", "multi_hot", "maps")
-"""Options of a preprocessor that name columns beside those it takes."""
+_COLUMN_OPTIONS = ("drop", "one_hot", "multi_hot", "maps")
+"""Options of a preprocessor that name columns, besides ``columns``."""
 
 
 def declared_columns(spec: ModelSpec) -> list[str] | None:
-    """Return the columns that a spec's preprocessor names, None where it names none."""
+    """Return the columns that a spec's preprocessor names; None if it names none."""
     columns = spec.input.config.get("columns")
     return list(columns) if isinstance(columns, list) else None
 
@@ -29,7 +29,7 @@ def declared_columns(spec: ModelSpec) -> list[str] | None:
 def follow_columns(spec: ModelSpec, columns: Sequence[str]) -> ModelSpec:
     """Return a spec whose preprocessor takes these columns and no others.
 
-    Nothing changes where the spec names the same ones, or its preprocessor does not ask which.
+    A spec that names the same ones, or whose preprocessor has no ``columns``, is returned as is.
     """
     function = registry().resolve("preprocessors", spec.input)
     if "columns" not in options_of(function) or set(declared_columns(spec) or ()) == set(columns):
@@ -37,24 +37,24 @@ def follow_columns(spec: ModelSpec, columns: Sequence[str]) -> ModelSpec:
     config: dict[str, Any] = dict(spec.input.config)
     dropped = config.get("drop", ())
     config["columns"] = [name for name in columns if name not in dropped]
-    for option in _ABOUT_COLUMNS:
+    for option in _COLUMN_OPTIONS:
         if isinstance(config.get(option), dict):
             config[option] = {k: v for k, v in config[option].items() if k in columns}
         elif option in config:
             config[option] = [name for name in config[option] if name in columns]
-    return _changed(spec, input=Component(spec.input.uses, **config))
+    return _replace_fields(spec, input=Component(spec.input.uses, **config))
 
 
 def follow_classes(spec: ModelSpec, labels: Sequence[str]) -> ModelSpec:
-    """Return a spec whose output are these classes, at least two.
+    """Return a spec whose output is these classes, at least two.
 
-    Nothing changes where the spec declares as many and knows them all. Two classes behind one
-    sigmoid unit become as many softmax units as there are classes, where there are more.
+    The spec is returned as it is if it declares as many and knows them all. For more than two
+    classes, one sigmoid unit becomes a softmax with one unit per class.
 
     Raises
     ------
     SpecError
-        If the network cannot have so many outputs.
+        If the classes are fixed, or the network cannot have that many outputs.
     """
     decoder = construct(registry().resolve("decoders", spec.output), spec.output, what="output")
     assert isinstance(decoder, Classifier)
@@ -62,30 +62,30 @@ def follow_classes(spec: ModelSpec, labels: Sequence[str]) -> ModelSpec:
     if declared and len(declared) == len(labels) and not any(decoder.encode(labels)[1]):
         return spec
     if "labels" not in options_of(type(decoder)):
-        msg = f"{spec.name}: its classes are fixed, {len(declared or ())} of them; "
-        msg += f"the data hold {len(labels)}: {', '.join(labels[:10])}"
+        msg = f"{spec.name}: has {len(declared or ())} fixed classes; "
+        msg += f"the data have {len(labels)}: {', '.join(labels[:10])}"
         raise SpecError(msg)
     rest = {k: v for k, v in spec.output.config.items() if k not in ("labels", "values", "ids")}
     output = Component(spec.output.uses, labels=list(labels), **rest)
     if decoder.units == 1 and len(labels) > 2:
-        return _softmax(spec, output)
-    return _changed(spec, output=output)
+        return _with_softmax(spec, output)
+    return _replace_fields(spec, output=output)
 
 
-def _softmax(spec: ModelSpec, output: Component) -> ModelSpec:
-    """Give a spec of one sigmoid unit a softmax over several classes."""
+def _with_softmax(spec: ModelSpec, output: Component) -> ModelSpec:
+    """Replace the sigmoid unit of a spec by a softmax over several classes."""
     training = cast("Training", spec.training)
     sigmoid = with_head(spec).architecture.config.get("output_activation") == "sigmoid"
     if not sigmoid or plain_name(training.loss.uses) != "binarycrossentropy":
-        msg = f"{spec.name}: has one output, for two classes; the data hold "
-        msg += f"{len(output.config['labels'])}, and it is not known how to give it more"
+        msg = f"{spec.name}: has one output, for two classes; the data have "
+        msg += f"{len(output.config['labels'])}; more need a sigmoid with binary_crossentropy"
         raise SpecError(msg)
     metrics = tuple(
         Component("accuracy") if plain_name(metric.uses) == "binaryaccuracy" else metric
         for metric in training.metrics
     )
     plugin = output.uses.rpartition("/")[0]
-    return _changed(
+    return _replace_fields(
         spec,
         architecture=spec.architecture.with_options(output_activation="softmax"),
         output=output.renamed(f"{plugin}/classes" if plugin else "classes"),
@@ -95,6 +95,6 @@ def _softmax(spec: ModelSpec, output: Component) -> ModelSpec:
     )
 
 
-def _changed(spec: ModelSpec, **fields: Any) -> ModelSpec:
-    """Replace fields, and take out what was said of the model as declared."""
+def _replace_fields(spec: ModelSpec, **fields: Any) -> ModelSpec:
+    """Replace fields of a spec, and drop the facts about the model as declared."""
     return msgspec.structs.replace(spec, parameters=None, figures=(), **fields)

@@ -21,36 +21,36 @@ if TYPE_CHECKING:
 
 
 class Interruption:
-    """Turns Ctrl-C into an orderly end after the present step; a second one ends at once.
+    """Makes Ctrl-C end training after the current step; a second one ends it at once.
 
-    An exception in the middle of a step could meet the weights while the backend holds them.
+    An exception inside a step could come while the backend holds the weights.
 
     Attributes
     ----------
-    asked
-        Whether the user wants an end.
+    requested
+        Whether the user pressed Ctrl-C.
     within_epoch
-        Whether the last epoch was cut short by it.
+        Whether it cut the last epoch short.
     """
 
     def __init__(self) -> None:
-        self.asked = False
+        self.requested = False
         self.within_epoch = False
-        self._before: Any = None
+        self._previous_handler: Any = None
 
     def __enter__(self) -> Interruption:
         if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._handle)
+            self._previous_handler = signal.signal(signal.SIGINT, self._handle)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
+        if self._previous_handler is not None:
+            signal.signal(signal.SIGINT, self._previous_handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
+        if self.requested:
             raise KeyboardInterrupt
-        self.asked = True
+        self.requested = True
 
 
 def epoch_callback(
@@ -62,15 +62,15 @@ def epoch_callback(
     show: Callable[[int, dict[str, float]], None],
     interruption: Interruption,
 ) -> Any:
-    """Return the Keras callback that does what is due after each step and each epoch."""
+    """Return the Keras callback that does zoo's work after each step and each epoch."""
 
     class Epochs(keras().callbacks.Callback):  # type: ignore[misc]
         def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-            data.begin(epoch)
+            data.start_epoch(epoch)
             seed_epoch(run.seed, epoch)
 
         def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-            if interruption.asked:
+            if interruption.requested:
                 self.model.stop_training = True
                 interruption.within_epoch = batch + 1 != self.params["steps"]
 
@@ -81,28 +81,28 @@ def epoch_callback(
             show(epoch + 1, values)
             registry().notify("epoch_ended", run=run, epoch=epoch, logs=values)
             if interruption.within_epoch:
-                return  # nothing to go on from
+                return  # checkpoints are of complete epochs
             progress.epochs = epoch + 1
-            if _stops(data.training, checkpoint, progress, values):
+            if _should_stop(data.training, checkpoint, progress, values):
                 self.model.stop_training = True
-            checkpoint.save(progress, now=interruption.asked)
+            checkpoint.save(progress, now=interruption.requested)
 
     return Epochs()
 
 
-def _stops(
+def _should_stop(
     training: Training, checkpoint: Checkpoint, progress: Progress, logs: dict[str, float]
 ) -> bool:
-    """Take note of the epoch that is over, and say whether the recipe's rule ends the training.
+    """Update the early-stopping state with the epoch's logs, and return whether training stops.
 
-    The state of the rule is part of the progress, so that it goes on after a restart.
+    The state is part of the progress, so a resumed training continues it.
 
     Raises
     ------
     TrainingError
-        If the figure to watch is not measured.
+        If the monitored metric is not measured.
     UsageError
-        If nobody says whether more of it is better.
+        If it is not known whether more of it is better.
     """
     rule, state = training.early_stopping, progress.stopping
     if rule is None:
@@ -110,7 +110,7 @@ def _stops(
     value = logs.get(rule.monitor)
     if value is None:
         msg = f"training.early_stopping.monitor: {rule.monitor!r} is not measured; "
-        raise TrainingError(msg + f"there are {', '.join(logs)}")
+        raise TrainingError(msg + f"choose from {', '.join(logs)}")
     if rule.improves(value, state.get("best"), training.metrics):
         state.update(best=value, best_epoch=progress.epochs, waited=0)
         if rule.restore_best:

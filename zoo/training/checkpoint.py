@@ -1,4 +1,4 @@
-"""``checkpoint.h5``: everything a killed training needs to go on as if nothing had happened."""
+"""``checkpoint.h5``: everything a killed training needs to resume as if nothing had happened."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from zoo_weights import Slot
 
 SHARE = 0.05
-"""How much of the training's time may go into checkpoints."""
+"""Share of the training's time that checkpoints may take."""
 
 MIN_SECONDS = 1.0
 """Seconds between two checkpoints, at least."""
@@ -26,12 +26,12 @@ MIN_SECONDS = 1.0
 
 @dataclass
 class Progress:
-    """Where a training stands after a whole epoch.
+    """The state of a training after a complete epoch.
 
     Attributes
     ----------
     epochs
-        Epochs that are over.
+        Number of completed epochs.
     history
         Keras's logs so far.
     stopping
@@ -44,7 +44,7 @@ class Progress:
 
 
 class Checkpoint:
-    """Writes checkpoints of a network in training, and reads them back.
+    """Writes checkpoints of a network in training, and restores them.
 
     Parameters
     ----------
@@ -53,12 +53,12 @@ class Checkpoint:
     network
         The compiled network.
     identity
-        What has to be the same when training goes on, see `zoo.training.identity`.
+        What must be the same when training resumes, see `zoo.training.identity`.
 
     Attributes
     ----------
     warnings
-        What differs from what a restored training was begun with, and may.
+        Differences from the start of a restored training that are allowed: versions.
     """
 
     def __init__(self, folder: Path | None, network: Any, identity: dict[str, Any]) -> None:
@@ -67,17 +67,17 @@ class Checkpoint:
         self.identity = identity
         self.best: list[Any] = []
         self.warnings: list[str] = []
-        self._last = time.monotonic()
-        self._cost = 0.0
+        self._last_time = time.monotonic()
+        self._seconds = 0.0
 
     def save(self, progress: Progress, *, now: bool = False) -> None:
         """Write a checkpoint, unless one was written recently."""
         from zoo_weights import write_bundle
 
         numpy = keras().ops.convert_to_numpy
-        begin = time.monotonic()
+        start = time.monotonic()
         if self.path is None or (
-            not now and begin - self._last < max(MIN_SECONDS, self._cost / SHARE)
+            not now and start - self._last_time < max(MIN_SECONDS, self._seconds / SHARE)
         ):
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -87,11 +87,11 @@ class Checkpoint:
             "best": json.dumps(bool(self.best)),
         }
         write_bundle(self.path, headers, [(slot, numpy(value)) for slot, value in self._values()])
-        self._last = time.monotonic()
-        self._cost = self._last - begin
+        self._last_time = time.monotonic()
+        self._seconds = self._last_time - start
 
     def restore(self, *, exact: bool = False) -> Progress:
-        """Read the checkpoint into the network; nothing happens where there is none.
+        """Restore the network from the checkpoint, if there is one.
 
         Raises
         ------
@@ -118,22 +118,22 @@ class Checkpoint:
         return progress
 
     def remember_best(self) -> None:
-        """Keep a copy of the present weights as the best so far."""
+        """Copy the current weights as the best so far."""
         numpy = keras().ops.convert_to_numpy
         self.best = [numpy(variable.value).copy() for variable in self.network.weights]
 
     def restore_best(self) -> None:
-        """Give the network the best weights, where some were kept."""
+        """Give the network the best weights, if any were remembered."""
         for variable, value in zip(self.network.weights, self.best, strict=False):
             variable.assign(value)
 
     def remove(self) -> None:
-        """Remove the checkpoint of a training that is over."""
+        """Remove the checkpoint of a finished training."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)
 
     def _variables(self) -> list[Any]:
-        # `variables` holds what `weights` does not: the state of dropout's random numbers.
+        # `variables` includes what `weights` does not: the state of dropout's random numbers.
         return [*self.network.variables, *self.network.optimizer.variables]
 
     def _values(self) -> Iterator[tuple[Slot, Any]]:
@@ -147,7 +147,7 @@ class Checkpoint:
                 yield Slot(group, index, variable.path, shape, str(variable.dtype), place), value
 
 
-def seed_in(path: Path) -> int:
+def read_seed(path: Path) -> int:
     """Return the seed of a checkpoint's training."""
     from zoo_weights import read_headers
 

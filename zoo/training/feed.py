@@ -1,7 +1,7 @@
-"""How rows reach Keras's ``fit``: in an order that the seed and the number of the epoch fix.
+"""How rows reach Keras's ``fit``: in an order fixed by the seed and the number of the epoch.
 
-So a training that was killed goes on exactly where it was, and all backends see the same batches.
-Keras's own loop stays in charge: callbacks, metrics, validation and history are its own.
+So a killed training resumes exactly where it was, and all backends see the same batches.
+Keras's own loop stays in charge of callbacks, metrics, validation and history.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.backend import keras_private
 from zoo.backend.choose import keras
-from zoo.backend.runner import typed
-from zoo.backend.tensors import Batch, count, cut, steps_of
+from zoo.backend.runner import cast_inputs
+from zoo.backend.tensors import Batch, count_batches, count_samples, take_rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 def compile_steps(
     network: Any, size: int, arrays: Batch, *, rows: int, steps: int, held: bool
 ) -> int | None:
-    """Return how many rows to hand over at once; None where Keras takes its own steps.
+    """Compile the steps and return the rows per call; None where Keras takes its own steps.
 
     See `zoo.training.steps.compiled.compile_steps`, which ``ZOO_PLAIN`` turns off.
     """
-    if not keras_private.fast():
+    if not keras_private.fast_paths_allowed():
         return None
     from zoo.training.steps import compiled
 
@@ -41,16 +41,16 @@ class Feed:
     Attributes
     ----------
     arrays
-        Inputs (an array, or one for each input of the network by name), targets and, where classes
+        Inputs (an array, or one for each input of the network by name), targets and, where rows
         have weights, a weight for each row.
     batch_size
         Rows of a step; the last step of an epoch may have fewer.
     seed
-        Seed of the order, and of whatever else is drawn in an epoch.
+        Seed of the order.
     shuffle
-        Whether there is an order of its own for each epoch.
+        Whether each epoch has its own order.
     epoch
-        Number of the present epoch, from 0.
+        Number of the current epoch, from 0.
     """
 
     arrays: tuple[Any, ...]
@@ -60,10 +60,10 @@ class Feed:
     epoch: int = 0
 
     def __len__(self) -> int:
-        return count(self.arrays[0])
+        return count_samples(self.arrays[0])
 
     def order(self) -> NDArray[np.int64]:
-        """Return the row numbers of the present epoch."""
+        """Return the row numbers of the current epoch."""
         import numpy as np
 
         if not self.shuffle:
@@ -71,29 +71,29 @@ class Feed:
         return np.random.default_rng([self.seed, self.epoch]).permutation(len(self))
 
     def data_for(self, network: Any, epochs: int) -> Any:
-        """Return what ``fit`` takes as ``x`` for so many epochs; prepares the network for it."""
+        """Prepare the network for a number of epochs, and return the ``x`` of its ``fit``."""
         rows, size = len(self), self.batch_size
-        steps = epochs * steps_of(rows, size)
-        at_once = compile_steps(network, size, self.arrays, rows=rows, steps=steps, held=True)
-        if at_once is None:
-            return _pieces(self, size, lambda rows: typed(network, cut(self.arrays, rows)))
-        return _pieces(self, at_once, lambda rows: (rows.astype("int32"),))
+        steps = epochs * count_batches(rows, size)
+        call_rows = compile_steps(network, size, self.arrays, rows=rows, steps=steps, held=True)
+        if call_rows is None:
+            return _dataset(self, size, lambda at: cast_inputs(network, take_rows(self.arrays, at)))
+        return _dataset(self, call_rows, lambda rows: (rows.astype("int32"),))
 
 
-def _pieces(feed: Feed, size: int, handed: Callable[[NDArray[np.int64]], Any]) -> Any:
-    """Return a Keras dataset of what is handed over for `size` rows each, in the epoch's order."""
+def _dataset(feed: Feed, size: int, load: Callable[[NDArray[np.int64]], Any]) -> Any:
+    """Return a Keras dataset that loads `size` rows at a time, in the epoch's order."""
 
-    class Pieces(keras().utils.PyDataset):  # type: ignore[misc]
+    class Dataset(keras().utils.PyDataset):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self._epoch = -1
 
         def __len__(self) -> int:
-            return steps_of(len(feed), size)
+            return count_batches(len(feed), size)
 
         def __getitem__(self, index: int) -> tuple[Any, ...]:
             if self._epoch != feed.epoch:
                 self._epoch, self._order = feed.epoch, feed.order()
-            return tuple(handed(self._order[index * size : (index + 1) * size]))
+            return tuple(load(self._order[index * size : (index + 1) * size]))
 
-    return Pieces()
+    return Dataset()

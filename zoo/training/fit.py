@@ -1,4 +1,4 @@
-"""One network and its arrays through Keras's ``fit``, and what is made of the result."""
+"""Training one model through Keras's ``fit``, and recording the result."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import msgspec
 
 from zoo.backend.carry import states_of
 from zoo.backend.network import build, copy_weights, freeze
-from zoo.backend.seeding import seeded
+from zoo.backend.seeding import temporary_seed
 from zoo.errors import TrainingError
-from zoo.inference.measure import compile_network, outputs_of, trainee
+from zoo.inference.measure import compile_network, outputs_of, training_network
 from zoo.inference.targets import check_head
 from zoo.parts.base import Classifier
 from zoo.parts.heads import first_error
 from zoo.progress import training_bar
 from zoo.registry.registry import registry
 from zoo.runs.history import best_epoch
-from zoo.runs.run import Run, whole
+from zoo.runs.run import Run, is_complete
 from zoo.spec.training import Training
 from zoo.training.callbacks import Interruption, epoch_callback
 from zoo.training.checkpoint import Checkpoint, Progress
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from zoo.inference.model import Model
 
 
-DEAD, USUAL = 0.99, 0.95
-"""Share of the rows that are predicted alike, and the share that may be alike in truth."""
+DEAD_SHARE, MAX_TRUE_SHARE = 0.99, 0.95
+"""Share of rows predicted as one class in a dead network; the share that may truly be of one."""
 
 
 def fit(
@@ -43,9 +43,9 @@ def fit(
 ) -> Run:
     """Train a model whose preprocessing is fitted, write its run folder, and return the run.
 
-    Where the folder holds a checkpoint of the same training, it goes on from there; where it holds
-    the finished run, that is returned. Without `keep` nothing is written: neither checkpoints nor
-    the run. With `exact` nothing goes on with other versions than it was begun with.
+    Training continues from a checkpoint of the same training in the folder; a finished run is
+    returned as it is. Without `keep` nothing is written: neither checkpoints nor the run. With
+    `exact`, versions other than those it was started with are an error.
 
     Raises
     ------
@@ -54,17 +54,17 @@ def fit(
     """
     training = data.training
     run.environment.setdefault("trained_on", {"data": []})
-    _declare_state(run, model)  # it builds a network, which must not move the seed's draws
+    _declare_state(run, model)  # builds a network, which must not use up random numbers of the seed
     identity: dict[str, Any] = {}
     if keep:
         run.environment["data"] = data.content
         identity = {**identity_of(run), "rows": data.rows}
-        if whole(run.path):
-            done = Run.read(run.path)
-            done.notes += check_same(run.path, identity_of(done), identity, exact=exact)
-            return done
-    with seeded(run.seed):
-        network = prepared(model, data)
+        if is_complete(run.path):
+            finished = Run.read(run.path)
+            finished.notes += check_same(run.path, identity_of(finished), identity, exact=exact)
+            return finished
+    with temporary_seed(run.seed):
+        network = prepare_network(model, data)
         checkpoint = Checkpoint(run.path if keep else None, network, identity)
         progress = checkpoint.restore(exact=exact)
         if checkpoint.warnings:
@@ -74,31 +74,31 @@ def fit(
         registry().notify("training_started", run=run)
         interruption = _train(run, network, data, progress, checkpoint)
         checkpoint.restore_best()
-        if interruption.asked:
+        if interruption.requested:
             run.environment["interrupted"] = True
             run.notes.append(
                 f"interrupted in epoch {len(run.history['loss'])} of {training.epochs}; "
-                "what was trained so far is saved, go on with --resume"
+                "the training so far is saved; continue with --resume"
             )
         run.metrics.update(data.measure(network))
-        _note_best(run, training)
+        _record_best_epoch(run, training)
         if training.carry_state:
             copy_weights(network, model.keras)
     worries = run.environment["worries"] = run.environment.get("worries", [])
-    worries += _worries(run, model, *data.sample()[:2])
+    worries += _find_worries(run, model, *data.sample()[:2])
     run.notes += [*data.notes, *worries]
     if keep:
         run.save(model.keras, model.fitted_state)
-    if not interruption.asked:
+    if not interruption.requested:
         checkpoint.remove()
     registry().notify("training_finished", run=run)
     return run
 
 
-def prepared(model: Model, data: Rows) -> Any:
+def prepare_network(model: Model, data: Rows) -> Any:
     """Return the network before its first step: checked, frozen, and compiled with the recipe."""
     training = data.training
-    network = trainee(model, training)
+    network = training_network(model, training)
     check_head(model, training, *data.sample()[:2])
     freeze(network, training.freeze)
     if not network.trainable_weights:
@@ -112,31 +112,31 @@ def prepared(model: Model, data: Rows) -> Any:
 def _train(
     run: Run, network: Any, data: Rows, progress: Progress, checkpoint: Checkpoint
 ) -> Interruption:
-    """Take the epochs that are left, and return whether they were interrupted."""
+    """Train the remaining epochs, and return the interruption that watched them."""
     with training_bar(data.training.epochs) as show, Interruption() as interruption:
-        each_epoch = epoch_callback(
+        callback = epoch_callback(
             run, progress, checkpoint, data, show=show, interruption=interruption
         )
         try:
             network.fit(
                 **data.fit_arguments(network, progress.epochs),
-                shuffle=False,  # the data come in an order of their own
+                shuffle=False,  # `data` has its own order
                 initial_epoch=progress.epochs,
                 epochs=data.training.epochs,
                 verbose=0,
-                callbacks=[each_epoch],
+                callbacks=[callback],
             )
         except Exception:
             if data.failure is not None:
                 raise data.failure from None
             raise
         finally:
-            data.end()
+            data.close()
     return interruption
 
 
-def _note_best(run: Run, training: Training) -> None:
-    """Add the figures of the best epoch, where some epoch was chosen or could have been."""
+def _record_best_epoch(run: Run, training: Training) -> None:
+    """Record the figures of the best epoch, if the run stops early or has validation rows."""
     best = best_epoch(run.history, training)
     if best and (training.early_stopping or "val_loss" in run.history):
         run.metrics["best_epoch"] = {"epoch": best} | {
@@ -145,14 +145,14 @@ def _note_best(run: Run, training: Training) -> None:
 
 
 def _declare_state(run: Run, model: Model) -> None:
-    """Write into the spec which states the network has, where it has any and nobody said."""
+    """Add the network's states to the spec, unless it declares them."""
     if model.spec.state or not model.recurrent:
         return
     states = states_of(build(model.architecture(states=True), initialise=False))
     run.spec = model.spec = msgspec.structs.replace(model.spec, state=states)
 
 
-def _worries(run: Run, model: Model, inputs: Any, targets: Any) -> list[str]:
+def _find_worries(run: Run, model: Model, inputs: Any, targets: Any) -> list[str]:
     """Return what looks wrong with a finished training, and what to try."""
     import numpy as np
 
@@ -170,7 +170,7 @@ def _worries(run: Run, model: Model, inputs: Any, targets: Any) -> list[str]:
         label, count = Counter(best[0].label for best in answers).most_common(1)[0]
         commonest = np.unique(targets, axis=0, return_counts=True)[1].max()
         # A dead network may let a few rows through.
-        if count >= DEAD * len(targets) and commonest < USUAL * len(targets):
+        if count >= DEAD_SHARE * len(targets) and commonest < MAX_TRUE_SHARE * len(targets):
             rows = "every row" if count == len(targets) else f"{count} of {len(targets)} rows"
             worries.append(f"the model predicts {label!r} for {rows}{advice}")
     return worries

@@ -1,4 +1,4 @@
-"""What a training is of: what has to be the same when it goes on, and what should be."""
+"""The identity of a training: what must be the same when it resumes, and what should be."""
 
 from __future__ import annotations
 
@@ -9,78 +9,78 @@ from typing import Any
 
 from zoo.errors import OtherTraining, UsageError
 from zoo.runs.run import Run
-from zoo.spec.toml import spec_to
+from zoo.spec.toml import spec_to_data
 
-APART = ("picked_seed", "seeds", "starts")
+IGNORED = ("picked_seed", "seeds", "starts")
 """Fields of a recipe that change nothing in a training whose seed is known."""
 
-SHOWN = 5
-"""How many differences are named, at most."""
+MAX_DIFFERENCES = 5
+"""Differences that a message names, at most."""
 
 
 def identity_of(run: Run) -> dict[str, Any]:
-    """Return what has to be the same when a training goes on, and its versions."""
-    told = run.environment
-    identity = {"spec": spec_to(run.spec), "seed": run.seed}
-    identity |= {name: told[name] for name in ("backend", "versions") if name in told}
-    if "data" in told:
-        identity["data"] = {part: content["sha256"] for part, content in told["data"].items()}
+    """Return what must be the same when a training resumes, and its versions."""
+    facts = run.environment
+    identity = {"spec": spec_to_data(run.spec), "seed": run.seed}
+    identity |= {name: facts[name] for name in ("backend", "versions") if name in facts}
+    if "data" in facts:
+        identity["data"] = {part: content["sha256"] for part, content in facts["data"].items()}
     return identity
 
 
 def check_same(
     path: Path, before: dict[str, Any], now: dict[str, Any], *, exact: bool = False
 ) -> list[str]:
-    """Compare a training that goes on with what it was begun with.
+    """Compare a training that resumes with its start.
 
     Parameters
     ----------
     path
-        What people know it by.
+        The run folder or file, for the message.
     before, now
-        As `identity_of` returns it; what an earlier zoo did not write down
-        is not compared.
+        As `identity_of` returns them; entries that `before` lacks are not compared.
     exact
         Whether other versions are an error as well.
 
     Returns
     -------
     list of str
-        A sentence for whoever reads the figures, where versions differ.
+        A note for the user, if versions differ.
 
     Raises
     ------
     OtherTraining
         If anything but versions differs.
     UsageError
-        If versions differ and have to be the same.
+        If versions differ and `exact` is true.
     """
-    before, now = map(_alike, (before, now))
+    before, now = map(_normalise, (before, now))
     versions: list[str] = []
     for name in [name for name in now if name in before]:
-        found = list(_differences(name, before[name], now[name]))
+        differences = list(_differences(name, before[name], now[name]))
         if name == "versions":
-            versions = [text.removeprefix("versions.") for text in found]
-        elif found:
-            msg = f"{path}: was begun with another {name}: {'; '.join(found[:SHOWN])}; resume with "
-            raise OtherTraining(msg + "the same one, or use another folder")
-    told = "; ".join(versions)
+            versions = [text.removeprefix("versions.") for text in differences]
+        elif differences:
+            shown = "; ".join(differences[:MAX_DIFFERENCES])
+            msg = f"{path}: was started differently: {shown}; resume with the same {name}, "
+            raise OtherTraining(msg + "or use another folder")
+    changed = "; ".join(versions)
     if versions and exact:
-        msg = f"{path}: was begun with other versions: {told}; --exact forbids that"
+        msg = f"{path}: was started with other versions: {changed}; resume without --exact"
         raise UsageError(msg)
-    return [f"resumed with other versions than it was begun with: {told}"] if versions else []
+    return [f"resumed with other versions than it was started with: {changed}"] if versions else []
 
 
-def _alike(identity: dict[str, Any]) -> dict[str, Any]:
-    """Return an identity as JSON gives it back, less what does not matter."""
+def _normalise(identity: dict[str, Any]) -> dict[str, Any]:
+    """Return an identity as JSON gives it back, without the ignored fields."""
     plain: dict[str, Any] = json.loads(json.dumps(identity))
-    for name in APART:
+    for name in IGNORED:
         plain.get("spec", {}).get("training", {}).pop(name, None)
     return plain
 
 
 def _differences(name: str, before: Any, now: Any) -> Iterator[str]:
-    """Yield what differs between two values of plain data, by dotted path."""
+    """Yield the differences between two values of plain data, by dotted path."""
     if isinstance(before, dict) and isinstance(now, dict):
         for key in dict.fromkeys([*before, *now]):
             yield from _differences(f"{name}.{key}", before.get(key), now.get(key))

@@ -1,4 +1,4 @@
-"""What a model gets right and wrong on labelled data: per class, or number against number."""
+"""What a model gets right and wrong on labelled data: a report of classes or of values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from zoo.errors import UsageError
-from zoo.inference.evaluate import Figures, measured
+from zoo.inference.evaluate import Figures, evaluate_data
 from zoo.inference.measure import outputs_of
 from zoo.inference.targets import true_classes
 from zoo.parts.base import Classifier, Regressor
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 
 
 class ClassFigures(msgspec.Struct, frozen=True):
-    """How well one class is recognised.
+    """Precision, recall and F1 of one class.
 
     Attributes
     ----------
     label
         Name of the class.
     precision
-        Share of the rows predicted to be of the class that are; 0 where none is predicted.
+        Share of the rows predicted to be of the class that are; 0 if none are predicted.
     recall
-        Share of the rows of the class that are predicted to be; 0 where there are none.
+        Share of the rows of the class that are predicted to be; 0 if there are none.
     f1
         Harmonic mean of both.
     support
-        Rows of the class.
+        Number of rows of the class.
     """
 
     label: str
@@ -49,14 +49,14 @@ class ClassFigures(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class ClassReport:
-    """What a classifier gets right.
+    """A classifier's predictions against the true classes.
 
     Attributes
     ----------
     labels
-        The classes that occur among the true or the predicted ones, in the order of the outputs.
+        The classes that occur, true or predicted, in the order of the outputs.
     confusion
-        Rows by true class (first axis) and predicted class, integers.
+        Number of rows by true class (first axis) and predicted class.
     """
 
     labels: tuple[str, ...]
@@ -64,7 +64,7 @@ class ClassReport:
 
     @property
     def accuracy(self) -> float:
-        """Share of the rows whose class is predicted."""
+        """Share of the rows whose class is predicted correctly."""
         return float(self.confusion.trace() / self.confusion.sum())
 
     def classes(self) -> list[ClassFigures]:
@@ -79,7 +79,7 @@ class ClassReport:
         return figures
 
     def data(self) -> dict[str, Any]:
-        """Return the report as plain data: means are over classes (macro) and over rows."""
+        """Return the report as plain data, with means over classes (macro) and rows (weighted)."""
         classes = self.classes()
         rows = int(self.confusion.sum())
         names = ("precision", "recall", "f1")
@@ -98,7 +98,7 @@ class ClassReport:
         }
 
     def lines(self) -> Iterator[str]:
-        """Yield the report as a table of text."""
+        """Yield the lines of the report, a text table."""
         data = self.data()
         means = {"mean of classes": data["macro"], "mean of rows": data["weighted"]}
         rows = [{"label": name, "support": data["rows"], **row} for name, row in means.items()]
@@ -118,14 +118,14 @@ class ClassReport:
 
 @dataclass(frozen=True)
 class ValueReport:
-    """How near a regressor comes.
+    """A regressor's predictions against the true values.
 
     Attributes
     ----------
     true, predicted
-        The numbers, float64 of shape (rows,), or (rows, outputs) of networks with several.
+        The values, float64 of shape (rows,), or (rows, outputs) of networks with several.
     unit
-        Unit of the numbers, for people.
+        Unit of the values, for display.
     """
 
     true: NDArray[np.float64]
@@ -135,10 +135,10 @@ class ValueReport:
     def data(self) -> dict[str, Any]:
         """Return mean absolute and root mean squared error, and the share of variance explained.
 
-        ``r2`` is None where the true numbers are all the same.
+        ``r2`` is None if the true values are all the same.
         """
         error = self.predicted - self.true
-        # Several outputs have means of their own.
+        # Each output has its own mean.
         variance = float(((self.true - self.true.mean(axis=0)) ** 2).sum())
         return {
             "rows": len(self.true),
@@ -148,7 +148,7 @@ class ValueReport:
         }
 
     def lines(self) -> Iterator[str]:
-        """Yield the report as lines of text."""
+        """Yield the lines of the report."""
         data = self.data()
         unit = f" {self.unit}" if self.unit else ""
         r2 = "undefined, the true values are all the same"
@@ -169,7 +169,7 @@ class ValueReport:
 def examine(
     model: Model, data: Any = None, target: str | None = None
 ) -> tuple[Figures, ClassReport | ValueReport]:
-    """Return the loss and metrics of a model over labelled data, and what it gets right.
+    """Return a model's loss and metrics on labelled data, and a report of its predictions.
 
     Parameters
     ----------
@@ -179,21 +179,21 @@ def examine(
     Raises
     ------
     UsageError
-        If the model gives neither classes nor numbers.
+        If the model predicts neither classes nor numbers.
     """
     import numpy as np
 
     decoder = model.decoder
     if not isinstance(decoder, Classifier | Regressor):
-        msg = f"{model.spec.name} gives neither classes nor numbers (its task is {model.spec.task})"
-        raise UsageError(msg)
-    values, inputs, targets = measured(model, data, target)
+        msg = f"{model.spec.name}: predicts neither classes nor numbers; its task is "
+        raise UsageError(msg + model.spec.task)
+    values, inputs, targets = evaluate_data(model, data, target)
     outputs = outputs_of(model, inputs)
     if isinstance(decoder, Classifier):
         if problem := first_error(model.answers(outputs, 1)):
             raise problem
         return values, class_report(decoder, targets, outputs)
-    # The network may see the target in another scale than people do.
+    # The network may see the target on another scale.
     true, predicted = (
         np.array(decoder.decode(array.astype(float))) for array in (targets, outputs)
     )
@@ -206,7 +206,7 @@ def class_report(decoder: Classifier, targets: NDArray[Any], outputs: NDArray[An
     Parameters
     ----------
     decoder
-        Tells the class of each row of outputs.
+        Decodes the class of each row of outputs.
     targets
         The true classes, encoded by the decoder.
     outputs
@@ -223,5 +223,5 @@ def class_report(decoder: Classifier, targets: NDArray[Any], outputs: NDArray[An
     return ClassReport(tuple(names[int(index)] for index in present), confusion)
 
 
-def _ratio(part: float, whole: float) -> float:
-    return float(part / whole) if whole else 0.0
+def _ratio(part: float, total: float) -> float:
+    return float(part / total) if total else 0.0

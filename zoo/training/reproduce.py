@@ -1,4 +1,4 @@
-"""Reproducing a model's published figures: train anew, measure, compare."""
+"""Reproducing a model's published figures: train again, measure, compare."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from msgspec.structs import asdict
 
 from zoo.backend.choose import chosen_backend
 from zoo.errors import UsageError
-from zoo.numeric import finite
+from zoo.numeric import replace_nonfinite
 from zoo.registry.registry import spec_and_base
 from zoo.runs.run import Run
 from zoo.spec.model import Figure
@@ -21,15 +21,15 @@ from zoo.training.train import train
 
 
 @dataclass(frozen=True)
-class Measured:
-    """A published figure and what the runs of a reproduction reached.
+class Measurement:
+    """A published figure, and its values in the runs of a reproduction.
 
     Attributes
     ----------
     figure
-        The claim.
+        The published figure.
     values
-        What each run reached, in the order of the seeds.
+        The value of each run, in the order of the seeds.
     """
 
     figure: Figure
@@ -37,7 +37,7 @@ class Measured:
 
     @property
     def median(self) -> float:
-        """The value that is judged; what is no number is worse than any."""
+        """The value that is judged; one that is not finite counts as the worst."""
         worst = -inf if self.figure.at_most is None else inf
         return statistics.median(value if isfinite(value) else worst for value in self.values)
 
@@ -50,24 +50,24 @@ class Measured:
 
 @dataclass(frozen=True)
 class Reproduction:
-    """All figures of one model, measured anew.
+    """All figures of one model, measured again.
 
     Attributes
     ----------
     model, backend
-        What was trained on what.
+        The model that was trained, and the backend it was trained on.
     settings
-        What was changed of the spec, as ``--set`` takes it.
+        Changes to the spec, as ``--set`` takes them.
     seeds
         Seeds of the runs, fixed in advance: 1, 2 and so on.
     dead
-        Those of them with which the training saw no learning; they count like the others.
+        Seeds of the runs that did not learn; they count like the others.
     runs
-        Folders of the runs that were judged.
+        Folders of the runs.
     figures
-        Every figure with its measurements.
+        Every figure with its values.
     environment
-        Versions and machine, as the first run tells them.
+        Versions and machine of the first run.
     """
 
     model: str
@@ -76,7 +76,7 @@ class Reproduction:
     seeds: tuple[int, ...]
     dead: tuple[int, ...]
     runs: tuple[Path, ...]
-    figures: tuple[Measured, ...]
+    figures: tuple[Measurement, ...]
     environment: dict[str, Any]
 
     @property
@@ -86,14 +86,14 @@ class Reproduction:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record that ``zoo reproduce --format json`` prints."""
-        told = self.environment
+        environment = self.environment
         record = {
             "model": self.model,
             "settings": list(self.settings),
             "backend": self.backend,
-            "versions": {name: told["versions"][name] for name in ("keras", self.backend)},
-            "python": told["python"],
-            "machine": told["machine"],
+            "versions": {name: environment["versions"][name] for name in ("keras", self.backend)},
+            "python": environment["python"],
+            "machine": environment["machine"],
             "seeds": list(self.seeds),
             "dead": list(self.dead),
             "runs": [str(path) for path in self.runs],
@@ -108,11 +108,11 @@ class Reproduction:
                 for measured in self.figures
             ],
         }
-        return cast("dict[str, Any]", finite(record))
+        return cast("dict[str, Any]", replace_nonfinite(record))
 
 
-def reproducible() -> list[str]:
-    """Return the names of the models that have a recipe and figures to reach."""
+def reproducible_models() -> list[str]:
+    """Return the names of the models that have a recipe and published figures."""
     from zoo.registry.registry import registry
 
     specs = {name: registry().models.find(name).value for name in registry().models.names()}
@@ -127,20 +127,20 @@ def reproduce(
     figures: Sequence[Figure] = (),
     finished: Callable[[Run], None] = lambda run: None,
 ) -> Reproduction:
-    """Train a model by its recipe, once for each seed, and compare its figures.
+    """Train a model by its recipe, once per seed, and compare its figures.
 
     Parameters
     ----------
     name
         Name of a model, or path of a ``SPEC.toml``.
     seeds
-        How many starts, with seeds 1, 2 and so on; as many as the spec says if not given.
+        Number of runs, with seeds 1, 2 and so on; the spec's if not given.
     settings
         ``KEY=VALUE`` strings, as ``--set`` takes them.
     figures
-        What to compare with; the spec's own figures if not given.
+        Figures to compare with; the spec's if not given.
     finished
-        Called with each run.
+        Called with each finished run.
 
     Raises
     ------
@@ -152,21 +152,21 @@ def reproduce(
     if spec.training is None or not figures:
         msg = f"{name} has no {'recipe' if spec.training is None else 'figures'} to reproduce"
         raise UsageError(msg)
-    chosen = range(1, (seeds or spec.training.starts) + 1)
+    seed_range = range(1, (seeds or spec.training.starts) + 1)
     runs = []
-    for seed in chosen:
+    for seed in seed_range:
         runs.append(train(spec, seed=seed, settings=settings, base=base))
         finished(runs[-1])
         if runs[-1].environment.get("interrupted"):
             raise KeyboardInterrupt
     measured = tuple(
-        Measured(figure, tuple(value_of(figure, run) for run in runs)) for figure in figures
+        Measurement(figure, tuple(reached_value(figure, run) for run in runs)) for figure in figures
     )
     return Reproduction(
         spec.name,
         chosen_backend(),
         tuple(settings),
-        tuple(chosen),
+        tuple(seed_range),
         tuple(run.seed for run in runs if run.dead),
         tuple(run.path for run in runs),
         measured,
@@ -174,8 +174,8 @@ def reproduce(
     )
 
 
-def value_of(figure: Figure, run: Run) -> float:
-    """Return what a run reached of a figure.
+def reached_value(figure: Figure, run: Run) -> float:
+    """Return the value of a figure in a run.
 
     Raises
     ------
@@ -183,24 +183,24 @@ def value_of(figure: Figure, run: Run) -> float:
         If the run did not measure it.
     """
     if figure.on == "weights":
-        return _weight(run, figure.metric)
+        return _scalar_weight(run, figure.metric)
     if figure.best:
         name = figure.metric if figure.on == "train" else f"val_{figure.metric}"
         if name in run.history:
             return (max if figure.at_most is None else min)(run.history[name])
     values = run.metrics.get(figure.on, {})
     if figure.metric not in values:
-        known = ", ".join(f"{part}: {'/'.join(found)}" for part, found in run.metrics.items())
-        msg = f"{run.spec.name}: {figure.metric} on {figure.on} was not measured; there are {known}"
-        raise UsageError(msg)
+        names = ", ".join(f"{part}: {'/'.join(values)}" for part, values in run.metrics.items())
+        msg = f"{run.spec.name}: {figure.metric} on {figure.on} was not measured; choose from "
+        raise UsageError(msg + names)
     return float(values[figure.metric])
 
 
-def _weight(run: Run, name: str) -> float:
-    from zoo.backend.network import values
+def _scalar_weight(run: Run, name: str) -> float:
+    from zoo.backend.network import weight_arrays
 
-    for slot, array in values(run.model.keras):
+    for slot, array in weight_arrays(run.model.keras):
         if f"{slot.layer}/{slot.name}" == name and array.size == 1:
             return float(array.reshape(()))
-    msg = f"{run.spec.name}: has no weight {name!r} of one number"
+    msg = f"{run.spec.name}: has no scalar weight {name!r}"
     raise UsageError(msg)

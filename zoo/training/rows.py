@@ -1,4 +1,4 @@
-"""Rows to train on: what a training needs of them, and those that are all in memory."""
+"""Rows to train on: their interface, and the implementation for rows in memory."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
-from zoo.backend.tensors import each
-from zoo.data.labelled import Labelled
+from zoo.backend.tensors import map_arrays
+from zoo.data.labelled import LabelledRows
 from zoo.errors import TrainingError
-from zoo.inference.measure import MEASURED, check_carry, measure
-from zoo.inference.rows import tensors
+from zoo.inference.measure import EVAL_BATCH, check_carry, measure
+from zoo.inference.rows import to_tensors
 from zoo.inference.targets import row_weights, targets_for
 from zoo.spec.training import Training
 from zoo.training.feed import Feed
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from zoo.inference.base import BaseModel
 
-ENOUGH = 2_000
-"""Rows that tell whether a network is dead, about."""
+SAMPLE_ROWS = 2_000
+"""About how many rows show whether a network is dead."""
 
 
 class Rows(ABC):
@@ -34,13 +34,13 @@ class Rows(ABC):
     training
         The recipe.
     rows
-        How many rows an epoch has.
+        Rows of an epoch.
     content
-        What the rows of each part are, hash and number among it.
+        For each part, the facts about its rows, their hash and number included.
     notes
         What a user should know about the rows.
     failure
-        The error that ended the reading: not every backend lets it through as it is.
+        The error that ended the reading; not every backend passes it on unchanged.
     """
 
     training: Training
@@ -51,21 +51,21 @@ class Rows(ABC):
 
     @abstractmethod
     def fit_arguments(self, network: Any, epoch: int) -> dict[str, Any]:
-        """Return what ``fit`` takes for the data, from the epoch of that number on."""
+        """Return the arguments of ``fit`` for the data, starting with the given epoch."""
 
     @abstractmethod
     def measure(self, network: Any) -> dict[str, dict[str, float]]:
-        """Return loss and metrics of the present weights on each part."""
+        """Return loss and metrics of the current weights on each part."""
 
     @abstractmethod
     def sample(self) -> tuple[Any, ...]:
         """Return inputs and targets of some training rows, and their weights if they have any."""
 
-    def begin(self, epoch: int) -> None:  # noqa: B027  # not all rows need to know
-        """Take note of which epoch begins."""
+    def start_epoch(self, epoch: int) -> None:  # noqa: B027  # not all rows need to know
+        """Receive the number of the epoch that starts."""
 
-    def end(self) -> None:  # noqa: B027  # not all rows have something open
-        """Let go of what was open for the training; the rows can still be measured."""
+    def close(self) -> None:  # noqa: B027  # not all rows hold something open
+        """Close what was open for the training; the rows can still be measured."""
 
 
 class InMemory(Rows):
@@ -82,13 +82,13 @@ class InMemory(Rows):
     weights
         How much each training row counts, float of shape (rows,); all the same, if not given.
     fitted
-        What is fitted already and stays as it is: ``"input"``, ``"output"``.
+        Parts that are fitted already and stay as they are: ``"input"``, ``"output"``.
     """
 
     def __init__(
         self,
         model: BaseModel,
-        parts: dict[str, Labelled],
+        parts: dict[str, LabelledRows],
         seed: int,
         *,
         weights: NDArray[Any] | None = None,
@@ -104,7 +104,7 @@ class InMemory(Rows):
         self.notes: list[str] = []
         self.arrays = {}
         for part, rows in parts.items():
-            inputs, targets = tensors(
+            inputs, targets = to_tensors(
                 rows, model.preprocessor, model.decoder,
                 skip=self.training.skip_bad_rows, notes=self.notes,
             )  # fmt: skip
@@ -113,8 +113,8 @@ class InMemory(Rows):
         inputs, targets = self.arrays["train"]
         declared = row_weights(model, self.training, targets)
         if weights is not None and len(weights) != len(targets):
-            msg = f"{len(weights)} rows have weights and {len(targets)} can be used; "
-            raise TrainingError(msg + "leave the bad ones out first")
+            msg = f"received {len(weights)} row weights for {len(targets)} usable rows; "
+            raise TrainingError(msg + "remove the bad rows first")
         if weights is None:
             weights = declared
         else:
@@ -124,12 +124,12 @@ class InMemory(Rows):
         self.rows = len(targets)
 
     @property
-    def content(self) -> dict[str, Any]:  # type: ignore[override]  # hashed when asked for
-        """What the rows of each part are."""
+    def content(self) -> dict[str, Any]:  # type: ignore[override]  # hashed on access
+        """For each part, the facts about its rows."""
         return {part: rows.content() for part, rows in self.parts.items()}
 
     def with_recipe(self, training: Training, seed: int) -> InMemory:
-        """Return the same rows for a recipe that sees them alike: other epochs, batches, order."""
+        """Return the same rows under a recipe that prepares them in the same way."""
         other = copy.copy(self)
         other.training = training
         other.feed = dataclasses.replace(
@@ -142,15 +142,15 @@ class InMemory(Rows):
         return {
             "x": self.feed.data_for(network, self.training.epochs),
             "validation_data": self.arrays.get("validation"),
-            "validation_batch_size": max(MEASURED, self.training.batch_size),
+            "validation_batch_size": max(EVAL_BATCH, self.training.batch_size),
         }
 
-    def begin(self, epoch: int) -> None:
+    def start_epoch(self, epoch: int) -> None:
         self.feed.epoch = epoch
 
     def measure(self, network: Any) -> dict[str, dict[str, float]]:
         return {part: measure(network, *pair) for part, pair in self.arrays.items()}
 
     def sample(self) -> tuple[Any, ...]:
-        every = 1 if self.training.carry_state else max(1, self.rows // ENOUGH)
-        return tuple(each(lambda array: array[::every], part) for part in self.arrays["train"])
+        stride = 1 if self.training.carry_state else max(1, self.rows // SAMPLE_ROWS)
+        return tuple(map_arrays(lambda a: a[::stride], part) for part in self.arrays["train"])

@@ -1,1 +1,1 @@
-"""Tuning: a model trained with many settings, and what each reaches on rows that are held out."""
+"""Tuning: training a model with many settings, and comparing them on held-out rows."""

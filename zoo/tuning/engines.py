@@ -1,4 +1,4 @@
-"""Where pieces of work are done: in this process, or spread over a Ray cluster."""
+"""Engines that do the work of a tuning: this process, or a Ray cluster."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from zoo.tuning.work import Group, Work
 ENGINES = ("local", "ray")
 
 Solve = Callable[[Work, Sequence[Group]], Iterator[Result]]
-"""Yields the results of all groups as they come."""
+"""Does the groups of a work, and yields the results as they come."""
 
 
 @contextmanager
-def opened(engine: str) -> Iterator[Solve]:
-    """Yield what does pieces of work on an engine.
+def open_engine(engine: str) -> Iterator[Solve]:
+    """Yield the function that does work on an engine.
 
-    Before Keras is imported, where that can be chosen: Ray starts processes, which backends with
-    threads of their own do not like.
+    Call it before Keras is imported, where possible: Ray starts processes, which can fail once a
+    backend has started threads.
     """
     if engine == "local":
         yield lambda work, groups: chain.from_iterable(map(work.solve, groups))
         return
     import ray
 
-    begun = not ray.is_initialized()
-    if begun:
+    must_start = not ray.is_initialized()
+    if must_start:
         ray.init(
             address=os.environ.get("RAY_ADDRESS"),
             log_to_driver=False,
@@ -42,12 +42,12 @@ def opened(engine: str) -> Iterator[Solve]:
     try:
         yield _on_ray
     finally:
-        if begun:
+        if must_start:
             ray.shutdown()
 
 
 def check_engine(engine: str) -> None:
-    """Raise `UsageError` unless an engine is known and its package is installed."""
+    """Raise `UsageError` unless an engine exists and its package is installed."""
     if engine not in ENGINES:
         msg = f"the engine must be one of {', '.join(ENGINES)}, received {engine!r}"
         raise UsageError(msg)
@@ -56,16 +56,16 @@ def check_engine(engine: str) -> None:
 
 
 def _on_ray(work: Work, groups: Sequence[Group]) -> Iterator[Result]:
-    """Do each group in a process of a Ray cluster: that of ``RAY_ADDRESS``, or a local one."""
+    """Solve each group in a process of a Ray cluster: that of ``RAY_ADDRESS``, or a local one."""
     import ray
 
     shared = ray.put(work)
-    task = ray.remote(_done)
+    task = ray.remote(_solve)
     waiting = [task.remote(shared, group) for group in groups]
     while waiting:
         ready, waiting = ray.wait(waiting, num_returns=1)
         yield from ray.get(ready[0])
 
 
-def _done(work: Work, group: Group) -> list[Result]:
+def _solve(work: Work, group: Group) -> list[Result]:
     return list(work.solve(group))

@@ -1,4 +1,4 @@
-"""``leaderboard.png`` of a tuning, drawn by a process of its own."""
+"""``leaderboard.png`` of a tuning, drawn in a separate process."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 
 from zoo.plots.tuning import draw_tuning
 from zoo.spec.metrics import mode_of
-from zoo.tuning.board import kept_in, results_in
+from zoo.tuning.board import parse_results, read_record
 
 PICTURE = "leaderboard.png"
 
 
 def draw(folder: Path, path: Path | None = None) -> Path:
-    """Draw the results of a tuning's folder and return the path of the picture.
+    """Draw the results in a tuning's folder, and return the path of the picture.
 
     Parameters
     ----------
@@ -23,21 +23,21 @@ def draw(folder: Path, path: Path | None = None) -> Path:
     path
         The picture, ``.png`` or ``.svg``; ``leaderboard.png`` in the folder if not given.
     """
-    kept = kept_in(folder)
-    told, metric = kept["identity"], kept["metric"]
-    means = [(result, result.mean(metric)) for result in results_in(kept)]
+    record = read_record(folder)
+    identity, metric = record["identity"], record["metric"]
+    means = [(result, result.mean(metric)) for result in parse_results(record)]
     return draw_tuning(
         [
             (result.settings, mean)
             for result, mean in means
             if result.state == "finished" and math.isfinite(mean)
         ],
-        told["grid"],
+        identity["grid"],
         path or folder / PICTURE,
-        title=f"{told['spec']['name']}: mean {metric} of {told['folds']} folds",
+        title=f"{identity['spec']['name']}: mean {metric} of {identity['folds']} folds",
         metric=metric,
-        mode=kept.get("mode") or mode_of(metric),
-        grid=told["search"] == "all",  # of a range there is no combination, so all are listed
+        mode=record.get("mode") or mode_of(metric),
+        grid=identity["search"] == "all",  # draws from ranges are not a grid
     )
 
 

@@ -1,4 +1,4 @@
-"""What is tried: the values of each setting, every combination of them, or some drawn at random."""
+"""The search space: the values of each setting, all combinations of them, or random draws."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo.errors import UsageError
-from zoo.spec.override import parsed
+from zoo.spec.override import parse_value
 
 Values = Sequence[Any] | str
-"""The values of a setting; a text is read as the command line does."""
+"""The values of a setting; a text is read as on the command line."""
 
 MAX_COMBINATIONS = 100_000
-"""Combinations of a grid, at most: somebody meant fewer values, or a draw."""
+"""Combinations of a grid, at most: more are a mistake, or need random draws."""
 
 _RANGE = re.compile(r"([-+.\w]+)\.\.([-+.\w]+?)(:log)?")
 
 
 @dataclass(frozen=True)
 class Range:
-    """All numbers from `low` to `high`, for draws; whole ones where both ends are.
+    """All numbers from `low` to `high`, to draw from; integers if both ends are.
 
     Attributes
     ----------
     log
-        Whether every power of ten is as likely.
+        Whether draws are uniform in the logarithm.
     """
 
     low: float
@@ -39,28 +39,28 @@ class Range:
     def __post_init__(self) -> None:
         if not self.low < self.high or (self.log and self.low <= 0):
             bound = "above 0 and " if self.log else ""
-            msg = f"{self}: a range goes from a number {bound}below its end"
+            msg = f"{self}: the start of a range must be {bound}below its end"
             raise UsageError(msg)
 
     def __str__(self) -> str:
         return f"{self.low}..{self.high}{':log' if self.log else ''}"
 
     @property
-    def whole(self) -> bool:
-        """Whether it holds whole numbers only."""
+    def is_integer(self) -> bool:
+        """Whether it holds integers only."""
         return isinstance(self.low, int) and isinstance(self.high, int)
 
     def draw(self, rng: random.Random) -> float:
-        """Return a number of the range."""
+        """Return a random number of the range."""
         if self.log:
             value = math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
         else:
             value = rng.uniform(self.low, self.high)
-        return round(value) if self.whole else value
+        return round(value) if self.is_integer else value
 
 
 class Space:
-    """The settings that are tried.
+    """The settings to try.
 
     Parameters
     ----------
@@ -71,43 +71,43 @@ class Space:
     Raises
     ------
     UsageError
-        If a setting has no values, or a range is no range.
+        If a setting has no values, or a range is not valid.
     """
 
     def __init__(self, grid: Mapping[str, Values | Range]) -> None:
         self.axes: dict[str, list[Any] | Range] = {}
         if not grid:
-            msg = "nothing to try; give settings with their values, such as epochs=50,100"
+            msg = "nothing to try; pass settings with their values, such as epochs=50,100"
             raise UsageError(msg)
         for key, values in grid.items():
-            axis = _read(values) if isinstance(values, str) else values
+            axis = _parse_axis(values) if isinstance(values, str) else values
             self.axes[key] = axis if isinstance(axis, Range) else list(axis)
             if not self.axes[key]:
-                msg = f"{key}: there are no values to try"
+                msg = f"{key}: no values to try"
                 raise UsageError(msg)
 
     def __len__(self) -> int:
         """Return the number of combinations."""
-        return math.prod(len(axis) for axis in self._listed().values())
+        return math.prod(len(axis) for axis in self._value_lists().values())
 
     def all(self) -> Iterator[dict[str, Any]]:
-        """Yield every combination, those of the last setting next to each other.
+        """Yield all combinations, varying the last setting fastest.
 
         Raises
         ------
         UsageError
-            If a setting has a range, or there are far too many.
+            If a setting has a range, or there are too many combinations.
         """
-        axes = self._listed()
+        axes = self._value_lists()
         if len(self) > MAX_COMBINATIONS:
             msg = f"the grid has {len(self):,} combinations, at most {MAX_COMBINATIONS:,}; "
-            msg += "draw with --random N"
+            msg += "draw some with --random N"
             raise UsageError(msg)
         for values in itertools.product(*axes.values()):
             yield dict(zip(axes, values, strict=True))
 
     def draw(self, count: int, seed: int) -> list[dict[str, Any]]:
-        """Return so many different combinations, drawn at random; all, where there are fewer."""
+        """Return `count` combinations drawn at random; all of a grid, if it has fewer."""
         rng = random.Random(seed)
         if not any(isinstance(axis, Range) for axis in self.axes.values()):
             if count >= len(self):
@@ -123,41 +123,41 @@ class Space:
         ]
 
     def _at(self, place: int) -> dict[str, Any]:
-        chosen = {}
-        for key, axis in reversed(self._listed().items()):
+        values = {}
+        for key, axis in reversed(self._value_lists().items()):
             place, index = divmod(place, len(axis))
-            chosen[key] = axis[index]
-        return {key: chosen[key] for key in self.axes}
+            values[key] = axis[index]
+        return {key: values[key] for key in self.axes}
 
-    def _listed(self) -> dict[str, list[Any]]:
-        listed = {}
+    def _value_lists(self) -> dict[str, list[Any]]:
+        lists = {}
         for key, axis in self.axes.items():
             if isinstance(axis, Range):
-                msg = f"{key}={axis}: a range is drawn from; say how often with --random or "
-                raise UsageError(msg + "--optuna, or list its values")
-            listed[key] = axis
-        return listed
+                msg = f"{key}={axis}: cannot try every value of a range; draw with --random N or "
+                raise UsageError(msg + "--optuna N, or list values")
+            lists[key] = axis
+        return lists
 
     def to_dict(self) -> dict[str, Any]:
         """Return the space as plain data."""
         return {k: str(axis) if isinstance(axis, Range) else axis for k, axis in self.axes.items()}
 
 
-def _read(text: str) -> list[Any] | Range:
-    """Read values from text: cut at commas that stand outside of brackets and quotes."""
-    found = _RANGE.fullmatch(text.strip())
-    if found:
-        low, high = parsed(found[1]), parsed(found[2])
+def _parse_axis(text: str) -> list[Any] | Range:
+    """Parse a range, or values separated by commas outside brackets and quotes."""
+    match = _RANGE.fullmatch(text.strip())
+    if match:
+        low, high = parse_value(match[1]), parse_value(match[2])
         if all(isinstance(end, int | float) for end in (low, high)):
-            return Range(low, high, log=found[3] is not None)
+            return Range(low, high, log=match[3] is not None)
     parts = re.findall(r"""(?:[^,\[\]{}"']|\[[^\]]*\]|\{[^}]*\}|"[^"]*"|'[^']*')+""", text)
-    return [parsed(part.strip()) for part in parts if part.strip()]
+    return [parse_value(part.strip()) for part in parts if part.strip()]
 
 
-def written(value: Any) -> str:
-    """Return a value as ``--set`` takes it."""
+def format_value(value: Any) -> str:
+    """Format a value as ``--set`` takes it."""
     if isinstance(value, list | tuple):
-        return "[" + ",".join(written(item) for item in value) + "]"
+        return "[" + ",".join(format_value(item) for item in value) + "]"
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:.6g}" if isinstance(value, float) else str(value)

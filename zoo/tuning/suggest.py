@@ -1,4 +1,4 @@
-"""Configurations that Optuna suggests, given up early where they fall behind the others."""
+"""Configurations suggested by Optuna, and pruned if they fall behind the others."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from zoo.tuning.board import Board, Result
 from zoo.tuning.space import Range, Space
 from zoo.tuning.work import Work
 
-TRIES = 20
-"""How often a configuration that is known already may be suggested again in a row."""
+MAX_REPEATS = 20
+"""How many known configurations in a row end the search."""
 
 
-def suggested(work: Work, space: Space, board: Board, count: int, seed: int) -> Iterator[Result]:
+def suggest(work: Work, space: Space, board: Board, count: int, seed: int) -> Iterator[Result]:
     """Yield the results of configurations that Optuna suggests, until the board has `count`.
 
-    What is on the board already is what it learns from first.
+    Optuna starts from the results already on the board.
     """
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    spaces = _distributions(space)
+    distributions = _distributions(space)
     study: Any = None
-    tries = 0
-    while len(board.results) < count and tries < TRIES:
-        if study is None:  # what is compared is known with the first result
-            study = _study(space, spaces, board, seed)
-        trial = study.ask(spaces)
+    repeats = 0
+    while len(board.results) < count and repeats < MAX_REPEATS:
+        if study is None:  # the first result decides which metric to compare
+            study = _study(space, distributions, board, seed)
+        trial = study.ask(distributions)
         settings = {
             key: axis[trial.params[key]] if isinstance(axis, list) else trial.params[key]
             for key, axis in space.axes.items()
         }
-        known = board.of(settings)
-        if known is not None:
-            tries += 1
-            _tell(study, trial, known, board)
+        earlier = board.of(settings)
+        if earlier is not None:
+            repeats += 1
+            _tell(study, trial, earlier, board)
             continue
-        tries = 0
+        repeats = 0
 
         def report(step: int, figures: dict[str, list[float]]) -> bool:
-            name = board.compared(figures)
+            name = board.compared_metric(figures)
             trial.report(sum(figures[name]) / len(figures[name]), step)  # noqa: B023  # called now
             return bool(trial.should_prune())  # noqa: B023
 
@@ -50,13 +50,13 @@ def suggested(work: Work, space: Space, board: Board, count: int, seed: int) -> 
             first = board.metric is None
             yield result
             if first:
-                study = None  # begun before it was known whether to go up or down
+                study = None  # it started before the direction was known
             else:
                 _tell(study, trial, result, board)
 
 
-def _study(space: Space, spaces: dict[str, Any], board: Board, seed: int) -> Any:
-    """Return a study that knows of the results so far."""
+def _study(space: Space, distributions: dict[str, Any], board: Board, seed: int) -> Any:
+    """Return a study that knows the results so far."""
     import optuna
 
     study = optuna.create_study(
@@ -73,19 +73,19 @@ def _study(space: Space, spaces: dict[str, Any], board: Board, seed: int) -> Any
             else result.settings[key]
             for key, axis in space.axes.items()
         }  # fmt: skip
-        kept = optuna.trial.create_trial(params=drawn, distributions=spaces, value=value)
-        study.add_trial(kept)
+        trial = optuna.trial.create_trial(params=drawn, distributions=distributions, value=value)
+        study.add_trial(trial)
     return study
 
 
 def _distributions(space: Space) -> dict[str, Any]:
-    """Return what Optuna draws from; of listed values the place, since they may be lists."""
+    """Return Optuna's distributions; values are drawn by their places, since they may be lists."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     def of(axis: list[Any] | Range) -> Any:
         if isinstance(axis, list):
             return CategoricalDistribution(range(len(axis)))
-        if axis.whole:
+        if axis.is_integer:
             return IntDistribution(int(axis.low), int(axis.high), log=axis.log)
         return FloatDistribution(axis.low, axis.high, log=axis.log)
 
@@ -104,6 +104,6 @@ def _tell(study: Any, trial: Any, result: Result, board: Board) -> None:
 
 
 def _value(result: Result, board: Board) -> float | None:
-    """Return what a configuration reached; None where there is nothing to learn from."""
+    """Return the value that a study learns from; None if the configuration has none."""
     value = result.mean(board.metric or "loss")
     return value if result.state == "finished" and not isnan(value) else None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from zoo.backend.seeding import seeded
+from zoo.backend.seeding import temporary_seed
 from zoo.inference.model import Model
-from zoo.training.fit import prepared
+from zoo.training.fit import prepare_network
 from zoo.training.rows import InMemory
 
 
@@ -18,11 +18,11 @@ class Trial:
     Attributes
     ----------
     model
-        Its spec, with fitted preprocessing; its network is built here.
+        The model, with fitted preprocessing; `network` builds its network.
     data
-        Its rows, those that are held out among them. Trials may share them.
+        Its rows, the held-out ones included. Trials may share them.
     seed
-        Seed of initial weights and order.
+        Seed of the initial weights and of the order of the rows.
     """
 
     model: Model
@@ -31,17 +31,17 @@ class Trial:
 
     @property
     def shapes(self) -> str:
-        """The shapes of what its network takes and gives."""
+        """Shape of the network's input, and number of its output units."""
         return repr((self.model.preprocessor.shape, self.model.decoder.units))
 
     @property
     def start(self) -> str:
-        """What decides how its network starts: of several that are equal, one is built."""
+        """Key of the initial network: trials with equal keys share one."""
         spec, training = self.model.spec, self.data.training
         fields = (spec.architecture, training.optimizer, training.weights, training.freeze)
         return repr((*fields, self.shapes, self.seed))
 
     def network(self) -> Any:
         """Return the network before its first step, compiled with the recipe."""
-        with seeded(self.seed):
-            return prepared(self.model, self.data)
+        with temporary_seed(self.seed):
+            return prepare_network(self.model, self.data)

@@ -2,13 +2,12 @@
 
 Keras's ``train_step`` is a function of its state: weights, optimizer, random numbers. The states of
 networks with the same layers are stacked along a new first axis, and ``jax.vmap`` computes a step
-of all of them at once; rows, their order, initial weights, seeds and learning rates are each
-one's own.
+of all of them at once; each has its own rows, order, initial weights, seed and learning rate.
 
-Why it is right: trials share a program only if what JAX would hand to the compiler for each of
-their own networks is the same text, constants included (`program_of`). Sums may be rounded
-otherwise than alone, within 1e-5 of the figures. What would break it: something that a step does
-outside of that text, such as a callback into Python; then the trial is trained alone.
+Why it is right: trials share a program only if JAX would pass the same text to the compiler for
+each of their networks, constants included (`program_hash`). Rounding may differ from that of a
+trial alone, within 1e-5 of the figures. What would break it: an effect of a step outside that
+text, such as a callback into Python; such trials are trained alone.
 """
 
 from __future__ import annotations
@@ -19,58 +18,58 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from zoo.backend import keras_private
-from zoo.backend.runner import typed
-from zoo.backend.tensors import cut
-from zoo.inference.measure import MEASURED
-from zoo.training.steps.compiled import repeatable
+from zoo.backend.runner import cast_inputs
+from zoo.backend.tensors import take_rows
+from zoo.inference.measure import EVAL_BATCH
+from zoo.training.steps.compiled import is_repeatable
 from zoo.tuning.trial import Trial
 
 
-def program_of(trial: Trial) -> str | None:
-    """Return what tells the compiled program of a trial from others; None if it needs its own.
+def program_hash(trial: Trial) -> str | None:
+    """Return a hash of the compiled program of a trial; None if it needs its own.
 
-    Trials with the same text may be trained together. It is a hash of what JAX hands to XLA to
-    compile a training step and a test step of the trial's own network, constants and all: where
-    it is equal, so is what is computed, and only the numbers differ that are arguments of both.
+    Trials with equal hashes may be trained together. What is hashed is the text that JAX passes to
+    XLA to compile a training step and a test step of the trial's network, constants included:
+    programs of equal text compute the same, and differ only in the values of their arguments.
     """
     training = trial.data.training
     if training.early_stopping is not None or training.carry_state:
         return None
     network = trial.network()
     optimizer = getattr(network.optimizer, "inner_optimizer", network.optimizer)
-    if not repeatable(network) or optimizer.use_ema:  # a mean of the weights is taken at the end
+    if not is_repeatable(network) or optimizer.use_ema:  # a mean of the weights is taken at the end
         return None
     import jax
 
-    batch = cut(trial.data.feed.arrays, slice(training.batch_size))
+    batch = take_rows(trial.data.feed.arrays, slice(training.batch_size))
     keras_private.build_compiled(network, batch)
     state = keras_private.jax_state(network)
     steps = (network.train_step, state), (network.test_step, (*state[:2], state[3]))
-    texts = [jax.jit(step).lower(own, typed(network, batch)).as_text() for step, own in steps]
-    # What calls back into Python, or takes its constants as arguments, is not all in the text.
+    texts = [jax.jit(f).lower(args, cast_inputs(network, batch)).as_text() for f, args in steps]
+    # The text lacks callbacks into Python, and constants that are passed as arguments.
     if "callback" in "".join(texts) or jax.config.jax_use_simplified_jaxpr_constants:
         return None
     return hashlib.sha256("".join(texts).encode()).hexdigest()
 
 
 class VectorizedTrials:
-    """Trainings that go on side by side.
+    """Trainings that run side by side.
 
-    The result of each is that of `zoo.training.fit.fit`: rows are never filled up to the longest
-    training's. What all have in common is computed at once, the last steps of an epoch by those
-    that have equally many rows.
+    The result of each is that of `zoo.training.fit.fit`: no step contains padding rows. The steps
+    that all trials have are computed at once, the last steps of an epoch for the trials with
+    equally many rows.
 
     Parameters
     ----------
     trials
-        Trainings of one program, see `program_of`.
+        Trainings of one program, see `program_hash`.
     """
 
     def __init__(self, trials: Sequence[Trial]) -> None:
         import jax
         import numpy as np
 
-        # Those with equally many rows lie side by side, so that a slice has them all.
+        # Trials with equally many rows are adjacent, so that a slice selects them.
         self._places = sorted(range(len(trials)), key=lambda place: trials[place].data.rows)
         trials = [trials[place] for place in self._places]
         self._trials = trials
@@ -81,7 +80,7 @@ class VectorizedTrials:
         networks = {start: trial.network() for start, trial in starts.items()}
         self._network = networks[trials[0].start]
         sample = trials[0].data.feed.arrays
-        keras_private.build_compiled(self._network, cut(sample, slice(self._size)))
+        keras_private.build_compiled(self._network, take_rows(sample, slice(self._size)))
         self._metrics = keras_private.jax_state(self._network)[3]
         states = {
             start: list(keras_private.jax_state(network)[:3]) for start, network in networks.items()
@@ -93,40 +92,40 @@ class VectorizedTrials:
         which = [list(data).index(id(trial.data.arrays)) for trial in trials]
         self._which = np.array(which, np.int32)
         self._held = [len(trial.data.arrays["validation"][1]) for trial in trials]
-        self._train = _stacked([part.feed.arrays for part in data.values()])
-        self._validation = _stacked([part.arrays["validation"] for part in data.values()])
-        self._epoch_of_all = jax.jit(self._one_epoch, donate_argnums=0)
-        self._measured = jax.jit(self._measure_slice, static_argnums=3)
+        self._train = _stack([part.feed.arrays for part in data.values()])
+        self._validation = _stack([part.arrays["validation"] for part in data.values()])
+        self._jitted_epoch = jax.jit(self._one_epoch, donate_argnums=0)
+        self._jitted_measure = jax.jit(self._measure_slice, static_argnums=3)
 
     def train(self, epochs: int) -> None:
-        """Go on until so many epochs are over."""
+        """Train until the given number of epochs is completed."""
         import numpy as np
 
         for epoch in range(self._epoch, epochs):
-            # A new array each time: JAX computes later, and may read this memory itself.
+            # A new array each time: JAX computes asynchronously, and may read this memory.
             orders = np.zeros((len(self._trials), max(self._rows)), np.int32)
             for order, trial in zip(orders, self._trials, strict=True):
                 feed = dataclasses.replace(trial.data.feed, seed=trial.seed, epoch=epoch)
                 order[: len(feed)] = feed.order()
-            self._state = self._epoch_of_all(self._state, self._train, self._which, orders)
+            self._state = self._jitted_epoch(self._state, self._train, self._which, orders)
         self._epoch = max(self._epoch, epochs)
 
     def measure(self) -> list[dict[str, float]]:
-        """Return loss and metrics of each on its held-out rows."""
+        """Return loss and metrics of each trial on its held-out rows."""
         import jax
 
-        found: list[dict[str, float]] = [{} for _ in self._trials]
+        figures: list[dict[str, float]] = [{} for _ in self._trials]
         for rows in dict.fromkeys(self._held):
-            chosen = [place for place, held in enumerate(self._held) if held == rows]
-            state = jax.tree.map(lambda values: values[jax.numpy.array(chosen)], self._state)  # noqa: B023
-            logs = self._measured(state, self._validation, self._which[chosen], rows)
+            places = [place for place, held in enumerate(self._held) if held == rows]
+            state = jax.tree.map(lambda values: values[jax.numpy.array(places)], self._state)  # noqa: B023
+            logs = self._jitted_measure(state, self._validation, self._which[places], rows)
             for name, values in jax.device_get(logs).items():
-                for place, value in zip(chosen, values, strict=True):
-                    found[self._places[place]][name] = float(value)
-        return found
+                for place, value in zip(places, values, strict=True):
+                    figures[self._places[place]][name] = float(value)
+        return figures
 
     def _one_epoch(self, state: Any, data: Any, which: Any, orders: Any) -> Any:
-        """Take all steps of an epoch: those that all have, then the rest of each."""
+        """Take all steps of an epoch: those that all trials have, then the rest of each."""
         import jax
 
         def step(state: Any, which: Any, rows: Any) -> Any:
@@ -135,17 +134,17 @@ class VectorizedTrials:
             return state, ()
 
         common = min(self._rows) // self._size * self._size
-        state, _ = _steps(step, state, which, orders[:, :common], self._size)
+        state, _ = _run_steps(step, state, which, orders[:, :common], self._size)
         rests = []
         for rows in dict.fromkeys(self._rows):
             start = self._rows.index(rows)
-            own = slice(start, start + self._rows.count(rows))
-            mine = jax.tree.map(lambda values: values[own], state)  # noqa: B023  # called now
-            rests.append(_steps(step, mine, which[own], orders[own, common:rows], self._size)[0])
+            at = slice(start, start + self._rows.count(rows))
+            part = jax.tree.map(lambda values: values[at], state)  # noqa: B023  # called now
+            rests.append(_run_steps(step, part, which[at], orders[at, common:rows], self._size)[0])
         return jax.tree.map(lambda *values: jax.numpy.concatenate(values), *rests)
 
     def _measure_slice(self, state: Any, data: Any, which: Any, rows: int) -> Any:
-        """Return the logs of `evaluate` for trials with so many held-out rows."""
+        """Return the logs of `evaluate` for trials with the same number of held-out rows."""
         import jax
 
         def step(state: Any, which: Any, rows: Any) -> Any:
@@ -153,46 +152,46 @@ class VectorizedTrials:
             return list(state), logs
 
         metrics = [jax.numpy.stack([value] * len(which)) for value in self._metrics]
-        everything = jax.numpy.broadcast_to(jax.numpy.arange(rows), (len(which), rows))
-        return _steps(step, [state[0], state[1], metrics], which, everything, MEASURED)[1]
+        orders = jax.numpy.broadcast_to(jax.numpy.arange(rows), (len(which), rows))
+        return _run_steps(step, [state[0], state[1], metrics], which, orders, EVAL_BATCH)[1]
 
     def _batch(self, data: Any, which: Any, rows: Any) -> Any:
         import jax
 
-        return typed(self._network, jax.tree.map(lambda values: values[which, rows], data))
+        return cast_inputs(self._network, jax.tree.map(lambda values: values[which, rows], data))
 
 
-def _steps(
+def _run_steps(
     step: Callable[[Any, Any, Any], Any], state: Any, which: Any, orders: Any, size: int
 ) -> Any:
-    """Take the steps of several trials at once, `size` rows each, the last maybe smaller.
+    """Take the steps of several trials at once, `size` rows each; the last may be smaller.
 
     Parameters
     ----------
     step
         Takes one trial's state, the number of its data, and its rows; returns state and logs.
     state, which, orders
-        Those of all trials; orders of shape (trials, rows).
+        Those of all trials, stacked; orders of shape (trials, rows).
     size
         Rows of a step.
     """
     import jax
 
-    side_by_side = jax.vmap(step)
+    step_all = jax.vmap(step)
     trials, rows = orders.shape
-    whole = rows // size * size
+    scanned = rows // size * size
     logs: Any = ()
-    if whole:
-        batches = orders[:, :whole].reshape(trials, -1, size).swapaxes(0, 1)
-        state, every = jax.lax.scan(lambda s, b: side_by_side(s, which, b), state, batches)
-        logs = jax.tree.map(lambda values: values[-1], every)
-    if whole < rows:
-        state, logs = side_by_side(state, which, orders[:, whole:])
+    if scanned:
+        batches = orders[:, :scanned].reshape(trials, -1, size).swapaxes(0, 1)
+        state, all_logs = jax.lax.scan(lambda s, b: step_all(s, which, b), state, batches)
+        logs = jax.tree.map(lambda values: values[-1], all_logs)
+    if scanned < rows:
+        state, logs = step_all(state, which, orders[:, scanned:])
     return state, logs
 
 
-def _stacked(parts: Sequence[Any]) -> Any:
-    """Return the arrays of several parts as one each on the device, zeros below shorter ones."""
+def _stack(parts: Sequence[Any]) -> Any:
+    """Stack the arrays of several parts on the device, shorter ones padded with zeros."""
     import jax
     import numpy as np
 

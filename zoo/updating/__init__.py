@@ -1,1 +1,1 @@
-"""What is done with trained models: retraining on new rows, ensembles."""
+"""Updating trained models: retraining on new rows, and ensembles."""

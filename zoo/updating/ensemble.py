@@ -1,4 +1,4 @@
-"""``zoo.ensemble``: whether trained models fit together, and one bundle with all of them."""
+"""``zoo.ensemble``: check that trained models fit together, and make one bundle of them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 import msgspec
 
 from zoo.backend.choose import keras
-from zoo.backend.network import build, complete, copy_weights
+from zoo.backend.network import build, copy_weights, initialise_missing
 from zoo.decoders import Value
 from zoo.errors import UsageError
 from zoo.inference.model import Model
-from zoo.inference.origin import ancestor, environment_of, lineage_in, recipe_of, with_recipe
-from zoo.parts.members import MAX_MEMBERS, shares_of
+from zoo.inference.origin import ancestor, environment_of, lineage_in, recipe_of, recipe_record
+from zoo.parts.members import MAX_MEMBERS, normalise_weights
 from zoo.runs.run import Run, run_folder
-from zoo.spec.component import Component, component_from, component_to
+from zoo.spec.component import Component, component_from_data, component_to_data
 from zoo.spec.fields import NAME_LENGTH
 from zoo.spec.model import ModelSpec
 
@@ -32,17 +32,17 @@ class Member:
     Attributes
     ----------
     architecture, input
-        As in its own spec.
+        As in the member's own spec.
     state
         Fitted state of its preprocessor.
     network
         The network, with its weights.
     weight
-        How much it counts.
+        Its weight in the mean.
     scale
-        Factor and shift that bring its output to the scale of the ensemble's.
+        Factor and shift from its output to the scale of the ensemble's.
     origin
-        What it came from, for the lineage.
+        The run it came from, for the lineage.
     """
 
     architecture: Component
@@ -62,17 +62,17 @@ def ensemble(
     target: str | None = None,
     output: str | PathLike[str] | None = None,
 ) -> Run:
-    """Make one model of several trained ones: its output is the mean of theirs.
+    """Combine trained models into one whose output is the mean of theirs.
 
     Parameters
     ----------
     models
-        Run folders, bundles, or models; the same task, classes and kind of input, whatever their
-        networks and preprocessing.
+        Run folders, bundles, or models, with the same task, classes and kind of input; networks
+        and preprocessing may differ.
     member_weights
-        How much each counts; all the same if not given.
+        Weight of each in the mean; equal if not given.
     data, target
-        Labelled data to measure the models and their ensemble on.
+        Labelled data to evaluate the models and their ensemble on.
     output
         The run folder; ``runs/NAME-ensemble/TIME`` under the current folder if not given.
 
@@ -82,7 +82,7 @@ def ensemble(
         If the models do not fit together; the message says what differs.
     """
     loaded = [m if isinstance(m, Model) else Model.from_bundle(Path(m)) for m in models]
-    model, members = ensemble_of(loaded, member_weights)
+    model, members = build_ensemble(loaded, member_weights)
     path = run_folder(model.spec.name, output, resume=False)
     metrics: dict[str, dict[str, float]] = {}
     if data is not None:
@@ -92,20 +92,20 @@ def ensemble(
     return save_ensemble(path, model, members, metrics=metrics)
 
 
-def ensemble_of(
+def build_ensemble(
     models: Sequence[Model], member_weights: Sequence[float] | None = None
 ) -> tuple[Model, list[Member]]:
-    """Return the ensemble of models, in memory, and its members; see `ensemble`."""
+    """Build the ensemble of models in memory, and return it with its members; see `ensemble`."""
     if len(models) < 2:
         msg = f"an ensemble needs at least two models, received {len(models)}"
         raise UsageError(msg)
-    shares = checked_shares(member_weights, len(models))
+    shares = member_shares(member_weights, len(models))
     for other in models[1:]:
         check_agreement(models[0], other)
     members = [
         member
         for place, model in enumerate(models)
-        for member in _members(model, models[0], shares[place] if shares else None)
+        for member in _members_of(model, models[0], shares[place] if shares else None)
     ]
     if len(members) > MAX_MEMBERS:
         msg = f"an ensemble has at most {MAX_MEMBERS} members, received {len(members)}"
@@ -113,35 +113,35 @@ def ensemble_of(
     first = members[0]
     shared = all((m.input, m.state) == (first.input, first.state) for m in members)
     if not shared and models[0].preprocessor.kind == "sequence":
-        msg = "models of sequences must cut them alike to be one ensemble; their input differs"
+        msg = "sequence models must cut sequences alike to be one ensemble; their input differs"
         raise UsageError(msg)
-    spec = _spec(models, members, shared=shared)
-    learnt = {f"input_{number}": member.state for number, member in enumerate(members, 1)}
-    state = {"input": first.state if shared else learnt, "output": models[0].decoder.state()}
+    spec = _ensemble_spec(models, members, shared=shared)
+    states = {f"input_{number}": member.state for number, member in enumerate(members, 1)}
+    state = {"input": first.state if shared else states, "output": models[0].decoder.state()}
     architecture = Model(spec, weights=None, state=state).architecture()
     network = build(architecture, initialise=False)
     for number, member in enumerate(members, 1):
         copy_weights(member.network, network.get_layer(f"member_{number}"))
-    complete(network)
+    initialise_missing(network)
     return Model.of_network(spec, network, state), members
 
 
 def check_member(model: Model, member_weights: Sequence[float] | None) -> None:
-    """Raise `UsageError` unless a model and one beside it may be an ensemble with such weights."""
+    """Raise `UsageError` unless a model and a new member can be an ensemble with these weights."""
     check_agreement(model, model)
-    checked_shares(member_weights, 2)
+    member_shares(member_weights, 2)
 
 
-def checked_shares(member_weights: Sequence[float] | None, count: int) -> list[float] | None:
-    """Return what part of the mean each of so many models is; None where nothing is said.
+def member_shares(member_weights: Sequence[float] | None, count: int) -> list[float] | None:
+    """Return the share of each of `count` models in the mean; None if no weights are given.
 
     Raises
     ------
     UsageError
-        If the weights are not as many, or no weights.
+        If there are not `count` weights, or they are not valid.
     """
     try:
-        return None if member_weights is None else shares_of(member_weights, count)
+        return None if member_weights is None else normalise_weights(member_weights, count)
     except ValueError as error:
         raise UsageError(str(error)) from None
 
@@ -155,11 +155,11 @@ def save_ensemble(
     lineage: dict[str, Any] | None = None,
     notes: Sequence[str] = (),
 ) -> Run:
-    """Write the run folder of what `ensemble_of` returned."""
+    """Write the run folder of what `build_ensemble` returned."""
     weights = [{**member.origin, "weight": member.weight} for member in members]
     seeds = [member.origin.get("seed") for member in members]
     seed = next((seed for seed in reversed(seeds) if seed is not None), 0)
-    origin = {**with_recipe(model.spec), **(lineage or {}), "members": weights}
+    origin = {**recipe_record(model.spec), **(lineage or {}), "members": weights}
     run = Run.begin(path, model.spec, seed, lineage=origin)
     run.metrics, run.notes = metrics, list(notes)
     run.save(model.keras, model.fitted_state)
@@ -167,7 +167,7 @@ def save_ensemble(
 
 
 def _rescaled(model: Model, first: Model) -> Model:
-    """Return a model that is measured like the first one: by its recipe, in its scale."""
+    """Return a model that is measured like the first one: with its recipe, on its scale."""
     factor, shift = _scale(model, first)
     if (factor, shift) == (1.0, 0.0):
         return model
@@ -178,7 +178,7 @@ def _rescaled(model: Model, first: Model) -> Model:
 
 
 def check_agreement(first: Model, other: Model) -> None:
-    """Raise `UsageError` unless the mean of two models' outputs means something."""
+    """Raise `UsageError` unless two models' outputs can be averaged."""
     for model in (first, other):
         if model.spec.training is not None and model.spec.training.carry_state:
             msg = (
@@ -187,18 +187,18 @@ def check_agreement(first: Model, other: Model) -> None:
             )
             raise UsageError(msg)
     traits, others = _traits(first), _traits(other)
-    for what, here in traits.items():
-        there = others.get(what)
-        if here != there and not (what == "target" and None in (here, there)):
+    for trait, here in traits.items():
+        there = others.get(trait)
+        if here != there and not (trait == "target" and None in (here, there)):
             msg = (
-                f"{_name(first)} and {_name(other)} cannot be one ensemble: their {what} differs, "
-                f"{_shown(here)} and {_shown(there)}"
+                f"{_name(first)} and {_name(other)} cannot be one ensemble; they differ in "
+                f"{trait}: {_format_trait(here)} and {_format_trait(there)}"
             )
             raise UsageError(msg)
 
 
 def _traits(model: Model) -> dict[str, Any]:
-    """Return what members of an ensemble have in common."""
+    """Return the properties that members of an ensemble have in common."""
     decoder, training = model.decoder, model.spec.training
     traits = {
         "task": model.spec.task,
@@ -218,7 +218,7 @@ def _name(model: Model) -> str:
     return str(origin.get("path") or origin["model"])
 
 
-def _shown(value: Any) -> str:
+def _format_trait(value: Any) -> str:
     from zoo_weights import printable
 
     text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
@@ -229,35 +229,35 @@ def _scale(model: Model, first: Model) -> tuple[float, float]:
     """Return factor and shift from a model's scaled target to the first one's."""
     if not isinstance(model.decoder, Value):
         return 1.0, 0.0
-    own, wanted = model.decoder.state(), first.decoder.state()
-    stretch = wanted["stretch"]
-    return own["stretch"] / stretch, (own["shift"] - wanted["shift"]) / stretch
+    source, goal = model.decoder.state(), first.decoder.state()
+    stretch = goal["stretch"]
+    return source["stretch"] / stretch, (source["shift"] - goal["shift"]) / stretch
 
 
-def _members(model: Model, first: Model, share: float | None) -> list[Member]:
+def _members_of(model: Model, first: Model, share: float | None) -> list[Member]:
     """Return a model as a member, or the members of an ensemble.
 
-    Without a share, every network counts as it did; with one, they divide it among themselves.
+    Without a share, every network keeps its weight; with one, they divide it.
     """
     factor, shift = _scale(model, first)
     spec = model.built_spec
     if spec.architecture.uses != ENSEMBLE:
-        own = (spec.architecture, spec.input, model.preprocessor.state(), model.keras)
+        fields = (spec.architecture, spec.input, model.preprocessor.state(), model.keras)
         weight = 1.0 if share is None else share
-        return [Member(*own, weight, (factor, shift), ancestor(model))]
+        return [Member(*fields, weight, (factor, shift), ancestor(model))]
     config = spec.architecture.config
     count = len(config["members"])
     weights = list(config.get("member_weights") or [1.0] * count)
     if share is not None:
-        weights = [share * part for part in shares_of(weights, count)]
+        weights = [share * part for part in normalise_weights(weights, count)]
     scales = config.get("scales") or [(1.0, 0.0)] * count
     shared, state = config.get("shared_input", False), model.preprocessor.state()
     origins = lineage_in(environment_of(model)).get("members", [])
     origins += [{}] * (count - len(origins))
     return [
         Member(
-            component_from(config["members"][n]),
-            spec.input if shared else component_from(spec.input.config["members"][n]),
+            component_from_data(config["members"][n]),
+            spec.input if shared else component_from_data(spec.input.config["members"][n]),
             state if shared else state[f"input_{n + 1}"],
             model.keras.get_layer(f"member_{n + 1}"),
             weights[n],
@@ -268,17 +268,21 @@ def _members(model: Model, first: Model, share: float | None) -> list[Member]:
     ]
 
 
-def _spec(models: Sequence[Model], members: Sequence[Member], *, shared: bool) -> ModelSpec:
-    """Return the spec of an ensemble: the parts of its members, the recipe of the first one."""
+def _ensemble_spec(
+    models: Sequence[Model], members: Sequence[Member], *, shared: bool
+) -> ModelSpec:
+    """Return the spec of an ensemble: the parts of all members, the recipe of the first."""
     specs = [model.spec for model in models]
-    options: dict[str, Any] = {"members": [component_to(member.architecture) for member in members]}
+    options: dict[str, Any] = {
+        "members": [component_to_data(member.architecture) for member in members]
+    }
     if len({member.weight for member in members}) > 1:
         options["member_weights"] = [member.weight for member in members]
     if any(member.scale != (1.0, 0.0) for member in members):
         options["scales"] = [list(member.scale) for member in members]
     if shared:
         options["shared_input"] = True
-    parts = [component_to(member.input) for member in members]
+    parts = [component_to_data(member.input) for member in members]
     training = recipe_of(models[0]).training
     names = list(dict.fromkeys(spec.name.removesuffix("-ensemble") for spec in specs))
     name = f"{names[0]}-ensemble" if len(names) == 1 else "ensemble"

@@ -1,4 +1,4 @@
-"""``zoo.retrain``: a trained model and new rows; it is updated, or a second one is added."""
+"""``zoo.retrain``: update a trained model with new rows, or add a second model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 
 from msgspec.structs import replace
 
-from zoo.data.labelled import Labelled
+from zoo.data.labelled import LabelledRows
 from zoo.errors import TrainingError, UnknownName, UsageError
 from zoo.inference.measure import evaluate_on
 from zoo.inference.model import Model
@@ -21,54 +21,54 @@ from zoo.inference.origin import (
     environment_of,
     lineage_in,
     recipe_of,
+    recipe_record,
     split_for,
-    with_recipe,
 )
-from zoo.inference.rows import tensors
+from zoo.inference.rows import to_tensors
 from zoo.parts.construct import keras_class
-from zoo.parts.settings import assignments, trainable
+from zoo.parts.settings import assignments, resolve_recipe
 from zoo.registry.registry import spec_and_base
-from zoo.runs.run import MEMBER, Run, run_folder, whole
-from zoo.spec.component import Component, component_from
+from zoo.runs.run import MEMBER, Run, is_complete, run_folder
+from zoo.spec.component import Component, component_from_data
 from zoo.spec.model import ModelSpec
 from zoo.spec.training import Training
 from zoo.training.fit import fit
 from zoo.training.rows import InMemory
-from zoo.training.train import seed_of, starting
-from zoo.updating.ensemble import ENSEMBLE, check_member, ensemble_of, save_ensemble
-from zoo.updating.sides import rows_for
+from zoo.training.train import choose_seed, resolve_start
+from zoo.updating.ensemble import ENSEMBLE, build_ensemble, check_member, save_ensemble
+from zoo.updating.sides import read_rows
 
 Strategy = Literal["new", "both"]
 
-SLOWER = 0.1
-"""Learning rate of an update, as a share of the recipe's: small steps from good weights."""
+UPDATE_RATE_SHARE = 0.1
+"""Learning rate of an update as a share of the recipe's: small steps from good weights."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is done with a trained model.
+    """What an update or a new member is trained and measured on.
 
     Attributes
     ----------
     parent
         The trained model.
     spec
-        What is trained.
+        The spec to train.
     train
         The rows to train on.
     held
-        Rows that nothing here is trained on: all of them under ``""``, those of each side under
-        ``"_old"`` and ``"_new"``.
+        The held-out rows: all of them under ``""``, those of each side under ``"_old"`` and
+        ``"_new"``.
     about
-        What the lineage says of the data.
+        The lineage's record of the data.
     notes
         What a user should know.
     """
 
     parent: Model
     spec: ModelSpec
-    train: Labelled
-    held: dict[str, Labelled]
+    train: LabelledRows
+    held: dict[str, LabelledRows]
     about: dict[str, Any]
     notes: list[str]
 
@@ -91,18 +91,18 @@ def retrain(
     exact: bool = False,
     output: str | PathLike[str] | None = None,
 ) -> Run:
-    """Go on with a trained model when there are new rows: update it, or add a second model.
+    """Continue training a model with new rows: update it, or add a second model.
 
-    An update starts from the weights of `run`, keeps the fitted preprocessing, and takes steps a
-    tenth as large as the recipe's. A fifth of the rows of each side is held out (by class, with
-    seed 1), and both models are measured on them.
+    An update starts from the weights of `run`, keeps the fitted preprocessing, and takes a tenth
+    of the recipe's learning rate. A fifth of the rows of each side is held out (by class, with
+    seed 1), and the old and the new model are measured on them.
 
     Parameters
     ----------
     run
         A run folder or a bundle.
     data
-        The new rows: name of a dataset, or what `train` takes.
+        The new rows, as `train` takes them.
     old
         The rows that the model was trained on.
     test
@@ -114,33 +114,33 @@ def retrain(
     freeze
         Layers that an update does not train: names (with ``*``), or the number of first layers.
     target
-        Column to learn, for tables; the run's own if not given.
+        Column to learn, for tables; the run's if not given.
     epochs
         Instead of the recipe's.
     seed
-        Seed of the order of the rows, and of the new model's start.
+        Seed of the order of the rows, and of a new model's initial weights.
     settings
         ``KEY=VALUE`` strings, as ``--set`` takes them.
     member_weights
-        How much the old and the new model count in an ensemble.
+        Weights of the old and the new model in an ensemble.
     resume
-        Go on with what `output` holds a checkpoint of.
+        Continue from the checkpoint in `output`.
     exact
-        Whether to refuse to go on with other versions.
+        Whether other versions are an error when resuming.
     output
         The run folder; ``runs/MODEL/TIME`` under the current folder if not given.
 
     Returns
     -------
     Run
-        In its ``metrics``, ``"before"`` and ``"test"`` are of the same rows: before and after.
+        In its ``metrics``, ``"before"`` and ``"test"`` are of the same held-out rows.
 
     Raises
     ------
     UsageError
         If `run` is not a bundle, or the options do not go together.
     InputError, TrainingError
-        If the rows do not fit the model: the message says which columns or classes.
+        If the rows do not fit the model; the message names the columns or classes.
     """
     parent = Model.from_bundle(Path(run))
     settings = assignments(settings, epochs=epochs)
@@ -148,13 +148,13 @@ def retrain(
         msg = f"strategy must be new or both, received {strategy!r}"
         raise UsageError(msg)
     if strategy == "both" and old is None:
-        msg = "the strategy both trains on old and new rows: name the old ones with --old"
+        msg = "strategy both trains on old and new rows; name the old ones with --old"
         raise UsageError(msg)
     if ensemble and freeze is not None:
-        msg = "--freeze keeps layers as they were trained; the new member of an ensemble has none"
+        msg = "--freeze is for trained layers; a new member of an ensemble has none, drop --freeze"
         raise UsageError(msg)
     if not ensemble and member_weights is not None:
-        msg = "--member-weights are for --ensemble"
+        msg = "--member-weights is for ensembles; pass --ensemble as well"
         raise UsageError(msg)
     if ensemble:
         check_member(parent, member_weights)  # before an hour of training
@@ -167,26 +167,26 @@ def retrain(
     path = run_folder(spec.name, output, resume=resume)
     plan = _plan(parent, spec, data, old, test, strategy)
     if ensemble:
-        return _beside(plan, path, seed, member_weights, exact=exact)
-    return _further(plan, path, seed, exact=exact)
+        return _add_member(plan, path, seed, member_weights, exact=exact)
+    return _update(plan, path, seed, exact=exact)
 
 
-# The two ways
+# The two strategies
 
 
-def _further(plan: Plan, path: Path, seed: int | None, *, exact: bool) -> Run:
-    """Go on from the weights of the parent."""
+def _update(plan: Plan, path: Path, seed: int | None, *, exact: bool) -> Run:
+    """Continue training from the weights of the parent."""
     parent, spec = plan.parent, plan.spec
-    seed = seed_of(_training(spec), path) if seed is None else seed
+    seed = choose_seed(_training(spec), path) if seed is None else seed
     before = _figures(parent, plan.held, "before")
     model = Model(spec, weights=parent.weights_name, state=parent.fitted_state)
-    lineage = {**with_recipe(recipe_of(parent)), **plan.about, "parent": ancestor(parent)}
+    lineage = {**recipe_record(recipe_of(parent)), **plan.about, "parent": ancestor(parent)}
     run = Run.begin(path, spec, seed, lineage=lineage)
     run.metrics, run.notes = before, plan.notes
     return _fit(run, model, plan, fitted=("input", "output"), exact=exact)
 
 
-def _beside(
+def _add_member(
     plan: Plan,
     path: Path,
     seed: int | None,
@@ -194,34 +194,34 @@ def _beside(
     *,
     exact: bool,
 ) -> Run:
-    """Train a new model and let it and the parent answer together."""
+    """Train a new model, and make an ensemble of it and the parent."""
     parent, place = plan.parent, path / MEMBER
-    spec, start = starting(plan.spec, "default")
+    spec, start = resolve_start(plan.spec, "default")
     before = _figures(parent, plan.held, "before")
     origins = [ancestor(parent), *lineage_in(environment_of(parent)).get("members", ())]
-    used = [origin["seed"] for origin in origins if "seed" in origin]
-    seed = seed_of(_training(spec), place, used) if seed is None else seed
+    used_seeds = [origin["seed"] for origin in origins if "seed" in origin]
+    seed = choose_seed(_training(spec), place, used_seeds) if seed is None else seed
     state = {"output": parent.decoder.state()}
     model = Model(spec, weights=start, base=_base(spec), state=state)
     member = _fit(Run.begin(place, spec, seed), model, plan, fitted=("output",), exact=exact)
     if member.environment.get("interrupted"):
-        msg = f"{path}: interrupted while its new member was trained; go on with --resume"
+        msg = f"{path}: interrupted while training its new member; continue with --resume"
         raise TrainingError(msg)
-    if whole(path):
+    if is_complete(path):
         return Run.read(path)
-    whole_model, members = ensemble_of([parent, member.model], member_weights)
+    combined, members = build_ensemble([parent, member.model], member_weights)
     metrics = {
         **before,
         **{f"member{side}": member.metrics[f"test{side}"] for side in plan.held},
-        **_figures(whole_model, plan.held, "test"),
+        **_figures(combined, plan.held, "test"),
     }
     notes = [*plan.notes, *(f"the new member: {note}" for note in member.notes)]
     about = plan.about
-    return save_ensemble(path, whole_model, members, metrics=metrics, lineage=about, notes=notes)
+    return save_ensemble(path, combined, members, metrics=metrics, lineage=about, notes=notes)
 
 
 def _fit(run: Run, model: Model, plan: Plan, *, fitted: Collection[str], exact: bool) -> Run:
-    """Train on rows in memory; of the rows to train on, some may be held out for validation."""
+    """Train on rows in memory, some of them held out if the recipe has validation."""
     content = {"train": plan.train, **{f"test{side}": rows for side, rows in plan.held.items()}}
     split = _training(model.spec).validation
     if split is not None:
@@ -229,97 +229,97 @@ def _fit(run: Run, model: Model, plan: Plan, *, fitted: Collection[str], exact: 
     return fit(run, model, InMemory(model, content, run.seed, fitted=fitted), exact=exact)
 
 
-def _figures(model: Model, held: dict[str, Labelled], name: str) -> dict[str, dict[str, float]]:
-    """Return what a model reaches on each part of the held-out rows."""
+def _figures(model: Model, held: dict[str, LabelledRows], name: str) -> dict[str, dict[str, float]]:
+    """Return a model's figures on each part of the held-out rows."""
     skip = _training(model.spec).skip_bad_rows
     return {
         f"{name}{side}": evaluate_on(
-            model, *tensors(rows, model.preprocessor, model.decoder, skip=skip)
+            model, *to_tensors(rows, model.preprocessor, model.decoder, skip=skip)
         )
         for side, rows in held.items()
     }
 
 
-# What is trained
+# The specs
 
 
 def _training(spec: ModelSpec) -> Training:
     if spec.training is None:
-        msg = f"{spec.name} has no training recipe, so it cannot be retrained"
+        msg = f"{spec.name}: cannot be retrained, it has no training recipe"
         raise UsageError(msg)
     return spec.training
 
 
 def _update_spec(parent: Model, settings: Sequence[str]) -> ModelSpec:
-    """Return the spec of an update: the recipe of the first training, in smaller steps."""
-    spec, _ = trainable(_slower(recipe_of(parent)), settings)
-    if "learning_rate" not in _training(spec).optimizer.config:  # another optimizer was set
-        spec = _slower(spec)
+    """Return the spec of an update: the recipe of the first training at a lower learning rate."""
+    spec, _ = resolve_recipe(_reduce_learning_rate(recipe_of(parent)), settings)
+    if "learning_rate" not in _training(spec).optimizer.config:  # `settings` changed the optimizer
+        spec = _reduce_learning_rate(spec)
     for field in ("architecture", "input", "output"):
         if getattr(spec, field) != getattr(parent.spec, field):
             msg = (
-                f"an update keeps {field} as it was trained; train anew with `zoo train`, or a "
-                "second model with --ensemble"
+                f"an update keeps {field} as it was trained; train again with `zoo train`, or add "
+                "a second model with --ensemble"
             )
             raise UsageError(msg)
     weights = str(ancestor(parent).get("path") or parent.weights_name)
-    return replace(spec, training=replace(_own_rows(spec, settings), weights=weights))
+    return replace(spec, training=replace(_without_row_fields(spec, settings), weights=weights))
 
 
 def _member_spec(parent: Model, settings: Sequence[str]) -> ModelSpec:
-    """Return the spec of a new member: that of the parent, or of an ensemble's first member."""
+    """Return the spec of a new member: the parent's, or that of an ensemble's first member."""
     spec = recipe_of(parent)
     _training(spec)
     if spec.architecture.uses == ENSEMBLE:
         config = spec.architecture.config
-        own = spec.input if config.get("shared_input") else spec.input.config["members"][0]
+        data = spec.input if config.get("shared_input") else spec.input.config["members"][0]
         spec = replace(
             spec,
             name=spec.name.removesuffix("-ensemble"),
-            architecture=component_from(config["members"][0]),
-            input=component_from(own),
+            architecture=component_from_data(config["members"][0]),
+            input=component_from_data(data),
             summary="",
             tags=(),
         )
-    spec, _ = trainable(spec, settings)
+    spec, _ = resolve_recipe(spec, settings)
     if spec.output != recipe_of(parent).output:
-        msg = "a new member has the same output as the old model; --set changes it"
+        msg = "a new member has the same output as the old model; do not change it with --set"
         raise UsageError(msg)
-    return replace(spec, training=_own_rows(spec, settings))
+    return replace(spec, training=_without_row_fields(spec, settings))
 
 
-def _own_rows(spec: ModelSpec, settings: Sequence[str]) -> Training:
-    """Return the recipe less what it says about rows, which are other ones now.
+def _without_row_fields(spec: ModelSpec, settings: Sequence[str]) -> Training:
+    """Return the recipe without the fields about its rows, which are other ones now.
 
-    Validation rows stay where early stopping watches them, or where they were asked for.
+    Validation stays if early stopping watches it, or if `settings` set it.
     """
     training = _training(spec)
     rule = training.early_stopping
     watched = rule is not None and rule.monitor.startswith("val_")
-    asked = any("validation" in setting.partition("=")[0] for setting in settings)
+    explicit = any("validation" in setting.partition("=")[0] for setting in settings)
     return replace(
         training,
-        validation=training.validation if watched or asked else None,
+        validation=training.validation if watched or explicit else None,
         folds=None,
         steps_per_epoch=None,
     )
 
 
-def _slower(spec: ModelSpec) -> ModelSpec:
-    """Return a spec with a smaller learning rate, where its optimizer has one."""
+def _reduce_learning_rate(spec: ModelSpec) -> ModelSpec:
+    """Return a spec with a lower learning rate, if its optimizer has one."""
     training = _training(spec)
     optimizer: Component = training.optimizer
     kind = keras_class("optimizers", optimizer, "training.optimizer")
-    usual = inspect.signature(kind).parameters.get("learning_rate")
-    rate = optimizer.config.get("learning_rate", usual.default if usual else None)
+    parameter = inspect.signature(kind).parameters.get("learning_rate")
+    rate = optimizer.config.get("learning_rate", parameter.default if parameter else None)
     if not isinstance(rate, int | float):
         return spec
-    optimizer = optimizer.with_options(learning_rate=float(f"{rate * SLOWER:.6g}"))
+    optimizer = optimizer.with_options(learning_rate=float(f"{rate * UPDATE_RATE_SHARE:.6g}"))
     return replace(spec, training=replace(training, optimizer=optimizer))
 
 
 def _base(spec: ModelSpec) -> Path | None:
-    """Return where the weights lie that an installed plugin ships for a model of that name."""
+    """Return the folder of the weights that an installed plugin ships for a model."""
     try:
         return spec_and_base(spec.name)[1]
     except UnknownName:
@@ -332,50 +332,50 @@ def _base(spec: ModelSpec) -> Path | None:
 def _plan(
     parent: Model, spec: ModelSpec, data: Any, old: Any, test: Any, strategy: Strategy
 ) -> Plan:
-    """Read the rows, see whether they fit the model, and hold some of each side out."""
+    """Read the rows, check that they fit the model, and hold out some of each side."""
     training = _training(spec)
-    sides = {"new": rows_for(parent, training, data)}
+    sides = {"new": read_rows(parent, training, data)}
     if old is not None:
-        sides = {"old": rows_for(parent, training, old), **sides}
+        sides = {"old": read_rows(parent, training, old), **sides}
     outside = parent.preprocessor.outside
     notes = [f"{rows.source}: {t}" for rows in sides.values() for t in outside(rows.inputs)]
     if test is not None:
-        held = {"": rows_for(parent, training, test, part="test")}
+        held = {"": read_rows(parent, training, test, part="test")}
     elif training.carry_state:
-        msg = "the rows follow each other, so none can be held out; give others with --test"
+        msg = "the rows follow each other, so none can be held out; pass others with --test"
         raise UsageError(msg)
     else:
         split = split_for(parent)
-        apart = {side: rows.divide(split, 1) for side, rows in sides.items()}
-        out = {f"_{side}": rows for side, (_, rows) in apart.items()}
-        sides = {side: rows for side, (rows, _) in apart.items()}
-        held = {"": Labelled.join(list(out.values())), **(out if len(out) > 1 else {})}
+        divided = {side: rows.divide(split, 1) for side, rows in sides.items()}
+        parts = {f"_{side}": rows for side, (_, rows) in divided.items()}
+        sides = {side: rows for side, (rows, _) in divided.items()}
+        held = {"": LabelledRows.join(list(parts.values())), **(parts if len(parts) > 1 else {})}
         if "old" in sides and _training(recipe_of(parent)).validation != split:
             notes.append(
-                f"the old model may know the rows that are held out of {sides['old'].source}: its "
-                "figures on them flatter it"
+                "the old model may have been trained on the rows held out of "
+                f"{sides['old'].source}; its figures on them may be too good"
             )
-    train = Labelled.join(list(sides.values())) if strategy == "both" else sides["new"]
-    about: dict[str, Any] = {"strategy": strategy, "data": _named(data)}
-    about |= {name: _named(value) for name, value in (("old", old), ("test", test))
+    train = LabelledRows.join(list(sides.values())) if strategy == "both" else sides["new"]
+    about: dict[str, Any] = {"strategy": strategy, "data": _data_name(data)}
+    about |= {name: _data_name(value) for name, value in (("old", old), ("test", test))
               if value is not None}  # fmt: skip
     counts = {f"test{side}": len(rows) for side, rows in held.items()}
     about["rows"] = {"train": len(train), **counts}
     return Plan(parent, spec, train, held, about, notes)
 
 
-def _named(data: Any) -> str:
+def _data_name(data: Any) -> str:
     return str(data) if isinstance(data, str | PathLike) else f"a {type(data).__name__}"
 
 
-def comparison(run: Run) -> list[list[str]]:
-    """Return a table of the figures on the held-out rows: before and after, or of each member.
+def compare_figures(run: Run) -> list[list[str]]:
+    """Compare the figures on the held-out rows, before and after, or of each member, in a table.
 
     Returns
     -------
     list of list of str
-        A heading, then for every part of the rows and every metric a line; empty where the run
-        was not retrained.
+        A heading, then a line for each part of the rows and each metric; empty if the run was not
+        retrained.
     """
     titles = {"before": "before", "member": "new model", "test": "after"}
     if "member" in run.metrics:
@@ -385,9 +385,9 @@ def comparison(run: Run) -> list[list[str]]:
     shown = [name for name in titles if name in run.metrics]
     counts = cast("dict[str, Any]", run.environment.get("lineage", {})).get("rows", {})
     lines = [["held-out rows", "", "", *(titles[name] for name in shown)]]
-    for end, words in (("", "all"), ("_old", "old"), ("_new", "new")):
+    for end, label in (("", "all"), ("_old", "old"), ("_new", "new")):
         for metric in run.metrics.get(f"before{end}", {}):
             values = [run.metrics[f"{name}{end}"][metric] for name in shown]
-            lines.append([words, str(counts.get(f"test{end}", "")), metric,
+            lines.append([label, str(counts.get(f"test{end}", "")), metric,
                           *(f"{value:.4f}" for value in values)])  # fmt: skip
     return lines

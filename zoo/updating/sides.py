@@ -1,14 +1,14 @@
-"""Old and new rows: whether they fit a trained model, and which of them are held out."""
+"""Old and new rows: reading them, and checking that they fit a trained model."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from zoo.data.labelled import Labelled
+from zoo.data.labelled import LabelledRows
 from zoo.data.stream import Stream
 from zoo.data.table import Table
 from zoo.errors import InputError, UsageError
-from zoo.inference.rows import parts
+from zoo.inference.rows import load_data
 from zoo.parts.base import Classifier
 from zoo.spec.training import Training
 from zoo_weights import printable
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from zoo.inference.model import Model
 
 
-def rows_for(parent: Model, training: Training, data: Any, *, part: str = "train") -> Labelled:
-    """Return the rows of one side, once they are known to fit the model.
+def read_rows(parent: Model, training: Training, data: Any, *, part: str = "train") -> LabelledRows:
+    """Read the rows of one side, and check that they fit the model.
 
     Parameters
     ----------
@@ -29,40 +29,40 @@ def rows_for(parent: Model, training: Training, data: Any, *, part: str = "train
     data
         As for `zoo.retrain`.
     part
-        Which part of a dataset is meant, where it has several.
+        Part of the dataset to read, if it has several.
 
     Raises
     ------
     UsageError
         If the rows are streamed.
     InputError
-        If columns of the model are missing, or there are classes that it does not know.
+        If columns of the model are missing, or the rows have classes that it does not know.
     """
-    content = parts(parent.preprocessor, training, data, training.target)
-    rows: Labelled | Stream = content.get(part, content["train"])
+    content = load_data(parent.preprocessor, training, data, training.target)
+    rows: LabelledRows | Stream = content.get(part, content["train"])
     if isinstance(rows, Stream):
-        msg = f"{rows.source}: is streamed, and rows can be held out of those in memory only"
+        msg = f"{rows.source}: is streamed; retraining needs rows in memory"
         raise UsageError(msg)
     _check_columns(parent, rows)
     _check_classes(parent, rows, training)
     return rows
 
 
-def _check_columns(parent: Model, rows: Labelled) -> None:
-    wanted = getattr(parent.preprocessor, "columns", None) or ()
+def _check_columns(parent: Model, rows: LabelledRows) -> None:
+    required = getattr(parent.preprocessor, "columns", None) or ()
     if not isinstance(rows.inputs, Table):
         return
-    missing = [name for name in wanted if name not in rows.inputs.columns]
+    missing = [name for name in required if name not in rows.inputs.columns]
     if missing:
-        has = printable(", ".join(rows.inputs.columns), 1000)
+        columns = printable(", ".join(rows.inputs.columns), 1000)
         msg = (
             f"{rows.source}: does not fit {parent.spec.name}: columns {', '.join(missing)} are "
-            f"missing; it has {has}"
+            f"missing; it has {columns}"
         )
         raise InputError(msg, kind="missing-column")
 
 
-def _check_classes(parent: Model, rows: Labelled, training: Training) -> None:
+def _check_classes(parent: Model, rows: LabelledRows, training: Training) -> None:
     if not isinstance(parent.decoder, Classifier) or training.skip_bad_rows:
         return
     errors = parent.decoder.encode(rows.labels)[1]
@@ -73,7 +73,7 @@ def _check_classes(parent: Model, rows: Labelled, training: Training) -> None:
         known = parent.decoder.state().get("labels") or ()
         shown = printable(", ".join(map(repr, sorted(unknown))), 500)
         msg = (
-            f"{rows.source}: does not fit {parent.spec.name}: it holds the classes {shown}, the "
+            f"{rows.source}: does not fit {parent.spec.name}: it has the classes {shown}, the "
             f"model knows {printable(', '.join(map(repr, known)), 500)}; new classes need a new "
             "model, `zoo train`"
         )

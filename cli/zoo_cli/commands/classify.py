@@ -1,4 +1,4 @@
-"""``zoo classify``: what is on pictures."""
+"""``zoo classify``: the classes of images."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from zoo.backend.choose import DTYPES, prefer, request_dtype
 from zoo.config import settings
 from zoo.data.inputs import NamedInputs
 from zoo.errors import UsageError
-from zoo.inference.model import BATCH
+from zoo.inference.model import IMAGE_BATCH
 from zoo.parts.base import Classifier
 from zoo.parts.results import Classification
 from zoo_cli.models import model_or_bundle
 from zoo_cli.options import FORMATS, Verbosity, common_options, complete_model, note
-from zoo_cli.output import opened, write_records
-from zoo_cli.resume import Done, already_done
+from zoo_cli.output import open_output, write_records
+from zoo_cli.resume import WrittenResults, resume_output
 from zoo_weights import printable
 
 
 @click.command()
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
-@click.option("-m", "--model", shell_complete=complete_model, help="Model to ask.")
-@click.option("--top", type=click.IntRange(min=1), default=1, help="How many classes to name.")
+@click.option("-m", "--model", shell_complete=complete_model, help="Model to use.")
+@click.option("--top", type=click.IntRange(min=1), default=1, help="Number of classes to name.")
 @click.option("--weights", metavar="TAG|FILE", help="Weights to use.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="Output format.")
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE.")
-@click.option("--batch-size", type=click.IntRange(1, 4096), help="Pictures computed at once.")
-@click.option("--dtype", type=click.Choice(DTYPES), default="float32", help="What to compute in.")
+@click.option("--batch-size", type=click.IntRange(1, 4096), help="Images per batch.")
+@click.option("--dtype", type=click.Choice(DTYPES), default="float32", help="Type to compute in.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first bad input.")
-@click.option("--resume", is_flag=True, help="Leave out what FILE has; add the rest to it.")
+@click.option("--resume", is_flag=True, help="Skip the inputs in FILE; append the rest.")
 @common_options
 def command(
     inputs: tuple[str, ...],
@@ -51,15 +51,15 @@ def command(
 ) -> int:
     """Classify images: files, folders, globs, URLs, or - for standard input.
 
-    OpenVINO computes where it is installed, unless --backend, KERAS_BACKEND or the configuration
-    name another backend, or --device a GPU. A long job that is begun with --resume, -o FILE and
-    --format jsonl or csv can be stopped at any time and goes on when it is begun again.
+    OpenVINO is used where it is installed, unless --backend, KERAS_BACKEND or the configuration
+    names another backend, or --device a GPU. A job with --resume, -o FILE and --format jsonl or
+    csv can be stopped at any time and continues when started again.
     """
     prefer("openvino")
     request_dtype(dtype)
-    chosen = _model(model or settings().classify_model, weights)
+    classifier = _load_classifier(model or settings().classify_model, weights)
     return run(
-        chosen, inputs, top=top, form=form, output=output, batch_size=batch_size,
+        classifier, inputs, top=top, form=form, output=output, batch_size=batch_size,
         fail_fast=fail_fast, resume=resume,
     )  # fmt: skip
 
@@ -76,19 +76,19 @@ def run(
     resume: bool = False,
 ) -> int:
     """Classify the inputs, write the results as they come, and return the exit status."""
-    with already_done(model, output, form, top=top) if resume else _nothing() as done:
+    with resume_output(model, output, form, top=top) if resume else _no_results() as done:
         items = NamedInputs(inputs, done.inputs)
-        found = len(list(itertools.islice(items, 2)))
-        if not found and not done.inputs:
-            msg = f"{', '.join(inputs)}: no picture there"
+        count = len(list(itertools.islice(items, 2)))
+        if not count and not done.inputs:
+            msg = f"{', '.join(inputs)}: no images found"
             raise UsageError(msg)
-        results = model.stream(items, top=top, batch_size=batch_size or BATCH)
+        results = model.stream(items, top=top, batch_size=batch_size or IMAGE_BATCH)
         tally = _Tally(results, fail_fast=fail_fast)
-        many = found > 1 or bool(done.inputs)
-        shown = _with_bar(tally, items, done) if many and _bar_is_seen(output) else iter(tally)
-        with opened(output, append=resume) as file, contextlib.closing(shown):
+        many = count > 1 or bool(done.inputs)
+        results = _with_bar(tally, items, done) if many and _is_bar_visible(output) else iter(tally)
+        with open_output(output, append=resume) as file, contextlib.closing(results):
             write_records(
-                (result.to_dict() for result in shown),
+                (result.to_dict() for result in results),
                 file,
                 form,
                 lines=lambda record: _lines(record, many=many),
@@ -98,18 +98,18 @@ def run(
     return 1 if tally.failed or done.failed else 0
 
 
-def _nothing() -> contextlib.nullcontext[Done]:
-    return contextlib.nullcontext(Done())
+def _no_results() -> contextlib.nullcontext[WrittenResults]:
+    return contextlib.nullcontext(WrittenResults())
 
 
-def _bar_is_seen(output: str | None) -> bool:
-    """Whether somebody watches, and the results do not scroll past already."""
+def _is_bar_visible(output: str | None) -> bool:
+    """Return whether to show a bar: stderr is a terminal, and the results go elsewhere."""
     to_file = output is not None and output != "-"
     return sys.stderr.isatty() and not Verbosity.quiet and (to_file or not sys.stdout.isatty())
 
 
-def _with_bar(tally: _Tally, items: NamedInputs, done: Done) -> Generator[Classification]:
-    """Pass results on and show how many there are."""
+def _with_bar(tally: _Tally, items: NamedInputs, done: WrittenResults) -> Generator[Classification]:
+    """Pass results on and show their number in a progress bar."""
     from zoo.progress import images_bar
 
     before = sum(done.inputs.values())
@@ -119,18 +119,18 @@ def _with_bar(tally: _Tally, items: NamedInputs, done: Done) -> Generator[Classi
             advance()
 
 
-def _model(name: str, weights: str | None) -> zoo.Model:
-    """Return the model called `name`, or that of a bundle or run folder."""
-    chosen = model_or_bundle(name, weights)
-    if chosen.preprocessor.kind != "image" or not isinstance(chosen.decoder, Classifier):
-        msg = f"{name} does not classify pictures (its task is {chosen.spec.task}); use zoo predict"
+def _load_classifier(name: str, weights: str | None) -> zoo.Model:
+    """Return an image classifier by its name, or from a bundle or run folder."""
+    model = model_or_bundle(name, weights)
+    if model.preprocessor.kind != "image" or not isinstance(model.decoder, Classifier):
+        msg = f"{name} does not classify images (its task is {model.spec.task}); use zoo predict"
         raise UsageError(msg)
-    chosen.check_weights()
-    return chosen
+    model.check_weights()
+    return model
 
 
 class _Tally:
-    """Passes results on, counts the failed ones and says so where the text output cannot."""
+    """Passes results on, counts those that failed, and reports them on stderr."""
 
     def __init__(self, results: Generator[Classification], *, fail_fast: bool) -> None:
         self.results = results

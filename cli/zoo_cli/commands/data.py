@@ -1,4 +1,4 @@
-"""``zoo data``: the datasets that recipes learn from."""
+"""``zoo data``: the datasets that recipes train on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from zoo.registry.registry import registry
 from zoo.registry.table import Entry
 from zoo.spec.dataset import Dataset
 from zoo_cli.options import common_options
-from zoo_cli.output import columns, print_json
+from zoo_cli.output import align, print_json
 
 
 @click.group(name="data")
@@ -33,8 +33,8 @@ def _entries(names: tuple[str, ...]) -> list[Entry[Dataset]]:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @common_options
 def list_data(as_json: bool) -> None:
-    """List the datasets and which of them are here."""
-    from zoo.data.datasets import present
+    """List datasets and which of them are here."""
+    from zoo.data.datasets import is_present
 
     records: list[dict[str, Any]] = [
         {
@@ -42,7 +42,7 @@ def list_data(as_json: bool) -> None:
             "kind": entry.value.kind,
             "plugin": entry.owner.name,
             "summary": entry.value.summary,
-            "here": present(entry),
+            "here": is_present(entry),
             "licence": entry.value.licence,
         }
         for entry in _entries(())
@@ -51,7 +51,7 @@ def list_data(as_json: bool) -> None:
         print_json(records)
         return
     rows = [(r["name"], "here" if r["here"] else "-", r["kind"], r["summary"]) for r in records]
-    for line in columns(rows):
+    for line in align(rows):
         click.echo(line)
 
 
@@ -61,8 +61,8 @@ def list_data(as_json: bool) -> None:
 @click.option("--plot", metavar="FILE", help="Draw a sheet of samples (images only).")
 @common_options
 def show(name: str, as_json: bool, plot: str | None) -> None:
-    """Show what a dataset holds: columns or pictures, ranges, labels, licence, sources."""
-    from zoo.data.describe import describe, draw_samples, lines
+    """Show a dataset: columns or images, ranges, labels, licence, sources."""
+    from zoo.data.describe import describe, draw_samples, report_lines
 
     entry = registry().datasets.find(name)
     report = describe(entry)
@@ -71,7 +71,7 @@ def show(name: str, as_json: bool, plot: str | None) -> None:
     if as_json:
         print_json(report)
         return
-    for line in lines(report):
+    for line in report_lines(report):
         click.echo(line)
 
 
@@ -80,7 +80,7 @@ def show(name: str, as_json: bool, plot: str | None) -> None:
 @click.argument("file", type=click.Path(exists=True, path_type=Path))
 @common_options
 def add(name: str, file: Path) -> int:
-    """Take a FILE (or a folder of IDX files) whose content is that of the dataset NAME."""
+    """Add a FILE (or a folder of IDX files) that holds the content of the dataset NAME."""
     from zoo.data import datasets
 
     result = datasets.add(registry().datasets.find(name), file)
@@ -89,7 +89,7 @@ def add(name: str, file: Path) -> int:
         return 0
     click.echo(
         f"zoo: {file} is not {name}: expected the content {result.expected}, received "
-        f"{result.got}; nothing was stored, train on the file itself with --data {file}",
+        f"{result.got}; nothing was stored, to train on the file itself pass --data {file}",
         err=True,
     )
     return 1
@@ -99,12 +99,12 @@ def add(name: str, file: Path) -> int:
 @click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=complete_dataset)
 @common_options
 def verify(names: tuple[str, ...]) -> int:
-    """Hash the content of the datasets that are here and compare it with their records."""
+    """Compare the content of the datasets that are here with their records."""
     from zoo.data import datasets
 
     bad = 0
     for entry in _entries(names):
-        if not datasets.present(entry):
+        if not datasets.is_present(entry):
             if names:
                 click.echo(f"{entry.value.name}: not here")
                 bad += 1
@@ -124,7 +124,7 @@ def verify(names: tuple[str, ...]) -> int:
 @click.argument("name", shell_complete=complete_dataset)
 @common_options
 def where(name: str) -> None:
-    """Print the place of a dataset's file."""
-    from zoo.data.datasets import place
+    """Print the path of a dataset's file."""
+    from zoo.data.datasets import content_path
 
-    click.echo(place(registry().datasets.find(name)))
+    click.echo(content_path(registry().datasets.find(name)))

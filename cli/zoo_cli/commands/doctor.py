@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from zoo_cli.options import common_options
-from zoo_cli.output import columns, print_json
+from zoo_cli.output import align, print_json
 
 
 @click.command()
@@ -25,17 +25,17 @@ def command(as_json: bool) -> None:
         extra = ", ".join(backend["devices"]) or backend["hint"]
         rows.append((("* " if backend["chosen"] else "  ") + backend["name"], state, extra))
     click.echo("Backends (* is the one zoo uses)")
-    for line in columns([(f"  {a}", b, c) for a, b, c in rows]):
+    for line in align([(f"  {a}", b, c) for a, b, c in rows]):
         click.echo(line)
     click.echo("Folders and settings")
-    for line in columns([(f"  {key}", str(value)) for key, value in report["settings"].items()]):
+    for line in align([(f"  {key}", str(value)) for key, value in report["settings"].items()]):
         click.echo(line)
     click.echo("Plugins")
     plugins = [
         (f"  {p['plugin']}", f"{p['package']} {p['version']}", f"models {p['models']}")
         for p in report["plugins"]
     ]
-    for line in columns(plugins):
+    for line in align(plugins):
         click.echo(line)
     for problem in report["problems"]:
         click.echo(f"  ! {problem['plugin']} ({problem['package']} {problem['version']}): "

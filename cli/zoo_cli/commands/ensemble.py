@@ -1,4 +1,4 @@
-"""``zoo ensemble``: one model of several trained ones."""
+"""``zoo ensemble``: several trained models combined into one."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import click
 
 import zoo
 from zoo_cli.models import model_or_bundle
-from zoo_cli.options import common_options, note, numbers
-from zoo_cli.output import columns, print_json
+from zoo_cli.options import common_options, note, parse_numbers
+from zoo_cli.output import align, print_json
 
 
 @click.command()
 @click.argument("bundles", metavar="BUNDLE...", nargs=-1, required=True)
-@click.option("--member-weights", metavar="W,W,...", callback=numbers,
+@click.option("--member-weights", metavar="W,W,...", callback=parse_numbers,
               help="How much each counts; all the same if not given.")  # fmt: skip
 @click.option("--data", metavar="DATASET|FILE|FOLDER", help="Labelled data to measure them on.")
-@click.option("--target", metavar="COLUMN", help="Column that holds the truth.")
+@click.option("--target", metavar="COLUMN", help="Column of the true values.")
 @click.option("-o", "--output", metavar="DIR", help="The run folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @common_options
@@ -27,7 +27,7 @@ def command(
     output: str | None,
     as_json: bool,
 ) -> None:
-    """Make one model of several trained BUNDLEs: its output is the mean of theirs.
+    """Combine trained BUNDLEs into one model: its output is the mean of theirs.
 
     They need the same task, classes and kind of input; networks and preprocessing may differ.
     """
@@ -47,6 +47,6 @@ def command(
     rows = [["", *(run.metrics["test"] if run.metrics else ())]]
     for name, values in zip(names, run.metrics.values(), strict=False):
         rows.append([name, *(f"{value:.4f}" for value in values.values())])
-    for line in columns(rows if run.metrics else []):
+    for line in align(rows if run.metrics else []):
         click.echo(line)
     click.echo(f"run: {run.path}")

@@ -16,15 +16,15 @@ from zoo_cli.output import write_records
 
 @click.command()
 @click.argument("model", metavar="MODEL|BUNDLE", shell_complete=complete_model)
-@click.option("--start", metavar="TEXT", default="", help="What is fed first.")
-@click.option("--steps", type=click.IntRange(1), required=True, help="How many answers.")
-@click.option("--warm", is_flag=True, help="Feed all that comes before TEXT in the alphabet first.")
+@click.option("--start", metavar="TEXT", default="", help="Text to start from.")
+@click.option("--steps", type=click.IntRange(1), required=True, help="Number of outputs.")
+@click.option("--warm", is_flag=True, help="First feed all that precedes TEXT in the alphabet.")
 @click.option("--temperature", type=click.FloatRange(0.0), default=0.0,
-              help="Draw the answers: 1 by their probability, less for likelier ones; 0 (the "
+              help="Draw the outputs: 1 by their probability, less for likelier ones; 0 (the "
               "default) takes the likeliest.")  # fmt: skip
-@click.option("--seed", type=click.IntRange(0), help="Seed of what is drawn.")
-@click.option("--session", "kept", metavar="FILE", type=click.Path(path_type=Path),
-              help="Go on where FILE ended, and keep the state there.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), help="Seed of the draws.")
+@click.option("--session", "file", metavar="FILE", type=click.Path(path_type=Path),
+              help="Continue from the state in FILE, and save it there.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="Output format.")
 @common_options
 def command(
@@ -34,25 +34,25 @@ def command(
     warm: bool,
     temperature: float,
     seed: int | None,
-    kept: Path | None,
+    file: Path | None,
     form: str,
 ) -> int:
-    """Continue a sequence with MODEL, or with a trained BUNDLE: every answer is the next input."""
-    chosen = model_or_bundle(model)
-    chosen.check_weights()
+    """Continue a sequence with MODEL, or with a trained BUNDLE: every output is the next input."""
+    subject = model_or_bundle(model)
+    subject.check_weights()
     session = None
-    if kept is not None:
-        session = chosen.load_session(kept) if kept.exists() else chosen.session()
-    generated = chosen.generate(
+    if file is not None:
+        session = subject.load_session(file) if file.exists() else subject.session()
+    generated = subject.generate(
         start, steps, warm=warm, temperature=temperature, seed=seed, session=session
     )
-    records = (one.to_dict() for one in generated)
+    records = (step.to_dict() for step in generated)
     if form == "text":
         _print_text(records)
     else:
         write_records(records, sys.stdout, form, lines=lambda _: (), rows=lambda record: [record])
-    if session is not None and kept is not None:
-        note(f"session: {session.save(kept)}")
+    if session is not None and file is not None:
+        note(f"session: {session.save(file)}")
     return 0
 
 

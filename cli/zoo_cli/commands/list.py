@@ -1,4 +1,4 @@
-"""``zoo list``: what there is."""
+"""``zoo list``: the registered models."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 import zoo
 from zoo.registry.registry import registry
 from zoo_cli.options import common_options, note
-from zoo_cli.output import columns, print_json
+from zoo_cli.output import align, print_json
 
 
 @click.command(name="list")
@@ -28,7 +28,7 @@ def command(
     licence: str | None,
     as_json: bool,
 ) -> None:
-    """List the models whose names match a PATTERN (a glob), or all of them."""
+    """List the models whose names match a PATTERN (a glob), or all models."""
     names = zoo.list_models(*patterns, task=task, tag=tag, plugin=plugin, licence=licence)
     reg = registry()
     records: list[dict[str, Any]] = []
@@ -57,7 +57,7 @@ def command(
         )
         for record in records
     ]
-    for line in columns(rows):
+    for line in align(rows):
         click.echo(line)
     if not records:
         note("no model matches")

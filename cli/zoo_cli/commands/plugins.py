@@ -1,4 +1,4 @@
-"""``zoo plugins``: who brought what, and who was left out."""
+"""``zoo plugins``: what each plugin adds, and which were left out."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import click
 
 from zoo.registry.registry import registry
 from zoo_cli.options import common_options
-from zoo_cli.output import columns, print_json
+from zoo_cli.output import align, print_json
 
 
 @click.group(name="plugins")
 def command() -> None:
-    """Show the plugins and what is wrong with them."""
+    """List plugins and diagnose their problems."""
 
 
 @command.command("list")
@@ -28,7 +28,7 @@ def list_plugins(as_json: bool) -> None:
     rows = [
         (r["plugin"], f"{r['package']} {r['version']}", f"models {r['models']}") for r in records
     ]
-    for line in columns(rows):
+    for line in align(rows):
         click.echo(line)
 
 
@@ -36,7 +36,7 @@ def list_plugins(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @common_options
 def doctor(as_json: bool) -> int:
-    """Tell the whole story of every plugin that has a problem; exit 1 if one has."""
+    """Show the details of every plugin that has a problem; exit 1 if one has."""
     reg = registry()
     problems = reg.problems
     if as_json:
@@ -52,5 +52,5 @@ def doctor(as_json: bool) -> int:
         for line in problem.detail.rstrip().splitlines():
             click.echo(f"  | {line}")
     if not problems:
-        click.echo(f"{len(reg.plugins)} plugins, no problem")
+        click.echo(f"{len(reg.plugins)} plugins, no problems")
     return 1 if problems else 0

@@ -1,4 +1,4 @@
-"""``zoo predict``: rows of tables, texts, or pictures."""
+"""``zoo predict``: rows of tables, texts, or images."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from zoo.parts.base import Classifier, Regressor
 from zoo_cli.commands import classify
 from zoo_cli.models import model_or_bundle
 from zoo_cli.options import FORMATS, common_options, complete_model, note
-from zoo_cli.output import opened, write_records
+from zoo_cli.output import open_output, write_records
 from zoo_weights import printable
 
 _TAKES = {
-    "image": "pictures", "table": "a CSV or parquet file", "text": "a file with one text per line",
+    "image": "images", "table": "a CSV or parquet file", "text": "a file with one text per line",
     "sequence": "a file with one sequence per line", "array": "arrays",
 }  # fmt: skip
 
@@ -45,41 +45,41 @@ def command(
     """Predict each INPUT with MODEL, or with a trained BUNDLE or run folder.
 
     An INPUT is a CSV or parquet file for table models, a file with one text per line for text
-    models; for image models a picture, a folder or glob of them, or a URL (always: - for standard
-    input). Image models that classify answer as `zoo classify` does.
+    models; for image models an image, a folder or glob of them, or a URL; - is standard input.
+    Image models that classify print what `zoo classify` prints.
     """
     if bool(inputs) == bool(texts):
         received = "both" if inputs else "neither"
-        msg = f"give INPUT... or --text TEXT, received {received}"
+        msg = f"pass INPUT... or --text TEXT, received {received}"
         raise UsageError(msg)
-    chosen = model_or_bundle(model, weights)
-    kind = chosen.preprocessor.kind
+    subject = model_or_bundle(model, weights)
+    kind = subject.preprocessor.kind
     if texts and kind not in ("text", "sequence"):
-        msg = f"--text is for text models; {chosen.spec.name} takes {_TAKES[kind]}"
+        msg = f"--text is for text models; {subject.spec.name} takes {_TAKES[kind]}"
         raise UsageError(msg)
-    if kind == "image" and isinstance(chosen.decoder, Classifier):
-        return classify.run(chosen, inputs, top=1, form=form, output=output)
+    if kind == "image" and isinstance(subject.decoder, Classifier):
+        return classify.run(subject, inputs, top=1, form=form, output=output)
     sources: list[tuple[str, Any]] = [("--text", list(texts))] if texts else []
     if kind == "image":
-        pictures = list(NamedInputs(inputs))
-        if not pictures:
-            msg = f"{', '.join(inputs)}: no picture there"
+        images = list(NamedInputs(inputs))
+        if not images:
+            msg = f"{', '.join(inputs)}: no images found"
             raise UsageError(msg)
-        sources = [("", pictures)]
+        sources = [("", images)]
         inputs = ()
     for name in inputs:
         if name != "-" and not Path(name).is_file():
             msg = f"{name}: no such file; expected {_TAKES[kind]}, or - for standard input"
             raise UsageError(msg)
         sources.append((name, sys.stdin.buffer if name == "-" else Path(name)))
-    chosen.check_weights()
-    numbers, failed = isinstance(chosen.decoder, Regressor), 0
+    subject.check_weights()
+    numbers, failed = isinstance(subject.decoder, Regressor), 0
 
     def records() -> Iterator[dict[str, Any]]:
         nonlocal failed
         rows = itertools.count()
         for name, source in sources:
-            for result in chosen.stream_rows(source):
+            for result in subject.stream_rows(source):
                 record = {**result.to_dict(), "row": next(rows)}
                 where = f"{name}: row {result.row}"
                 if kind == "image":
@@ -91,7 +91,7 @@ def command(
                     note(f"{where}: {result.error.message}")
                 yield record
 
-    with opened(output) as file:
+    with open_output(output) as file:
         rows = functools.partial(_rows, numbers=numbers)
         write_records(records(), file, form, lines=_lines, rows=rows)
     return 1 if failed else 0
@@ -112,8 +112,8 @@ def _number(value: Any) -> str:
 
 
 def _rows(record: dict[str, Any], *, numbers: bool) -> list[dict[str, Any]]:
-    """Return the CSV row of a record; all of a model have the same columns."""
+    """Return the CSV row of a record; all rows of a model have the same columns."""
     names = ["value"] if numbers else ["prediction", "score"]
-    place = "input" if "input" in record else "row"
+    key = "input" if "input" in record else "row"
     error = record.get("error", {}).get("message", "")
-    return [{**{name: record.get(name, "") for name in (place, *names)}, "error": error}]
+    return [{**{name: record.get(name, "") for name in (key, *names)}, "error": error}]

@@ -1,4 +1,4 @@
-"""``zoo reproduce``: published figures beside measured ones."""
+"""``zoo reproduce``: measured figures next to the published ones."""
 
 from __future__ import annotations
 
@@ -10,22 +10,21 @@ import click
 
 from zoo.errors import InputError, UsageError
 from zoo_cli.options import common_options, complete_model, note
-from zoo_cli.output import ROWS, columns, print_json
+from zoo_cli.output import ROWS, align, print_json
 
 if TYPE_CHECKING:
     from zoo.runs.run import Run
     from zoo.training.reproduce import Reproduction
 
 HEAD = ("figure", "published", "bound", "median", "range", "")
-"""What both tables of figures show, of which one has a column for the model."""
+"""Columns of both tables of figures; one of them adds the model."""
 
 
 @click.command()
 @click.argument("models", metavar="MODEL...", nargs=-1, shell_complete=complete_model)
-@click.option("--all", "every", is_flag=True, help="Every model with figures whose data are here.")
-@click.option(
-    "--seeds", metavar="N", type=click.IntRange(1), help="Seeds 1 to N; to 5, or as the spec says."
-)
+@click.option("--all", "every", is_flag=True, help="Every model with figures whose data is here.")
+@click.option("--seeds", metavar="N", type=click.IntRange(1),
+              help="Seeds 1 to N; 5, or as the spec says, if not given.")  # fmt: skip
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True,
               help="Change any field of the spec; may be repeated.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(("text", "json", "markdown")), default="text",
@@ -34,27 +33,27 @@ HEAD = ("figure", "published", "bound", "median", "range", "")
 def command(
     models: tuple[str, ...], every: bool, seeds: int | None, settings: tuple[str, ...], form: str
 ) -> int:
-    """Train MODEL anew by its recipe and compare its figures with the published ones.
+    """Train MODEL from scratch by its recipe and compare its figures with the published ones.
 
-    The median over all starts is judged, dead ones too; exit 1 if one is out of its bounds.
+    The median over all seeds is judged, dead starts included; exit 1 if one is out of bounds.
     """
-    from zoo.training.reproduce import reproduce, reproducible
+    from zoo.training.reproduce import reproduce, reproducible_models
 
     if every == bool(models):
-        msg = "name the models to reproduce, or say --all"
+        msg = "name the models to reproduce, or pass --all"
         raise UsageError(msg)
     done: list[Reproduction] = []
-    for name in reproducible() if every else models:
+    for name in reproducible_models() if every else models:
         try:
-            result = reproduce(name, seeds=seeds, settings=settings, finished=_tell)
+            result = reproduce(name, seeds=seeds, settings=settings, finished=_note_run)
         except InputError as error:
             if not every or error.kind != "not-here":
                 raise
-            note(f"{name}: left out, {error}")
+            note(f"{name}: skipped, {error}")
             continue
         done.append(result)
         if form == "text":
-            for line in _text(result.to_dict()):
+            for line in _lines(result.to_dict()):
                 click.echo(line)
     records = [result.to_dict() for result in done]
     if form == "json":
@@ -64,13 +63,13 @@ def command(
     return 0 if all(result.passed for result in done) else 1
 
 
-def _tell(run: Run) -> None:
+def _note_run(run: Run) -> None:
     for text in (str(run.path), *run.notes):
         note(f"{run.spec.name}, seed {run.seed}: {text}")
 
 
 def markdown(records: Iterable[dict[str, Any]]) -> str:
-    """Return a table of records of reproductions, a row for each figure.
+    """Return a Markdown table of reproductions, one row per figure.
 
     Parameters
     ----------
@@ -94,15 +93,15 @@ def _cells(record: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     for figure in record["figures"]:
         values, bounds = figure["values"], _bounds(figure)
         numbers = [value for value in values if value is not None]
-        judged = "ok" if figure["passed"] else "OUT"
+        verdict = "ok" if figure["passed"] else "OUT"
         yield (
             f"{'best ' if figure['best'] else ''}{figure['on']} {figure['metric']}",
             "-" if figure["published"] is None else f"{figure['published']:g}",
             bounds or "-",
             _number(figure["median"]),
             f"{min(numbers):.4f} to {max(numbers):.4f}" if len(numbers) > 1 else "-",
-            # Measured with seeds that were chosen otherwise: not by the rule that judges.
-            "-" if not bounds else judged if "dead" in record else "not by this rule",
+            # Measured with seeds chosen otherwise: not by the rule that judges.
+            "-" if not bounds else verdict if "dead" in record else "not by this rule",
         )
 
 
@@ -122,10 +121,10 @@ def _versions(record: dict[str, Any]) -> str:
     return f"{backend} {versions[backend]}, Keras {versions['keras']}"
 
 
-def _text(record: dict[str, Any]) -> Iterator[str]:
+def _lines(record: dict[str, Any]) -> Iterator[str]:
     seeds, dead = (", ".join(map(str, record[name])) for name in ("seeds", "dead"))
     yield f"{record['model']} on {record['backend']}, seeds {seeds}"
-    yield from columns([HEAD, *_cells(record)])
+    yield from align([HEAD, *_cells(record)])
     for figure in record["figures"]:
         values = ", ".join(map(_number, figure["values"]))
         rows = f" ({ROWS[figure['on']]})" if figure["on"] in ROWS else ""

@@ -1,4 +1,4 @@
-"""``zoo retrain``: a trained model, when there are new rows."""
+"""``zoo retrain``: a trained model updated with new rows."""
 
 from __future__ import annotations
 
@@ -7,40 +7,40 @@ from typing import Any
 import click
 
 import zoo
-from zoo_cli.options import common_options, note, numbers
-from zoo_cli.output import columns, print_json
+from zoo_cli.options import common_options, note, parse_numbers
+from zoo_cli.output import align, print_json
 
 
 @click.command()
 @click.argument("run", metavar="BUNDLE")
-@click.option("--data", metavar="DATASET|FILE|FOLDER", required=True, help="The new rows.")
-@click.option("--old", metavar="DATASET|FILE|FOLDER", help="The rows it was trained on.")
+@click.option("--data", metavar="DATASET|FILE|FOLDER", required=True, help="New rows.")
+@click.option("--old", metavar="DATASET|FILE|FOLDER", help="Rows it was trained on.")
 @click.option("--test", metavar="DATASET|FILE|FOLDER",
               help="Rows to measure on; otherwise a fifth of each side is held out.")  # fmt: skip
 @click.option("--target", metavar="COLUMN", help="Column to learn; the run's own if not given.")
 @click.option("--strategy", type=click.Choice(["new", "both"]), default="new",
-              help="Train on the new rows alone (the default), or on old and new.")  # fmt: skip
+              help="Train on the new rows only (the default), or on old and new.")  # fmt: skip
 @click.option("--ensemble", is_flag=True,
-              help="Keep the model and train a new one; their mean is the result.")  # fmt: skip
-@click.option("--member-weights", metavar="W,W", callback=numbers,
+              help="Keep the model, train a new one, and return the mean of both.")  # fmt: skip
+@click.option("--member-weights", metavar="W,W", callback=parse_numbers,
               help="How much the old and the new model count.")  # fmt: skip
 @click.option("--freeze", metavar="LAYERS",
-              help="Do not train these: names with *, joined by commas, or how many.")  # fmt: skip
+              help="Do not train these: comma-separated names with *, or a number.")  # fmt: skip
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True,
               help="Change any field of the spec; may be repeated.")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the data.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Makes the run repeatable.")
-@click.option("--resume", is_flag=True, help="Go on where a training was ended.")
-@click.option("--exact", is_flag=True, help="Refuse to go on with other versions.")
+@click.option("--resume", is_flag=True, help="Continue a training that was stopped.")
+@click.option("--exact", is_flag=True, help="Refuse to continue with other versions.")
 @click.option("-o", "--output", metavar="DIR", help="The run folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @common_options
 def command(run: str, data: str, as_json: bool, **options: Any) -> int:
     """Train a trained BUNDLE or run folder further, and compare before and after.
 
-    An update goes on from its weights, in steps a tenth as large as the recipe's.
+    An update continues from its weights, in steps a tenth as large as the recipe's.
     """
-    from zoo.updating.retrain import comparison
+    from zoo.updating.retrain import compare_figures
 
     done = zoo.retrain(run, data, **options)
     for text in done.notes:
@@ -49,7 +49,7 @@ def command(run: str, data: str, as_json: bool, **options: Any) -> int:
         lineage = done.environment.get("lineage")
         print_json({"path": str(done.path), "metrics": done.metrics, "lineage": lineage})
     else:
-        for line in columns(comparison(done)):
+        for line in align(compare_figures(done)):
             click.echo(line)
         click.echo(f"run: {done.path}")
     return 130 if done.environment.get("interrupted") else 0

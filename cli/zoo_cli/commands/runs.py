@@ -1,4 +1,4 @@
-"""``zoo runs``: the trainings that left a run folder."""
+"""``zoo runs``: the run folders of trainings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from zoo_cli.options import common_options, note
-from zoo_cli.output import columns, print_json
+from zoo_cli.output import align, print_json
 
 if TYPE_CHECKING:
     from zoo.runs.records import RunRecord
@@ -22,18 +22,18 @@ RUNS = click.argument(
 
 @click.group(name="runs")
 def command() -> None:
-    """List, show, compare and remove trainings."""
+    """List, show, compare, plot and remove runs."""
 
 
 @command.command("list")
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
-@click.option("-m", "--model", metavar="M", help="Only those of this model, or of a pattern.")
-@click.option("--since", metavar="DATE", help="Only those written then or later: 2026-11-21.")
+@click.option("-m", "--model", metavar="M", help="Only runs of this model, or of a pattern.")
+@click.option("--since", metavar="DATE", help="Only runs written then or later, as 2026-11-21.")
 @click.option("--where", metavar="FIGURE", multiple=True,
-              help="Only those that reach it: accuracy>=0.9; may be repeated.")  # fmt: skip
-@click.option("--sort", metavar="METRIC", help="The best first: accuracy, or train.accuracy.")
+              help="Only runs that reach it, as accuracy>=0.9; may be repeated.")  # fmt: skip
+@click.option("--sort", metavar="METRIC", help="Sort best first: accuracy, or train.accuracy.")
 @click.option("--mode", type=click.Choice(["min", "max"]),
-              help="Which of it is best, where Keras does not say.")  # fmt: skip
+              help="Whether less or more of it is better, if Keras does not say.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @common_options
 def list_runs(
@@ -45,25 +45,25 @@ def list_runs(
     mode: Literal["min", "max"] | None,
     as_json: bool,
 ) -> None:
-    """List the runs below FOLDER, runs/ if not given; the latest comes last."""
+    """List the runs under FOLDER (runs/ if not given), the latest last."""
     from zoo.runs.lineage import with_members
     from zoo.runs.records import find_runs
-    from zoo.runs.search import chosen
+    from zoo.runs.search import filter_runs
 
     place = folder or Path("runs")
-    everything = find_runs(place) if folder or place.is_dir() else []
-    of_model = find_runs(place, model) if everything and model else everything
-    found = chosen(of_model, since=since, where=where, sort=sort, mode=mode)
+    all_runs = find_runs(place) if folder or place.is_dir() else []
+    of_model = find_runs(place, model) if all_runs and model else all_runs
+    runs = filter_runs(of_model, since=since, where=where, sort=sort, mode=mode)
     if as_json:
-        print_json([run.data() for run in found])
+        print_json([run.data() for run in runs])
         return
-    if not found and of_model:
-        note(f"none of the {len(of_model)} runs below {place} matches --since and --where")
-    elif not found:
+    if not runs and of_model:
+        note(f"none of the {len(of_model)} runs under {place} matches --since and --where")
+    elif not runs:
         of = f" of {model}" if model else ""
-        note(f"no runs{of} below {place}; name another folder, or train one with `zoo train`")
-    known = with_members(everything)
-    for line in columns([_row(run, known) for run in found]):
+        note(f"no runs{of} under {place}; name another folder, or train one with `zoo train`")
+    candidates = with_members(all_runs)
+    for line in align([_row(run, candidates) for run in runs]):
         click.echo(line)
 
 
@@ -72,17 +72,17 @@ def list_runs(
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @common_options
 def compare(folders: tuple[Path, ...], as_json: bool) -> None:
-    """Show runs side by side: where they come from, what was set, what they reached."""
+    """Show runs side by side: their origin, settings and figures."""
     from zoo.runs.records import read_run
-    from zoo.runs.search import folder_of, side_by_side
+    from zoo.runs.search import compare_runs, resolve_folder
 
-    runs = [read_run(folder) for folder in dict.fromkeys(map(folder_of, folders))]
+    runs = [read_run(folder) for folder in dict.fromkeys(map(resolve_folder, folders))]
     if as_json:
         print_json([run.data() for run in runs])
         return
     from zoo_weights import printable
 
-    for line in columns([[printable(cell) for cell in row] for row in side_by_side(runs)]):
+    for line in align([[printable(cell) for cell in row] for row in compare_runs(runs)]):
         click.echo(line)
 
 
@@ -91,48 +91,48 @@ def compare(folders: tuple[Path, ...], as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @common_options
 def show(folder: Path, as_json: bool) -> None:
-    """Show a run: what was trained, how far, how well, and what was set for it."""
-    from zoo.runs.records import changes, read_run
-    from zoo.runs.search import folder_of
+    """Show a run: its model, epochs, figures, changed settings and origin."""
+    from zoo.runs.records import changed_settings, read_run
+    from zoo.runs.search import resolve_folder
 
-    run = read_run(folder_of(folder))
-    changed = changes(run)
+    run = read_run(resolve_folder(folder))
+    changed = changed_settings(run)
     if as_json:
         more = {"changed": changed, "environment": run.environment, "history": run.history}
         print_json({**run.data(), **more})
         return
-    for line in (*_lines(run, changed), *_family(run)):
+    for line in (*_lines(run, changed), *_lineage_lines(run)):
         click.echo(line)
 
 
 @command.command()
 @RUNS
 @click.option("-o", "--output", metavar="FILE", required=True, type=click.Path(path_type=Path),
-              help="The picture, .png or .svg.")  # fmt: skip
+              help="File to write, .png or .svg.")  # fmt: skip
 @click.option("--metric", metavar="NAME",
-              help="Draw this alone, or val_NAME; loss and a metric if not given.")  # fmt: skip
+              help="Draw only NAME or val_NAME; loss and a metric if not given.")  # fmt: skip
 @common_options
 def plot(folders: tuple[Path, ...], output: Path, metric: str | None) -> None:
-    """Draw the learning curves of runs into one picture, each named by what sets it apart."""
+    """Plot the learning curves of runs, each labelled by what distinguishes it."""
     from zoo.plots.overlay import draw_overlay
-    from zoo.plots.style import check_picture
-    from zoo.runs.records import labels, read_run
+    from zoo.plots.style import check_path
+    from zoo.runs.records import distinct_labels, read_run
 
-    check_picture(output)
+    check_path(output)
     runs = [read_run(folder) for folder in dict.fromkeys(folders)]
-    names = labels(runs) if len(runs) > 1 else [f"seed {runs[0].seed}"]
+    names = distinct_labels(runs) if len(runs) > 1 else [f"seed {runs[0].seed}"]
     models = dict.fromkeys(str(run.model) for run in runs)
     title = next(iter(models)) if len(models) == 1 else ""
     series = [(name, run.history) for name, run in zip(names, runs, strict=True)]
-    note(f"drawn: {draw_overlay(series, output, title=title, metric=metric)}")
+    note(f"plot: {draw_overlay(series, output, title=title, metric=metric)}")
 
 
 @command.command()
 @RUNS
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 @common_options
 def remove(folders: tuple[Path, ...], yes: bool) -> int:
-    """Remove run folders with all that lies in them."""
+    """Remove run folders and everything in them."""
     from zoo.runs.records import check_removable, remove_run, size_of
 
     unique = list({folder.resolve(): folder for folder in folders}.values())
@@ -140,7 +140,7 @@ def remove(folders: tuple[Path, ...], yes: bool) -> int:
         check_removable(folder)
     if not yes:
         if not sys.stdin.isatty():
-            msg = "not a terminal, so nobody can confirm; pass --yes to remove without asking"
+            msg = "not a terminal; pass --yes to remove without confirmation"
             raise click.UsageError(msg)
         for folder in unique:
             files, size = size_of(folder)
@@ -156,7 +156,7 @@ def remove(folders: tuple[Path, ...], yes: bool) -> int:
 
 
 def _row(run: RunRecord, runs: Sequence[RunRecord]) -> list[str]:
-    from zoo.runs.lineage import described
+    from zoo.runs.lineage import describe_origin
     from zoo_weights import printable
 
     if run.problem:
@@ -171,7 +171,7 @@ def _row(run: RunRecord, runs: Sequence[RunRecord]) -> list[str]:
         "-" if run.members else f"seed {run.seed}",
         _state(run),
         _main_metrics(run),
-        printable(described(run, runs)),
+        printable(describe_origin(run, runs)),
     ]
 
 
@@ -204,10 +204,10 @@ def _figures(values: dict[str, Any]) -> str:
 def _lines(run: RunRecord, changed: dict[str, str]) -> Iterator[str]:
     from zoo_weights import printable
 
-    told = run.environment
-    keras = (told.get("versions") or {}).get("keras")
-    devices = ", ".join(str(device) for device in told.get("devices", ()))
-    where = f"{told.get('backend', '?')}{f' on {devices}' if devices else ''}"
+    environment = run.environment
+    keras = (environment.get("versions") or {}).get("keras")
+    devices = ", ".join(str(device) for device in environment.get("devices", ()))
+    where = f"{environment.get('backend', '?')}{f' on {devices}' if devices else ''}"
     best = f", best {run.best}" if run.best else ""
     yield printable(f"{run.path}: {run.model}, {_state(run)}")
     yield f"written: {run.time.replace('T', ' ')}"
@@ -226,19 +226,25 @@ def _lines(run: RunRecord, changed: dict[str, str]) -> Iterator[str]:
         yield printable("changed: " + ", ".join(f"{key}={value}" for key, value in changed.items()))
 
 
-def _family(run: RunRecord) -> Iterator[str]:
-    """Yield what a run came from and what came from it, wherever the folders lie by now."""
-    from zoo.runs.lineage import ancestors, children, described, located, with_members
+def _lineage_lines(run: RunRecord) -> Iterator[str]:
+    """Yield what a run came from and what came from it, wherever the folders are now."""
+    from zoo.runs.lineage import (
+        ancestors,
+        children,
+        describe_origin,
+        resolve_reference,
+        with_members,
+    )
     from zoo.runs.records import find_runs
     from zoo_weights import printable
 
     places = {path.resolve(): path for path in (run.path.parent, Path("runs")) if path.is_dir()}
-    known = {found.path.resolve(): found for path in places.values() for found in find_runs(path)}
-    runs = with_members(known.values())
-    if text := described(run, runs):
+    by_path = {other.path.resolve(): other for path in places.values() for other in find_runs(path)}
+    runs = with_members(by_path.values())
+    if text := describe_origin(run, runs):
         yield printable(f"from: {text}")
     for reference in ancestors(run):
-        if located(reference, runs) is None and not reference.get("weights"):
+        if resolve_reference(reference, runs) is None and not reference.get("weights"):
             yield printable(f"not found: {reference.get('path')} ({reference.get('id')})")
     for child in children(run, runs):
-        yield printable(f"led to: {child.path}, {described(child, runs)}")
+        yield printable(f"led to: {child.path}, {describe_origin(child, runs)}")

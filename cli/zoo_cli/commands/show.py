@@ -1,4 +1,4 @@
-"""``zoo show``: a model's declaration."""
+"""``zoo show``: a model's spec."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 from zoo_cli.models import model_or_bundle
 from zoo_cli.options import common_options, complete_model
-from zoo_cli.output import columns, print_json
+from zoo_cli.output import align, print_json
 
 
 @click.command()
@@ -17,21 +17,21 @@ from zoo_cli.output import columns, print_json
 @click.option("--toml", "form", flag_value="toml", help="Print TOML, as `zoo train` accepts it.")
 @common_options
 def command(model: str, form: str | None) -> None:
-    """Show what MODEL is: task, network, preprocessing, weights, recipe and figures.
+    """Show the spec of MODEL: task, network, preprocessing, weights, recipe and figures.
 
-    A trained BUNDLE or run folder shows what was trained.
+    For a trained BUNDLE or run folder, show what was trained.
     """
-    from zoo.spec.toml import spec_to, write_spec
+    from zoo.spec.toml import spec_to_data, spec_to_toml
 
     spec = model_or_bundle(model).spec
     if form == "toml":
-        click.echo(write_spec(spec), nl=False)
+        click.echo(spec_to_toml(spec), nl=False)
         return
-    data = spec_to(spec)
+    data = spec_to_data(spec)
     if form == "json":
         print_json(data)
         return
-    for line in columns(list(_flat(data, ""))):
+    for line in align(list(_flat(data, ""))):
         click.echo(line)
 
 

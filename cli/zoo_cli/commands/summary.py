@@ -14,14 +14,14 @@ from zoo_cli.options import common_options, complete_model, note
 @click.command()
 @click.argument("model", metavar="MODEL|BUNDLE|SPEC.toml", shell_complete=complete_model)
 @click.option("--plot", metavar="FILE", type=click.Path(path_type=Path),
-              help="Draw the layers into a .png or .svg file.")  # fmt: skip
+              help="Draw the layers to a .png or .svg file.")  # fmt: skip
 @common_options
 def command(model: str, plot: Path | None) -> None:
     """Print the layers of MODEL with their shapes and parameters; no weights are needed."""
     if plot is not None:
-        from zoo.plots.style import check_picture
+        from zoo.plots.style import check_path
 
-        check_picture(plot)
+        check_path(plot)
     from zoo.backend.network import build
 
     subject = _subject(model)
@@ -29,7 +29,7 @@ def command(model: str, plot: Path | None) -> None:
     if plot is not None:
         from zoo.plots.diagram import draw_diagram
 
-        note(f"drawn: {draw_diagram(network, subject.spec.name, plot)}")
+        note(f"plot: {draw_diagram(network, subject.spec.name, plot)}")
     network.summary(print_fn=lambda text, **_: click.echo(text), line_length=100)
 
 

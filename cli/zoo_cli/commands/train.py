@@ -1,4 +1,4 @@
-"""``zoo train``: a model by its recipe."""
+"""``zoo train``: a model trained by its recipe."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from zoo_cli.output import ROWS
 @click.command()
 @click.argument("model", metavar="MODEL|SPEC.toml", shell_complete=complete_model)
 @click.option("--data", metavar="DATASET|FILE|FOLDER",
-              help="CSV or parquet file, one subfolder per class, or a dataset.")  # fmt: skip
+              help="Dataset, CSV or parquet file, or folder with class subfolders.")  # fmt: skip
 @click.option("--target", metavar="COLUMN", help="Column to learn.")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True,
               help="Change any field of the spec; may be repeated.")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the data.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Makes the run repeatable.")
-@click.option("--weights", metavar="TAG|FILE|none", help="Where training starts.")
-@click.option("--folds", type=click.IntRange(2), help="Cross-validate with so many folds.")
-@click.option("--resume", is_flag=True, help="Go on where a training was ended.")
-@click.option("--exact", is_flag=True, help="Refuse to go on with other versions.")
+@click.option("--weights", metavar="TAG|FILE|none", help="Weights to start from.")
+@click.option("--folds", type=click.IntRange(2), help="Number of cross-validation folds.")
+@click.option("--resume", is_flag=True, help="Continue a training that was stopped.")
+@click.option("--exact", is_flag=True, help="Refuse to continue with other versions.")
 @click.option("-o", "--output", metavar="DIR", help="The run folder.")
 @common_options
 def command(

@@ -1,4 +1,4 @@
-"""``zoo tune``: a model with many settings, and the best of them."""
+"""``zoo tune``: a model trained with many settings, and the best of them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import click
 
 import zoo
 from zoo_cli.options import common_options, complete_model, note
-from zoo_cli.output import columns
+from zoo_cli.output import align
 
 if TYPE_CHECKING:
     from zoo.tuning.board import Board, Result
     from zoo.tuning.tune import Tuning
 
 SHOWN = 10
-"""Results on the terminal; the file has all."""
+"""Results to print; the file has all."""
 
 
 @click.command()
@@ -23,25 +23,25 @@ SHOWN = 10
 @click.option("--grid", metavar="KEY=A,B,...", multiple=True, required=True,
               help="Values to try; A..B or A..B:log is a range to draw from.")  # fmt: skip
 @click.option("--random", "draws", metavar="N", type=click.IntRange(1),
-              help="Try N combinations drawn at random, not all.")  # fmt: skip
+              help="Try N combinations drawn at random instead of all.")  # fmt: skip
 @click.option("--optuna", "suggestions", metavar="N", type=click.IntRange(1),
               help="Try N combinations that Optuna suggests.")  # fmt: skip
 @click.option("--folds", type=click.IntRange(2), default=3, show_default=True,
-              help="Into how many parts the rows are cut.")  # fmt: skip
+              help="Number of cross-validation folds.")  # fmt: skip
 @click.option("--seeds", metavar="N", type=click.IntRange(1), default=1, show_default=True,
               help="Train each combination with N seeds.")  # fmt: skip
-@click.option("--metric", metavar="NAME", help="What is compared; the recipe's first metric.")
+@click.option("--metric", metavar="NAME", help="Metric to compare; else the recipe's first one.")
 @click.option("--mode", type=click.Choice(["min", "max"]),
-              help="Which of it is best, where Keras does not say.")  # fmt: skip
+              help="Whether less or more of it is better, if Keras does not say.")  # fmt: skip
 @click.option("--data", metavar="FILE|FOLDER",
-              help="CSV or parquet file, or one subfolder per class.")  # fmt: skip
+              help="CSV or parquet file, or folder with class subfolders.")  # fmt: skip
 @click.option("--target", metavar="COLUMN", help="Column to learn.")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True,
-              help="Change any field of the spec for all; may be repeated.")  # fmt: skip
+              help="Change any spec field for all combinations; may be repeated.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Makes the tuning repeatable.")
 @click.option("--engine", metavar="NAME", default="local", show_default=True,
               help="local, or ray to spread the work over a Ray cluster.")  # fmt: skip
-@click.option("--resume", is_flag=True, help="Go on where a tuning was ended.")
+@click.option("--resume", is_flag=True, help="Continue a tuning that was stopped.")
 @click.option("-o", "--output", metavar="DIR", help="The tuning's folder.")
 @common_options
 def command(
@@ -63,9 +63,9 @@ def command(
 ) -> int:
     """Train MODEL with all combinations of values, and keep the best.
 
-    Each is judged by the mean over folds of the rows; the best is trained once more on all of
-    them. Prints the best combinations; the folder has all of them in leaderboard.csv, a picture,
-    and the run of the best.
+    Each is judged by its mean over the folds; the best is trained once more on all rows. Prints
+    the best combinations; the folder has all of them in leaderboard.csv, a plot of them, and the
+    run of the best.
     """
     tuning = zoo.tune(
         model,
@@ -83,9 +83,9 @@ def command(
         engine=engine,
         resume=resume,
         output=output,
-        finished=_tell,
+        finished=_note_result,
     )
-    for line in columns(list(_rows(tuning))):
+    for line in align(list(_rows(tuning))):
         click.echo(line)
     for text in tuning.run.notes:
         note(text)
@@ -105,16 +105,16 @@ def _axes(grid: tuple[str, ...]) -> dict[str, str]:
             msg = f"--grid takes KEY=A,B,C, for instance epochs=50,100; received {text!r}"
             raise UsageError(msg)
         if key.strip() in axes:
-            msg = f"--grid {key.strip()}: is given twice; put all values into one"
+            msg = f"--grid {key.strip()} is given twice; put all values into one"
             raise UsageError(msg)
         axes[key.strip()] = values
     return axes
 
 
-def _tell(result: Result, board: Board, total: int) -> None:
+def _note_result(result: Result, board: Board, total: int) -> None:
     mean = "" if result.problem else f"{board.metric} {result.mean(board.metric or ''):.4f}"
-    said = result.problem or mean + (" (given up)" if result.state == "pruned" else "")
-    note(f"{len(board.results)}/{total} {result.text()}: {said}")
+    outcome = result.problem or mean + (" (pruned)" if result.state == "pruned" else "")
+    note(f"{len(board.results)}/{total} {result.text()}: {outcome}")
 
 
 def _rows(tuning: Tuning) -> list[list[str]]:
@@ -122,13 +122,15 @@ def _rows(tuning: Tuning) -> list[list[str]]:
 
     keys = list(dict.fromkeys(key for result in tuning.results for key in result.settings))
     rows = [["", tuning.metric, "deviation", *keys]]
-    from zoo.tuning.space import written
+    from zoo.tuning.space import format_value
 
     for rank, result in enumerate(tuning.results[:SHOWN], 1):
         values = result.figures.get(tuning.metric, [])
         figures = [f"{result.mean(tuning.metric):.4f}" if values else result.state]
         figures += [f"{deviation(values):.4f}" if len(values) > 1 else ""]
-        rows.append([str(rank), *figures, *(written(result.settings.get(key, "")) for key in keys)])
+        rows.append(
+            [str(rank), *figures, *(format_value(result.settings.get(key, "")) for key in keys)]
+        )
     if len(tuning.results) > SHOWN:
         rows.append(["..."])
     return [row + [""] * (len(rows[0]) - len(row)) for row in rows]

@@ -14,7 +14,7 @@ from zoo.registry.registry import registry
 from zoo.registry.table import Entry
 from zoo.spec.model import ModelSpec
 from zoo_cli.options import common_options, complete_model
-from zoo_cli.output import columns, print_json
+from zoo_cli.output import align, print_json
 from zoo_weights import WeightsRecord
 
 
@@ -23,11 +23,11 @@ def command() -> None:
     """Fetch, add, verify and remove weights files."""
 
 
-Found = tuple[Entry[ModelSpec], WeightsRecord]
+ModelWeights = tuple[Entry[ModelSpec], WeightsRecord]
 
 
-def _records(names: tuple[str, ...]) -> Iterator[Found]:
-    """Yield the records of the models that names or patterns mean; ``model.tag`` means one."""
+def _records(names: tuple[str, ...]) -> Iterator[ModelWeights]:
+    """Yield the records of the models that names or patterns match; ``model.tag`` names one."""
     reg = registry()
     for name in names:
         if any(character in name for character in "*?["):
@@ -36,7 +36,7 @@ def _records(names: tuple[str, ...]) -> Iterator[Found]:
             continue
         entry, tag = reg.find_model(name)
         if not entry.value.weights:
-            msg = f"{name} has no published weights; it is trained with `zoo train {name}`"
+            msg = f"{name} has no published weights; run `zoo train {name}`"
             raise UsageError(msg)
         for record in entry.value.weights:
             if tag in (None, record.tag):
@@ -48,7 +48,7 @@ def _records(names: tuple[str, ...]) -> Iterator[Found]:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @common_options
 def list_weights(patterns: tuple[str, ...], as_json: bool) -> None:
-    """List the known weights files and which of them are here."""
+    """List weights files and which of them are here."""
     files = store()
     records: list[dict[str, Any]] = [
         {
@@ -75,7 +75,7 @@ def list_weights(patterns: tuple[str, ...], as_json: bool) -> None:
         )
         for r in records
     ]
-    for line in columns(rows):
+    for line in align(rows):
         click.echo(line)
 
 
@@ -97,13 +97,13 @@ def pull(models: tuple[str, ...]) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @common_options
 def add(model: str, file: Path) -> int:
-    """Take a weights FILE that came by another way, if its hash is the record's."""
-    found = list(_records((model,)))
-    if len(found) > 1:
-        tags = ", ".join(record.tag for _, record in found)
-        msg = f"{model} has several weights; say which as {model}.TAG with a tag of {tags}"
+    """Add a weights FILE from elsewhere, if its hash is the record's."""
+    candidates = list(_records((model,)))
+    if len(candidates) > 1:
+        tags = ", ".join(record.tag for _, record in candidates)
+        msg = f"{model} has several weights files; pass {model}.TAG with a tag of {tags}"
         raise UsageError(msg)
-    entry, record = found[0]
+    entry, record = candidates[0]
     result = store().add(record, file)
     if result.matches:
         click.echo(f"{file} is {entry.name}.{record.tag} (its hash is the record's): {result.path}")
@@ -120,7 +120,7 @@ def add(model: str, file: Path) -> int:
 @click.argument("models", metavar="[MODEL[.TAG]]...", nargs=-1, shell_complete=complete_model)
 @common_options
 def verify(models: tuple[str, ...]) -> int:
-    """Hash the files that are here and compare them with their records."""
+    """Compare the hashes of the weights files that are here with their records."""
     bad = 0
     for entry, record in _records(models or ("*",)):
         result = store().verify(record, base=entry.base)
@@ -152,7 +152,7 @@ def remove(models: tuple[str, ...]) -> None:
 @click.argument("model", metavar="[MODEL[.TAG]]", required=False, shell_complete=complete_model)
 @common_options
 def where(model: str | None) -> None:
-    """Print the folder of weights files, or the place of a model's."""
+    """Print the folder of weights files, or the path of a model's."""
     if model is None:
         click.echo(store().root)
         return

@@ -1,4 +1,4 @@
-"""What a user of the plugin relies on: the pictures, the model, what it learns."""
+"""What users of the plugin rely on: the images, the model, and what it learns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zoo_shapes.drawing import CORNERS, command, draw, draw_folder
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> zoo.Run:
-    """One training on freshly drawn pictures."""
+    """Train once on freshly drawn images."""
     folder = tmp_path_factory.mktemp("shapes")
     draw_folder(folder / "photos", count=200)
     return zoo.train("shapes", folder / "photos", output=folder / "run")
@@ -22,7 +22,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> zoo.Run:
 
 def test_the_command_draws_a_folder_of_each_shape(tmp_path: Path) -> None:
     result = CliRunner().invoke(command, [str(tmp_path / "photos"), "--count", "2"])
-    assert result.output == f"6 pictures: {tmp_path / 'photos'}\n"
+    assert result.output == f"6 images: {tmp_path / 'photos'}\n"
     found = sorted(str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*.png"))
     assert found == [f"photos/{shape}/000{n}.png" for shape in sorted(CORNERS) for n in range(2)]
 

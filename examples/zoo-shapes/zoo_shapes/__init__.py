@@ -1,4 +1,4 @@
-"""Circles, squares and triangles: a model that tells them apart, and pictures to train it on."""
+"""A model that classifies circles, squares and triangles, and a command that draws them."""
 
 import zoo
 

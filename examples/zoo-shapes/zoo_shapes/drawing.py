@@ -1,4 +1,4 @@
-"""Pictures to train on, and the command ``zoo draw-shapes`` that writes them."""
+"""Images to train on, and the command ``zoo draw-shapes`` that writes them."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ CORNERS = {"circle": 60, "square": 4, "triangle": 3}
 """Every shape is a regular polygon; sixty corners look round."""
 
 SIDE = 64
-"""Height and width of a picture, in pixels."""
+"""Height and width of an image, in pixels."""
 
 
 def draw(shape: str, rng: random.Random) -> Image:
-    """Return a picture of a shape: any size, place, angle and colour; light on dark or the reverse.
+    """Draw a shape of random size, place, angle and colour, light on dark or the reverse.
 
     Parameters
     ----------
     shape
         A key of `CORNERS`.
     rng
-        Where the chances come from.
+        Source of the random choices.
     """
     from PIL import Image, ImageDraw
 
@@ -34,15 +34,15 @@ def draw(shape: str, rng: random.Random) -> Image:
     paper, ink = rng.sample([tuple(dark), tuple(light)], 2)
     radius = rng.uniform(16, 28)
     x, y = (rng.uniform(radius, SIDE - radius) for _ in "xy")
-    picture = Image.new("RGB", (SIDE, SIDE), paper)
-    ImageDraw.Draw(picture).regular_polygon(
+    image = Image.new("RGB", (SIDE, SIDE), paper)
+    ImageDraw.Draw(image).regular_polygon(
         (x, y, radius), CORNERS[shape], rotation=rng.randrange(360), fill=ink
     )
-    return picture
+    return image
 
 
 def draw_folder(folder: Path, count: int, seed: int = 0) -> None:
-    """Write `count` pictures of each shape, one subfolder per shape; a seed repeats them."""
+    """Write `count` images of each shape, one subfolder per shape; a seed repeats them."""
     rng = random.Random(seed)
     for shape in CORNERS:
         (folder / shape).mkdir(parents=True, exist_ok=True)
@@ -52,9 +52,9 @@ def draw_folder(folder: Path, count: int, seed: int = 0) -> None:
 
 @click.command(name="draw-shapes")
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--count", type=click.IntRange(1), default=200, help="Pictures of each shape.")
-@click.option("--seed", type=int, default=0, help="Repeats the same pictures.")
+@click.option("--count", type=click.IntRange(1), default=200, help="Images per shape.")
+@click.option("--seed", type=int, default=0, help="Seed; the same one repeats the images.")
 def command(folder: Path, count: int, seed: int) -> None:
     """Draw circles, squares and triangles into DIR, one subfolder per shape."""
     draw_folder(folder, count, seed)
-    click.echo(f"{count * len(CORNERS)} pictures: {folder}")
+    click.echo(f"{count * len(CORNERS)} images: {folder}")

@@ -1,8 +1,8 @@
-"""The network."""
+"""The network of the model ``shapes``."""
 
 
 def small_cnn(input_shape, units, filters):
-    """Build one convolution for each number in `filters`; each halves the picture."""
+    """Return a network with one convolution per number in `filters`; each halves the image."""
     import keras
     from keras import layers
 

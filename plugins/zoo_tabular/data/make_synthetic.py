@@ -1,7 +1,7 @@
-"""Write ``synthetic_old.csv`` and ``synthetic_new.csv``: 500 rows each of a made-up problem.
+"""Write ``synthetic_old.csv`` and ``synthetic_new.csv``: 500 rows each of a synthetic problem.
 
-Needs scikit-learn. The rows were made once and are shipped, so that they do not depend on its
-version: ``python make_synthetic.py FOLDER``.
+Needs scikit-learn. The files are in the package, so that the rows do not depend on its version:
+``python make_synthetic.py FOLDER``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Networks whose answers a fast path may get wrong, each a model of its own."""
+"""Networks whose outputs a fast path may get wrong, each a model of its own."""
 
 import zoo
 

@@ -1,4 +1,4 @@
-"""Networks that a plugin author may well write, and that a fast path may get wrong."""
+"""Networks that a plugin author may write, and that a fast path may get wrong."""
 
 import zoo
 

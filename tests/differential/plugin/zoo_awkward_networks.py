@@ -1,6 +1,6 @@
 """Each network has a `strength`: of its constraint, its gradient, its noise, its own step.
 
-Two networks of one kind look the same to whoever goes by names, shapes, or the forward graph alone.
+Two networks of one kind cannot be distinguished by names, shapes, or the forward graph alone.
 """
 
 import keras

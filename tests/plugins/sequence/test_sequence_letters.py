@@ -1,4 +1,4 @@
-"""Letters as numbers, and the pieces of a text that are learnt from."""
+"""Letters as numbers, and the pieces of a text that a network learns from."""
 
 from __future__ import annotations
 

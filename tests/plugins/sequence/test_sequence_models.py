@@ -1,4 +1,4 @@
-"""The six models of the alphabet, and the architecture that serves them all."""
+"""The six models of the alphabet, and their common architecture."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ def test_texts_of_one_s_own(tmp_path: Path) -> None:
     """Each line is a sequence; no piece reaches over the end of its line."""
     (tmp_path / "own.txt").write_text("ABAB\nBABA\n")
     model = zoo.get_model("lstm-alphabet-char", weights=None)
-    from zoo.inference.rows import parts
+    from zoo.inference.rows import load_data
 
-    rows = parts(model.preprocessor, model.spec.training, tmp_path / "own.txt", None)["train"]
+    rows = load_data(model.preprocessor, model.spec.training, tmp_path / "own.txt", None)["train"]
     assert list(zip(rows.inputs, rows.labels, strict=True)) == [
         ("A", "B"), ("B", "A"), ("A", "B"), ("B", "A"), ("A", "B"), ("B", "A")
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Rows to numbers: what is fitted, what travels, what a bad cell says."""
+"""Rows to numbers: fitting, the saved state, and errors for bad cells."""
 
 from __future__ import annotations
 

@@ -26,15 +26,15 @@ OFTEN_TRAINED = ("mlp-synthetic", "mlp-wine", "mlp-wine-dropout")
 def test_the_shipped_tables_are_what_their_records_say(name: str) -> None:
     entry = registry().datasets.find(name)
     assert datasets.verify(entry).path is not None
-    rows = datasets.load(entry)["train"]
+    rows = datasets.load_dataset(entry)["train"]
     assert len(rows) > 300
-    assert (len(datasets.load(entry).get("test", ())) == 102) == (name == "boston")
+    assert (len(datasets.load_dataset(entry).get("test", ())) == 102) == (name == "boston")
 
 
 def test_boston_keeps_keras_test_rows() -> None:
     entry = registry().datasets.find("boston")
-    parts = datasets.load(entry)
-    table = read_csv(datasets.place(entry))
+    parts = datasets.load_dataset(entry)
+    table = read_csv(datasets.content_path(entry))
     indices = np.arange(len(table))
     np.random.RandomState(113).shuffle(indices)  # as ``load_data`` does, before it cuts at 80 %
     prices = [table.columns["MEDV"][row] for row in indices]
@@ -56,7 +56,7 @@ def test_the_published_split(name: str, rows: int) -> None:
 
 def test_the_synthetic_rows_are_what_their_script_makes(tmp_path: Path) -> None:
     pytest.importorskip("sklearn")
-    folder = datasets.place(registry().datasets.find("synthetic")).parent
+    folder = datasets.content_path(registry().datasets.find("synthetic")).parent
     runpy.run_path(str(folder / "make_synthetic.py"))["main"](tmp_path)
     for half in ("old", "new"):
         made, shipped = (
@@ -79,7 +79,7 @@ def test_parameters(name: str) -> None:
 def cereals(dataset_files: DatasetFiles) -> None:
     (file,) = dataset_files("cereals")
     entry = registry().datasets.find("cereals")
-    assert not datasets.present(entry)
+    assert not datasets.is_present(entry)
     assert datasets.add(entry, file).path is not None
 
 
@@ -97,7 +97,7 @@ def test_the_line_through_the_cereals(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_predictions_are_in_real_units(tmp_path: Path) -> None:
     run = zoo.train("mlp-wine", epochs=3, seed=1, output=tmp_path / "run")
-    rows = datasets.load(registry().datasets.find("wine"))["train"]
+    rows = datasets.load_dataset(registry().datasets.find("wine"))["train"]
     values = [result.value for result in run.model.predict(rows.inputs[:200])]
     assert all(isinstance(value, float) and 3 < value < 9 for value in values)
 
@@ -119,7 +119,7 @@ def test_a_few_epochs(name: str, tmp_path: Path) -> None:
     entry = registry().datasets.find(training.dataset)
     losses = run.history["loss"]
     assert losses[1] < losses[0] or name == "mlp-pima"  # raw values: the first epochs are wild
-    rows = datasets.load(entry)["train"].inputs[:40]
+    rows = datasets.load_dataset(entry)["train"].inputs[:40]
     before = run.model.predict(rows)
     after = zoo.load(run.path).predict(rows)
     assert [result.error for result in after] == [None] * 40
@@ -153,7 +153,7 @@ def test_cereals_by_three_columns_are_a_setting(tmp_path: Path) -> None:
     settings = [f"columns={','.join(columns)}"]
     run = zoo.train("linear-cereals", seed=1, settings=settings, output=tmp_path / "run")
     assert run.model.keras.count_params() == 4
-    rows = datasets.load(registry().datasets.find("cereals"))["train"]
+    rows = datasets.load_dataset(registry().datasets.find("cereals"))["train"]
     known = [row for row, cell in enumerate(rows.inputs.columns["sugars"]) if float(cell) >= 0]
     table = [[float(rows.inputs.columns[name][row]) for name in columns] for row in known]
     calories = [float(rows.labels[row]) for row in known]

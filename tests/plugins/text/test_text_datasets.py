@@ -13,7 +13,7 @@ from made_up import DatasetFiles
 
 import zoo
 from zoo.data import datasets
-from zoo.data.labelled import Labelled
+from zoo.data.labelled import LabelledRows
 from zoo.data.tokens import tokens_of
 from zoo.registry.registry import registry
 
@@ -23,13 +23,13 @@ def added(dataset_files: DatasetFiles, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return a dataset's file of word numbers, and its parts once it was added."""
     monkeypatch.setenv("ZOO_OFFLINE", "1")
 
-    def parts(name: str) -> tuple[Path, dict[str, Labelled]]:
+    def parts(name: str) -> tuple[Path, dict[str, LabelledRows]]:
         files = dataset_files(name)
         entry = registry().datasets.find(name)
         for file in files:
             assert datasets.add(entry, file).path
-        assert datasets.present(entry)
-        return files[0], datasets.load(entry)
+        assert datasets.is_present(entry)
+        return files[0], datasets.load_dataset(entry)
 
     return parts
 
@@ -49,7 +49,7 @@ def as_keras(
     return [[1, *(word + 3 for word in texts[i])] for i in indices], [labels[i] for i in indices]
 
 
-def same(rows: Labelled, texts: list[list[int]], labels: list[int]) -> None:
+def same(rows: LabelledRows, texts: list[list[int]], labels: list[int]) -> None:
     assert rows.labels.tolist() == labels
     assert rows.inputs.lengths.tolist() == [len(text) for text in texts]
     assert rows.inputs.flat.tolist() == [number for text in texts for number in text]

@@ -1,4 +1,4 @@
-"""Texts from data to prediction: trained, carried away, asked about plain text."""
+"""Text models from data to prediction: trained, moved, used on plain text."""
 
 from __future__ import annotations
 
@@ -190,13 +190,13 @@ def test_predict_lines(cli: Any, run: zoo.Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["mlp-imdb"], "give INPUT... or --text TEXT, received neither"),
-        (["mlp-imdb", "x.txt", "--text", "x"], "give INPUT... or --text TEXT, received both"),
+        (["mlp-imdb"], "pass INPUT... or --text TEXT, received neither"),
+        (["mlp-imdb", "x.txt", "--text", "x"], "pass INPUT... or --text TEXT, received both"),
         (
             ["mlp-pima", "--text", "x"],
             "--text is for text models; mlp-pima takes a CSV or parquet file",
         ),
-        (["vgg16", "--text", "x"], "--text is for text models; vgg16 takes pictures"),
+        (["vgg16", "--text", "x"], "--text is for text models; vgg16 takes images"),
         (["mlp-imdb", "x.txt"], "x.txt: no such file; expected a file with one text per line"),
         (["mlp-imdb", "--text", "x"], "no trained weights; run `zoo train mlp-imdb`"),
     ],
@@ -217,7 +217,7 @@ def real(real_data: Path) -> Callable[[str], None]:
 
     def bring(name: str) -> None:
         entry = registry().datasets.find(name)
-        if not datasets.present(entry):
+        if not datasets.is_present(entry):
             for file in (f"{name}_ragged.npz", f"{name}_word_index.json"):
                 assert datasets.add(entry, real_data / "keras" / file).path
 
@@ -228,7 +228,7 @@ def test_a_model_of_reuters_knows_its_words(dataset_files: DatasetFiles, tmp_pat
     """The whole way at a small size: the dataset's own words, topics and test rows."""
     for file in dataset_files("reuters"):
         assert datasets.add(registry().datasets.find("reuters"), file).path
-    real = len(datasets.load(registry().datasets.find("reuters"))["test"]) == 2246
+    real = len(datasets.load_dataset(registry().datasets.find("reuters"))["test"]) == 2246
     settings = ["words=1000", "hidden=[16]", f"batch_size={256 if real else 32}"]
     epochs = 2 if real else 8
     run = zoo.train(

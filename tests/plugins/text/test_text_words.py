@@ -1,4 +1,4 @@
-"""Texts to tensors: multi-hot and padded, with a vocabulary that travels with the weights."""
+"""Texts to tensors: multi-hot and padded, with a vocabulary stored with the weights."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def keras_network(name: str, folder: Path, patch: pytest.MonkeyPatch) -> Any:
     options = {"include_top": False, "input_shape": (SIDE, SIDE, 3), "pooling": "avg"}
     model = build(weights=None, **options)
     randomise(model)
-    if not FAMILIES[NETWORKS[name].family].inside:
+    if not FAMILIES[NETWORKS[name].family].scaling_layers:
         return model
     file = folder / f"{name}.weights.h5"
     model.save_weights(file)

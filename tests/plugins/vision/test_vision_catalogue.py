@@ -1,4 +1,4 @@
-"""Facts of the catalogue: names, hashes, sizes, licences; and that reading it is cheap."""
+"""The catalogue: names, hashes, sizes, licences; and that reading it is cheap."""
 
 from __future__ import annotations
 

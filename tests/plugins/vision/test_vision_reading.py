@@ -1,4 +1,4 @@
-"""Photos of every mode, format and orientation become RGB; evil ones become one error."""
+"""Photos of every mode, format and orientation become RGB; malicious ones become one error."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from tiers import slow
 
 import zoo
 from zoo.accel import exported, kept
-from zoo.accel.kept import FOLDER, Place
+from zoo.accel.kept import FOLDER, NetworkCache
 from zoo.backend.choose import chosen_backend, keras
 from zoo.backend.runner import Runner
 from zoo.registry.installed import Plugin
@@ -81,10 +81,10 @@ def outputs(name: str, file: Any, **env: str) -> tuple[Any, bool]:
 
 def saved(name: str, folder: Path, seed: int = 0) -> Path:
     """Write random weights of a model."""
-    from zoo.backend.seeding import seeded
+    from zoo.backend.seeding import temporary_seed
 
     file = folder / f"{name}-{seed}.weights.h5"
-    with seeded(seed):
+    with temporary_seed(seed):
         zoo.get_model(name, weights=None).keras.save_weights(file)
     return file
 
@@ -382,7 +382,7 @@ def no_weights(places: Any) -> Any:
 
 
 @pytest.fixture
-def place(site: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Place]:
+def place(site: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., NetworkCache]:
     """Return the place of a network whose code lies in a distribution of this test."""
     monkeypatch.syspath_prepend(site)
     monkeypatch.syspath_prepend(site / "program")  # the first folder is anybody's
@@ -390,17 +390,17 @@ def place(site: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Place]:
     def make(
         version: str = "1.0", *, shape: Any = (3,), units: int = 2, value: Any = None,
         pure: Any = ("pure-helper",), weights: Any = no_weights, **options: Any,
-    ) -> Place:  # fmt: skip
+    ) -> NetworkCache:  # fmt: skip
         owner = Plugin("kept", "pure_net", "pure_net", version)
         entry = Entry("net", owner, value or "pure_net.build:build", site, pure)
         offered = {"input_shape": shape, "units": units}
-        return Place(entry, zoo.Component("kept/net", **options), offered, weights)
+        return NetworkCache(entry, zoo.Component("kept/net", **options), offered, weights)
 
     return make
 
 
 def test_whatever_decides_about_the_network_gives_another_name(
-    place: Callable[..., Place], monkeypatch: pytest.MonkeyPatch, own_home: Path, site: Path
+    place: Callable[..., NetworkCache], monkeypatch: pytest.MonkeyPatch, own_home: Path, site: Path
 ) -> None:
     """Spec, shapes, fitted classes, the plugin's version, files, what Keras and JAX are set to."""
     import jax
@@ -433,7 +433,7 @@ def test_whatever_decides_about_the_network_gives_another_name(
 
 
 def test_what_cannot_be_kept_has_no_place(
-    place: Callable[..., Place], monkeypatch: pytest.MonkeyPatch
+    place: Callable[..., NetworkCache], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Undeclared, without a name, several inputs, no package or too many files, no flatbuffers."""
     assert place().usable
@@ -455,7 +455,7 @@ def test_what_cannot_be_kept_has_no_place(
 
 
 def test_an_editable_distribution_has_its_packages_elsewhere(
-    place: Callable[..., Place], site: Path, tmp_path: Path
+    place: Callable[..., NetworkCache], site: Path, tmp_path: Path
 ) -> None:
     """pip leaves a file that names a folder; the packages in it count, and nothing else there."""
     before = place().name
@@ -478,8 +478,8 @@ def test_an_editable_distribution_has_its_packages_elsewhere(
 @pytest.fixture
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if this process had begun just now."""
-    monkeypatch.setattr(kept, "BEGAN", time.time_ns())
-    monkeypatch.setattr(kept, "EARLIER", frozenset())
+    monkeypatch.setattr(kept, "STARTED_AT", time.time_ns())
+    monkeypatch.setattr(kept, "PRELOADED_FILES", frozenset())
 
 
 def scaled(factor: float) -> Any:
@@ -497,8 +497,8 @@ def test_what_is_kept_was_compared_with_keras(
     network, file = scaled(2.0), tmp_path / "w.weights.h5"
     network.save_weights(file)
     here = place(weights=lambda places: read_weights(file, places))
-    here.keep(here.written(lambda: scaled(factor)), Runner(network))
-    assert (here.restored() is not None) == expected
+    here.store(here.serialize(lambda: scaled(factor)), Runner(network))
+    assert (here.restore() is not None) == expected
     assert len([*own_home.iterdir()]) == 1
 
 
@@ -514,8 +514,8 @@ def test_a_network_that_cannot_be_kept_is_tried_once(
 
     for _ in range(3):
         here = place()
-        assert here.restored() is None
-        assert not here.written(make)
+        assert here.restore() is None
+        assert not here.serialize(make)
     assert len(attempts) == 1
 
 
@@ -524,10 +524,10 @@ def test_code_that_changed_since_it_was_imported_keeps_nothing(
 ) -> None:
     """The old code would be kept under the new one's name."""
     (site / "pure_net/build.py").write_text("# new\n")
-    assert not place().written(lambda: scaled(1.0))
-    monkeypatch.setattr(kept, "BEGAN", time.time_ns())
-    monkeypatch.setattr(kept, "EARLIER", frozenset({str(site / "pure_more.py")}))
-    assert not place().written(lambda: scaled(1.0))
+    assert not place().serialize(lambda: scaled(1.0))
+    monkeypatch.setattr(kept, "STARTED_AT", time.time_ns())
+    monkeypatch.setattr(kept, "PRELOADED_FILES", frozenset({str(site / "pure_more.py")}))
+    assert not place().serialize(lambda: scaled(1.0))
     assert not own_home.exists()
 
 
@@ -551,9 +551,9 @@ def test_a_network_that_draws_at_every_call_is_not_kept() -> None:
 
     inputs = module.Input((4,))
     x = module.layers.Dense(4)(inputs)
-    assert exported.written(module.Model(inputs, module.layers.Dropout(0.5)(x)))
+    assert exported.serialize(module.Model(inputs, module.layers.Dropout(0.5)(x)))
     with pytest.raises(ValueError, match="its state changes with every call"):
-        exported.written(module.Model(inputs, Noisy()(x)))
+        exported.serialize(module.Model(inputs, Noisy()(x)))
 
 
 def test_a_sequential_network_is_kept(tmp_path: Path) -> None:
@@ -562,7 +562,7 @@ def test_a_sequential_network_is_kept(tmp_path: Path) -> None:
     network = module.Sequential([module.Input((4,)), module.layers.Dense(3)])
     file = tmp_path / "w.weights.h5"
     network.save_weights(file)
-    found = exported.restored(exported.written(network), lambda places: read_weights(file, places))
+    found = exported.restore(exported.serialize(network), lambda places: read_weights(file, places))
     assert found is not None
     inputs = np.ones((2, 4), np.float32)
     np.testing.assert_array_equal(Runner(found, found.call)(inputs), Runner(network)(inputs))
@@ -572,5 +572,5 @@ def test_a_sequential_network_is_kept(tmp_path: Path) -> None:
 def test_a_network_that_computes_with_copies_of_weights_is_not_kept() -> None:
     """Those of the first weights file would stay in it."""
     layers = [keras().Input((4,)), keras().layers.Normalization(), keras().layers.Dense(1)]
-    with pytest.raises(ValueError, match="it computes without its weight 'mean'"):
-        exported.written(keras().Sequential(layers))
+    with pytest.raises(ValueError, match="it does not use its weight 'mean'"):
+        exported.serialize(keras().Sequential(layers))

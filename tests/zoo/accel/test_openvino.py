@@ -1,4 +1,4 @@
-"""OpenVINO computes what JAX does, in float32, and says that it does not train."""
+"""OpenVINO computes what JAX computes, in float32, and refuses to train."""
 
 from __future__ import annotations
 
@@ -43,21 +43,21 @@ for weight in network.weights:
     else:
         values = rng.normal(size=shape) * 0.1
     weight._initialize(values.astype("float32"))
-from zoo.accel import runner_of
+from zoo.accel import make_runner
 from zoo.backend.runner import Runner
 shape = [side or 32 for side in network.input_shape[1:]]
 inputs = np.random.default_rng(1).normal(size=(2, *shape)).astype("float32")
-outputs = runner_of(network)(inputs, batch_size=2)
+outputs = make_runner(network)(inputs, batch_size=2)
 np.save(sys.argv[2], outputs)
 from zoo.backend.choose import chosen_backend
 if chosen_backend() == "openvino":  # read back by a later process: the same
     from pathlib import Path
-    from zoo.backend.network import values
-    from zoo.accel.openvino import restored, written
+    from zoo.backend.network import weight_arrays
+    from zoo.accel.openvino import restore, serialize
     from zoo_weights import read_weights, write_bundle
     weights = Path(sys.argv[2] + ".zoo")
-    write_bundle(weights, {}, values(network))
-    again = restored(written(network), lambda places: read_weights(weights, places))
+    write_bundle(weights, {}, weight_arrays(network))
+    again = restore(serialize(network), lambda places: read_weights(weights, places))
     np.testing.assert_array_equal(Runner(again, again.call)(inputs, batch_size=2), outputs)
 """
 
@@ -119,10 +119,10 @@ def test_no_transpose_is_left_between_the_layers() -> None:
     """With those that Keras draws around each convolution it takes four times as long."""
     code = (
         "import collections, zoo\n"
-        "from zoo.accel.openvino import graph\n"
+        "from zoo.accel.openvino import draw_graph\n"
         "from zoo.backend.runner import inputs_of\n"
         "network = zoo.get_model('efficientnet-lite0').keras\n"
-        "model, _ = graph(network, inputs_of(network))\n"
+        "model, _ = draw_graph(network, inputs_of(network))\n"
         "moved = [op for op in model.get_ordered_ops() if op.get_type_name() == 'Transpose'\n"
         "         and op.input_value(0).get_partial_shape().is_dynamic]\n"
         "print(len(moved))"
@@ -160,7 +160,7 @@ def test_bfloat16_is_for_those_who_ask_for_it() -> None:
     assert done.stdout.startswith("coffee_mug (7"), done.stderr
     done = openvino(ZOO, "classify", MUG, "--dtype", "bfloat16", "--backend", "jax")
     assert done.returncode == 2
-    assert "dtype bfloat16 needs the openvino backend, here it is jax" in done.stderr
+    assert "dtype bfloat16 needs the openvino backend; this process uses jax" in done.stderr
 
 
 def test_new_weights_count() -> None:

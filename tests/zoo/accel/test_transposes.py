@@ -1,4 +1,4 @@
-"""Transposes are pushed through what can be told another order of axes, and nothing changes."""
+"""Transposes move through operations whose axes can be reordered, and results do not change."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def test_keras_that_is_there_already_stands() -> None:
     )
     done = python(code, KERAS_BACKEND="jax")
     assert done.stdout == (
-        "backend 'torch' was asked for, but Keras is already imported with 'jax'\n"
+        "backend 'torch' was requested, but Keras is already imported with 'jax'\n"
     ), done.stderr
 
 
@@ -149,7 +149,7 @@ def test_a_gpu_that_is_not_there_is_an_error_not_a_slow_cpu() -> None:
 def test_a_gpu_of_another_number_is_told_apart_from_none_at_all() -> None:
     done = python(REPORT, "jax", "gpu:7", JAX_PLATFORMS="cpu")
     assert done.returncode != 0
-    assert "jax sees no GPU of number 7; `nvidia-smi -L` lists them" in done.stderr
+    assert "jax sees no GPU 7; `nvidia-smi -L` lists the GPUs" in done.stderr
 
 
 @pytest.mark.parametrize("own", ["UNSET", "true"])

@@ -1,7 +1,7 @@
-"""The main job on a GPU, where one is visible.
+"""The main job on a GPU, if one is visible.
 
-``ZOO_TEST_DEVICE=gpu pytest -m gpu`` says that a GPU is meant to be there: then these tests fail
-instead of skipping if none is seen.
+``ZOO_TEST_DEVICE=gpu pytest -m gpu`` requires a GPU: these tests then fail instead of skipping if
+none is visible.
 """
 
 from __future__ import annotations

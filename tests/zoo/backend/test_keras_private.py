@@ -1,4 +1,4 @@
-"""What Keras does not promise: when one of these fails, Keras changed what a private name means."""
+"""Private names of Keras: when a test here fails, Keras changed what one of them means."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def network() -> Any:
 
 
 def test_the_installed_keras_is_a_tested_one() -> None:
-    assert keras_private.installed() <= keras_private.TESTED
-    assert ".".join(map(str, keras_private.installed())) == keras().__version__
+    assert keras_private.installed_version() <= keras_private.TESTED
+    assert ".".join(map(str, keras_private.installed_version())) == keras().__version__
 
 
 def test_no_other_file_names_what_is_private() -> None:
@@ -41,9 +41,9 @@ def test_a_newer_keras_takes_no_fast_path(
     cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keras_private, "TESTED", (3, 14, 2))
-    assert not keras_private.fast()
+    assert not keras_private.fast_paths_allowed()
     told = json.loads(cli("doctor", "--json").out)
-    hint = "Keras is newer than 3.14.2, the last one tested: no fast path is taken"
+    hint = "Keras is newer than 3.14.2, the last one tested: every fast path is off"
     assert hint in told["hints"]
 
 
@@ -94,7 +94,7 @@ def test_layers(network: Any) -> None:
     cell = keras().layers.LSTM(2)
     assert ("cell", cell.cell) in list(keras_private.children(cell))
     assert keras_private.snake_case("BatchNormalization") == "batch_normalization"
-    assert keras_private.made_by(network.outputs[0]) == (norm, 0)
+    assert keras_private.producer_of(network.outputs[0]) == (norm, 0)
 
 
 @pytest.mark.backends

@@ -1,4 +1,4 @@
-"""What Keras imports and zoo does not need stays unloaded until somebody uses it."""
+"""Modules that Keras imports and zoo does not need stay unloaded until they are used."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from zoo.backend.lazy import lazily
+from zoo.backend.lazy import lazy_imports
 
 LEFT_OUT = """
 import sys
@@ -41,7 +41,7 @@ def test_what_was_left_out_is_there_for_those_who_use_it() -> None:
 
 def test_a_module_loads_at_its_first_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "this", raising=False)
-    with lazily("this"):
+    with lazy_imports("this"):
         import this
     assert "this" not in sys.modules
     assert this.s.startswith("Gur Mra")
@@ -49,13 +49,13 @@ def test_a_module_loads_at_its_first_use(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_missing_module_is_missed_at_once() -> None:
-    with lazily("no_such_module"), pytest.raises(ModuleNotFoundError):
+    with lazy_imports("no_such_module"), pytest.raises(ModuleNotFoundError):
         import no_such_module  # type: ignore[import-not-found]  # noqa: F401
 
 
 def test_a_loaded_module_stays_what_it_is() -> None:
     import json
 
-    with lazily("json"):
+    with lazy_imports("json"):
         import json as again
     assert again is json

@@ -1,4 +1,4 @@
-"""Building without initialising, and filling from every kind of file."""
+"""Building a network without initialising it, and filling it from every kind of file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 import zoo
 from zoo.backend.choose import keras
-from zoo.backend.network import build, copy_weights, freeze, load, slots, values
+from zoo.backend.network import build, copy_weights, freeze, load_weights, slots, weight_arrays
 from zoo.errors import SpecError
 from zoo_weights import LayoutMismatch, write_bundle
 
@@ -63,7 +63,7 @@ def test_every_kind_of_file_gives_the_same_numbers(file: str, tmp_path: Path) ->
     source = filled()
     path = tmp_path / file
     if file == "bundle.zoo":
-        write_bundle(path, {}, values(source))
+        write_bundle(path, {}, weight_arrays(source))
     elif file == "legacy.h5":
         import h5py
         from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
@@ -73,7 +73,7 @@ def test_every_kind_of_file_gives_the_same_numbers(file: str, tmp_path: Path) ->
     else:
         source.save_weights(path)
     network = build(small, initialise=False)
-    load(network, path)
+    load_weights(network, path)
     for got, expected in zip(arrays(network), arrays(source), strict=True):
         np.testing.assert_array_equal(got, expected)
     x = np.random.default_rng(1).uniform(size=(2, 8, 8, 3)).astype("float32")
@@ -92,9 +92,9 @@ def test_what_a_layer_derives_from_its_weights_follows_them(tmp_path: Path) -> N
 
     source, x = scaled(), np.random.default_rng(0).uniform(5, 9, (20, 4)).astype("float32")
     source.layers[0].adapt(x)
-    write_bundle(tmp_path / "scaled.zoo", {}, values(source))
+    write_bundle(tmp_path / "scaled.zoo", {}, weight_arrays(source))
     read, copied = build(scaled, initialise=False), build(scaled, initialise=True)
-    load(read, tmp_path / "scaled.zoo")
+    load_weights(read, tmp_path / "scaled.zoo")
     copy_weights(source, copied)
     expected = source.predict_on_batch(x)
     for network in (read, copied):
@@ -121,7 +121,7 @@ def test_a_layer_may_read_its_weights_while_it_is_built() -> None:
 
 
 def test_a_file_for_another_network_changes_nothing(tmp_path: Path) -> None:
-    write_bundle(tmp_path / "a.zoo", {}, values(filled()))
+    write_bundle(tmp_path / "a.zoo", {}, weight_arrays(filled()))
 
     def other() -> Any:
         network = keras().Sequential(
@@ -132,7 +132,7 @@ def test_a_file_for_another_network_changes_nothing(tmp_path: Path) -> None:
     network = build(other, initialise=True)
     before = arrays(network)
     with pytest.raises(LayoutMismatch, match="conv") as caught:
-        load(network, tmp_path / "a.zoo")
+        load_weights(network, tmp_path / "a.zoo")
     assert "(3, 3, 3, 7)" in str(caught.value)
     assert "(3, 3, 3, 4)" in str(caught.value)
     for left, right in zip(before, arrays(network), strict=True):

@@ -1,4 +1,4 @@
-"""The compiled path: same numbers as the network, whatever the batch, and no way to break it."""
+"""The compiled path: the same numbers as the network for any batch, and no way to break it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Seeding for a training leaves no trace, and threads that train do not disturb each other."""
+"""Seeding a training leaves no trace, and training threads do not disturb each other."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 import zoo
 from zoo.backend.choose import chosen_backend
-from zoo.backend.seeding import seeded
+from zoo.backend.seeding import temporary_seed
 
 
 def drawn() -> list[float]:
@@ -49,7 +49,7 @@ def test_everything_is_given_back() -> None:
     expected = drawn()
     before = deterministic()
     keras.utils.set_random_seed(9)
-    with seeded(3):
+    with temporary_seed(3):
         inside = drawn()
         assert deterministic() == (chosen_backend() == "tensorflow")
     assert deterministic() == before
@@ -59,7 +59,7 @@ def test_everything_is_given_back() -> None:
 @pytest.mark.backends
 @pytest.mark.skipif(chosen_backend() != "tensorflow", reason="its generator comes with a seed")
 def test_nobody_seeded_anything_before() -> None:
-    code = "from zoo.backend.seeding import seeded\nwith seeded(3): pass\nwith seeded(3): pass"
+    code = "from zoo.backend.seeding import temporary_seed as seed\n" + "with seed(3): pass\n" * 2
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -1,4 +1,4 @@
-"""Files of arrays: what is read, and what a hostile or damaged file cannot do."""
+"""Array files: what is read, and what malicious or damaged files cannot do."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 
 from zoo import InputError
 from zoo.data import containers
-from zoo.data.containers import ragged, read_arrays
+from zoo.data.containers import flatten_ragged, read_arrays
 
 LISTS = [[3, 1, 2], [], [7]]
 
@@ -74,7 +74,7 @@ def test_pickled_lists_are_read_only_where_they_are_trusted(tmp_path: Path) -> N
         read_arrays(tmp_path / "x.npz")
     arrays = read_arrays(tmp_path / "x.npz", trusted=True)
     assert arrays["x"].tolist() == LISTS
-    flat = ragged(arrays)
+    flat = flatten_ragged(arrays)
     assert set(flat) == {"x_flat", "x_offsets", "y"}
     assert flat["x_flat"].tolist() == [3, 1, 2, 7]
     assert flat["x_offsets"].tolist() == [0, 3, 3, 4]
@@ -254,7 +254,7 @@ def test_a_truncated_idx_file_is_named(folder: Path) -> None:
     data = file.read_bytes()
     for length in range(len(data)):
         file.write_bytes(data[:length])
-        with pytest.raises(InputError, match=r"train-images.* is not an IDX file, or damaged"):
+        with pytest.raises(InputError, match=r"train-images.* is not an IDX file, or is damaged"):
             read_arrays(folder)
 
 
@@ -263,7 +263,7 @@ def test_an_idx_file_of_no_known_type(folder: Path, code: int) -> None:
     for file in folder.glob("train-labels*"):
         data = idx(np.array([1, 0], np.uint8), code)
         file.write_bytes(gzip.compress(data) if file.suffix == ".gz" else data)
-    with pytest.raises(InputError, match="is not an IDX file, or damaged"):
+    with pytest.raises(InputError, match="is not an IDX file, or is damaged"):
         read_arrays(folder)
 
 
@@ -276,5 +276,5 @@ def test_idx_numbers_are_big_endian_and_bounded(
     assert read_arrays(folder)["y_train"].tolist() == [1, 256]
     file.write_bytes(pack(struct.pack(">HBBI", 0, 8, 1, 0xFFFFFFFF)))
     monkeypatch.setattr(containers, "MAX_BYTES", 1 << 20)
-    with pytest.raises(InputError, match="is not an IDX file, or damaged"):
+    with pytest.raises(InputError, match="is not an IDX file, or is damaged"):
         read_arrays(folder)

@@ -1,4 +1,4 @@
-"""The hash of a dataset's content: the same for every container, another for any other content."""
+"""The hash of a dataset's content: the same for every container, different for other content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Datasets are known by content: any container is taken, any other content is not."""
+"""Datasets are identified by content: any container is accepted, any other content is not."""
 
 from __future__ import annotations
 
@@ -95,14 +95,14 @@ def texts(rows: Any) -> list[list[int]]:
 
 def test_a_file_of_plain_arrays_is_taken_as_often_as_one_likes(entry: Make, flat: Path) -> None:
     reviews = entry()
-    assert not datasets.present(reviews)
+    assert not datasets.is_present(reviews)
     for _ in range(2):
         added = datasets.add(reviews, flat)
-        assert added.path == datasets.place(reviews)
+        assert added.path == datasets.content_path(reviews)
         assert added.got == added.expected
-    assert datasets.present(reviews)
+    assert datasets.is_present(reviews)
     assert datasets.verify(reviews).path == added.path
-    parts = datasets.load(reviews)
+    parts = datasets.load_dataset(reviews)
     assert texts(parts["train"]) == [[1, 4, 5], [1, 6], [1, 7, 8, 9]]
     assert texts(parts["test"]) == [[1, 5], [1, 4, 4]]
     assert parts["train"].labels.tolist() == [0, 1, 1]
@@ -110,7 +110,7 @@ def test_a_file_of_plain_arrays_is_taken_as_often_as_one_likes(entry: Make, flat
 
 def test_what_is_stored_is_plain_arrays_in_any_numpy(entry: Make, pickled: Path) -> None:
     datasets.add(entry(), pickled)
-    with np.load(datasets.place(entry()), allow_pickle=False) as stored:
+    with np.load(datasets.content_path(entry()), allow_pickle=False) as stored:
         assert set(stored.files) == set(FLAT)
         for name, array in FLAT.items():
             np.testing.assert_array_equal(stored[name], array)
@@ -123,9 +123,9 @@ def test_pickled_lists_are_taken_from_the_publishers_own_file_alone(
     np.savez_compressed(tmp_path / "other.npz", **dict(np.load(pickled, allow_pickle=True)))
     with pytest.raises(InputError, match="holds pickled objects, which could run code"):
         datasets.add(entry(), tmp_path / "other.npz")
-    assert not datasets.present(entry())
+    assert not datasets.is_present(entry())
     assert datasets.add(entry(), pickled).path is not None
-    assert texts(datasets.load(entry())["test"]) == [[1, 5], [1, 4, 4]]
+    assert texts(datasets.load_dataset(entry())["test"]) == [[1, 5], [1, 4, 4]]
 
 
 @pytest.mark.parametrize("change", [{"y_test": np.array([1, 1])}, {"more": np.zeros(1)}])
@@ -136,14 +136,14 @@ def test_other_content_is_refused_and_not_stored(
     added = datasets.add(entry(), tmp_path / "other.npz")
     assert added.path is None
     assert added.got != added.expected
-    assert not datasets.present(entry())
+    assert not datasets.is_present(entry())
     assert not list(home.rglob("*.npz"))
 
 
 def test_a_damaged_copy_is_told(entry: Make, flat: Path) -> None:
     reviews = entry()
     datasets.add(reviews, flat)
-    place = datasets.place(reviews)
+    place = datasets.content_path(reviews)
     place.write_bytes(place.read_bytes()[:-30])
     found = datasets.verify(reviews)
     assert found.path is None
@@ -154,7 +154,7 @@ def test_one_seed_orders_training_and_test_rows(entry: Make, flat: Path) -> None
     """The test rows' order goes on where that of the training rows ended, as in Keras."""
     reviews = entry(shuffle=113)
     datasets.add(reviews, flat)
-    draw, parts = np.random.RandomState(113), datasets.load(reviews)
+    draw, parts = np.random.RandomState(113), datasets.load_dataset(reviews)
     for part, rows in (("train", TRAIN), ("test", TEST)):
         order = np.arange(len(rows))
         draw.shuffle(order)
@@ -170,7 +170,7 @@ def test_the_last_rows_of_a_random_order_are_the_test(entry: Make, tmp_path: Pat
     assert datasets.add(one, tmp_path / "one.npz").path
     order = np.arange(10)
     np.random.RandomState(113).shuffle(order)
-    parts = datasets.load(one)
+    parts = datasets.load_dataset(one)
     assert parts["train"].labels.tolist() == order[:7].tolist()
     assert parts["test"].labels.tolist() == order[7:].tolist()
     assert texts(parts["test"]) == [[1, row + 3] for row in order[7:]]
@@ -183,15 +183,15 @@ def test_the_ranks_of_words_belong_to_the_data(entry: Make, flat: Path, words: P
     )
     reviews = entry(words=record)
     datasets.add(reviews, flat)
-    assert not datasets.present(reviews)
+    assert not datasets.is_present(reviews)
     with pytest.raises(InputError, match=r"`zoo data add reviews words\.json`"):
-        datasets.load(reviews)
+        datasets.load_dataset(reviews)
     words.with_name("wrong.json").write_text("{}")
     assert datasets.add(reviews, words.with_name("wrong.json")).path is None
     for _ in range(2):
         assert datasets.add(reviews, words).path
-    assert datasets.present(reviews)
-    parts = datasets.load(reviews)
+    assert datasets.is_present(reviews)
+    parts = datasets.load_dataset(reviews)
     assert parts["train"].inputs.words == parts["test"].inputs.words == WORDS
     assert datasets.verify(reviews).path
     Path(str(datasets.add(reviews, words).path)).write_text("{}")
@@ -200,11 +200,11 @@ def test_the_ranks_of_words_belong_to_the_data(entry: Make, flat: Path, words: P
 
 def test_what_is_not_here_is_told_with_its_origin(entry: Make) -> None:
     with pytest.raises(InputError) as caught:
-        datasets.load(entry())
+        datasets.load_dataset(entry())
     assert "dataset 'reviews' is not here: keras.npz could not be fetched" in str(caught.value)
     assert "zoo data add reviews FILE`; it comes from https://example.invalid/" in str(caught.value)
-    with pytest.raises(InputError, match="has no address to fetch"):
-        datasets.load(entry(file=FileRecord(sha256="0" * 64)))
+    with pytest.raises(InputError, match="has no URL to fetch"):
+        datasets.load_dataset(entry(file=FileRecord(sha256="0" * 64)))
 
 
 def test_the_publishers_file_is_fetched_and_taken_apart(
@@ -213,10 +213,10 @@ def test_the_publishers_file_is_fetched_and_taken_apart(
     monkeypatch.setenv("ZOO_OFFLINE", "0")
     monkeypatch.setenv("ZOO_MIRROR", server.url)
     server.page("/example.invalid/keras.npz", pickled.read_bytes())
-    assert texts(datasets.load(entry())["train"]) == [[1, 4, 5], [1, 6], [1, 7, 8, 9]]
-    asked = len(server.asked)
-    assert len(datasets.load(entry())["train"]) == 3
-    assert len(server.asked) == asked
+    assert texts(datasets.load_dataset(entry())["train"]) == [[1, 4, 5], [1, 6], [1, 7, 8, 9]]
+    asked = len(server.requests)
+    assert len(datasets.load_dataset(entry())["train"]) == 3
+    assert len(server.requests) == asked
 
 
 def test_a_record_whose_file_has_another_content(
@@ -225,8 +225,8 @@ def test_a_record_whose_file_has_another_content(
     monkeypatch.setenv("ZOO_OFFLINE", "0")
     monkeypatch.setenv("ZOO_MIRROR", server.url)
     server.page("/example.invalid/keras.npz", pickled.read_bytes())
-    with pytest.raises(InputError, match="holds another content than the record says"):
-        datasets.load(entry(content="0" * 64))
+    with pytest.raises(InputError, match="does not match the record"):
+        datasets.load_dataset(entry(content="0" * 64))
 
 
 def test_a_table_is_known_however_it_is_written(entry: Make, tmp_path: Path) -> None:
@@ -238,8 +238,8 @@ def test_a_table_is_known_however_it_is_written(entry: Make, tmp_path: Path) -> 
     bars = tmp_path / "bars.csv"
     bars.write_text("a|b\n1.0|x\n2.0|y\n")
     table = entry(kind="table", target="b", content=hash_table(stream_csv(comma)))
-    assert datasets.add(table, bars).path == datasets.place(table)
-    rows = datasets.load(table)["train"]
+    assert datasets.add(table, bars).path == datasets.content_path(table)
+    rows = datasets.load_dataset(table)["train"]
     assert [float(cell) for cell in rows.inputs.column("a")] == [1.0, 2.0]
     assert list(rows.labels) == ["x", "y"]
     comma.write_text("a,b\n1,x\n2,z\n")
@@ -250,4 +250,4 @@ def test_a_shipped_file_that_was_changed_is_not_read(entry: Make, tmp_path: Path
     (tmp_path / "own.csv").write_text("a,b\n1,2\n")
     record = FileRecord(file="own.csv", sha256="0" * 64)
     with pytest.raises(HashMismatch):
-        datasets.load(entry(kind="table", file=record, content=None, target="b"))
+        datasets.load_dataset(entry(kind="table", file=record, content=None, target="b"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from zoo.data.files import stream_table
-from zoo.data.table import joined
+from zoo.data.table import join_tables
 from zoo.errors import InputError
 
 
@@ -17,7 +17,7 @@ def test_parquet_comes_in_pieces(tmp_path: Path) -> None:
     frame.write_parquet(tmp_path / "rows.parquet")
     pieces = list(stream_table(tmp_path / "rows.parquet", 10))
     assert [len(piece) for piece in pieces] == [10, 10, 5]
-    table = joined(pieces)
+    table = join_tables(pieces)
     assert table.columns["x"] == list(range(25))
     assert table.columns["name"][-1] == "row 24"
     frame.head(0).write_parquet(tmp_path / "empty.parquet")

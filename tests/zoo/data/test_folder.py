@@ -1,4 +1,4 @@
-"""A folder of pictures: its subfolders are the classes."""
+"""A folder of images: its subfolders are the classes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_pictures_and_classes_are_sorted(tmp_path: Path) -> None:
     [
         ([], "too-few-classes", "one per class, found none"),
         (["cats/a.png"], "too-few-classes", "one per class, found cats"),
-        (["cats/a.png", "dogs/notes.txt"], "empty-class", "dogs: holds no picture"),
+        (["cats/a.png", "dogs/notes.txt"], "empty-class", "dogs: holds no images"),
     ],
 )
 def test_what_cannot_be_learnt_from(tmp_path: Path, names: list[str], kind: str, text: str) -> None:

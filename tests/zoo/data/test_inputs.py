@@ -1,4 +1,4 @@
-"""What names of inputs mean."""
+"""Input arguments: the files that names, folders and globs stand for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.data.inputs import PICTURES, NamedInputs
+from zoo.data.inputs import IMAGE_SUFFIXES, NamedInputs
 
 
 @pytest.fixture
@@ -36,7 +36,9 @@ def names(*arguments: str, **options) -> list[str]:
 
 @pytest.mark.parametrize("name", ["p", "p/", "./p", "."])
 def test_a_folder_is_its_pictures_sorted_by_their_paths(folder: Path, name: str) -> None:
-    found = sorted(f for f in Path(name).rglob("*") if f.suffix.lower() in PICTURES and f.is_file())
+    found = sorted(
+        f for f in Path(name).rglob("*") if f.suffix.lower() in IMAGE_SUFFIXES and f.is_file()
+    )
     assert names(name) == [str(file) for file in found]
     assert len(found) == 6
 
@@ -49,6 +51,6 @@ def test_they_come_one_by_one_and_again(folder: Path) -> None:
 
 
 def test_some_are_passed_over_as_often_as_asked(folder: Path) -> None:
-    assert names("p/b.png", "p/b.png", "p/a.png", but=Counter(["p/b.png"])) == [
+    assert names("p/b.png", "p/b.png", "p/a.png", skip=Counter(["p/b.png"])) == [
         "p/b.png", "p/a.png",
     ]  # fmt: skip

@@ -38,7 +38,7 @@ def test_rows_by_their_place(order: str, held: list[int]) -> None:
 
 @pytest.mark.parametrize("split", [0.01, Split(held=5), Split(held=9)])
 def test_no_part_may_be_empty(split: Split | float) -> None:
-    with pytest.raises(TrainingError, match="leaves one part of 5 rows empty"):
+    with pytest.raises(TrainingError, match="of 5 rows leaves one part empty"):
         divide(5, split, seed=0)
 
 
@@ -51,10 +51,10 @@ def test_folds_are_consecutive_and_of_one_size() -> None:
 
 
 def test_pictures_keep_their_shape_when_rows_are_taken() -> None:
-    from zoo.data.labelled import Labelled
+    from zoo.data.labelled import LabelledRows
 
     pictures = np.arange(10 * 4 * 4).reshape(10, 4, 4)
-    some = Labelled(pictures, np.arange(10), "pictures").take(np.array([3, 1]))
+    some = LabelledRows(pictures, np.arange(10), "pictures").take(np.array([3, 1]))
     assert some.inputs.shape == (2, 4, 4)
     assert some.labels.tolist() == [3, 1]
     np.testing.assert_array_equal(some.inputs[0], pictures[3])

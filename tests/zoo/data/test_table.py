@@ -1,4 +1,4 @@
-"""Tables as users have them: odd CSV files, rows, frames."""
+"""Tables as users have them: unusual CSV files, rows, frames."""
 
 from __future__ import annotations
 

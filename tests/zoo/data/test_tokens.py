@@ -1,4 +1,4 @@
-"""Texts as word numbers: no text loses a word to its neighbour, and people's words are found."""
+"""Texts as word numbers: no text loses a word to the next one, and words are looked up right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which rows a figure is of: those held out of the training, as far as there are any."""
+"""Which rows a figure is measured on: those held out of the training, if there are any."""
 
 from __future__ import annotations
 
@@ -146,19 +146,19 @@ def test_rows_that_changed_cannot_be_told_apart_again(table: Path, tmp_path: Pat
         zoo.load(run.path).evaluate()
     assert told(run.model.evaluate(table)) == ("mixed", 51)
     table.unlink()
-    with pytest.raises(InputError, match=r"trained on \(.*/rows\.csv\) are not here; give"):
+    with pytest.raises(InputError, match=r"trained on \(.*/rows\.csv\) are missing; pass"):
         zoo.load(run.path).evaluate()
 
 
 def test_rows_that_were_handed_over_cannot_be_had_again(tmp_path: Path) -> None:
     rows = zoo.Table({"x": [0.1, 0.2, 0.3], "y": [1.0, 2.0, 3.0]})
     run = zoo.train(spec(), rows, seed=4, output=tmp_path / "run")
-    with pytest.raises(InputError, match="handed over in Python"):
+    with pytest.raises(InputError, match="passed in Python"):
         run.model.evaluate()
 
 
 def test_streamed_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: Path) -> None:
-    monkeypatch.setattr("zoo.data.stream.BYTES", 1)
+    monkeypatch.setattr("zoo.data.stream.MIN_BYTES", 1)
     run = zoo.train(spec(validation=0.3), table, seed=4, output=tmp_path / "run")
     figures = zoo.load(run.path).evaluate()
     assert figures == pytest.approx(run.metrics["validation"])

@@ -1,4 +1,4 @@
-"""The Python of the contract."""
+"""The Python interface of the contract."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_a_bundle_cannot_name_code(run: zoo.Run, tmp_path: Path) -> None:
     """Whoever sends a bundle must not choose what this process imports."""
     import json
 
-    from zoo.backend.network import values
+    from zoo.backend.network import weight_arrays
     from zoo_weights import read_headers, write_bundle
 
     headers = read_headers(run.path / "model.zoo")
@@ -129,6 +129,6 @@ def test_a_bundle_cannot_name_code(run: zoo.Run, tmp_path: Path) -> None:
     for part in ("architecture", "input", "output"):
         hostile = {**spec, part: {"uses": "antigravity:fly"}}
         changed = {**headers, "spec": json.dumps(hostile)}
-        write_bundle(tmp_path / "evil.zoo", changed, values(run.model.keras))
+        write_bundle(tmp_path / "evil.zoo", changed, weight_arrays(run.model.keras))
         with pytest.raises(zoo.ZooError, match="reference to code"):
             zoo.load(tmp_path / "evil.zoo").predict([[1] * 8])

@@ -1,4 +1,4 @@
-"""Threads that prepare and compute: in order, within bounds, and gone when all is over."""
+"""Threads that prepare and compute: in order, within bounds, and gone at the end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from zoo.inference.pipeline import pipelined
+from zoo.inference.pipeline import run_pipeline
 
 
 def threads() -> list[str]:
@@ -16,7 +16,7 @@ def threads() -> list[str]:
 
 
 def run(batches, prepare=lambda piece: piece, finish=sum, *, together=2, ahead=True):
-    return pipelined(
+    return run_pipeline(
         batches, prepare, lambda ready, alone: finish(ready),
         readers=3, workers=lambda: together, ahead=ahead,
     )  # fmt: skip
@@ -90,7 +90,7 @@ def test_a_caller_who_stops_ends_the_threads() -> None:
 
 
 def test_a_piece_that_never_comes_does_not_keep_the_caller(monkeypatch) -> None:
-    monkeypatch.setattr("zoo.inference.pipeline.PATIENCE", 0.1)
+    monkeypatch.setattr("zoo.inference.pipeline.JOIN_TIMEOUT", 0.1)
     begun, forever = threading.Event(), threading.Event()
 
     def prepare(piece: int) -> int:

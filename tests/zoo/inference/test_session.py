@@ -1,4 +1,4 @@
-"""Sessions: state that is real. Each of these fails where a state is dropped between calls."""
+"""Sessions keep state between calls; each of these tests fails if one is dropped."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def test_a_bad_input_loses_nothing(model: zoo.Model) -> None:
     for raw, text in (
         (["A", "?"], "'\\?' is not in the alphabet"),
         (["A"], r"expected an array of shape \(2, steps, ...\), received \(1, 1, 1\)"),
-        (["AB", "C"], "as many steps each"),
+        (["AB", "C"], "the same number of steps"),
     ):
         with pytest.raises(InputError, match=text):
             session.step(raw)
@@ -194,13 +194,13 @@ def test_who_may_be_fed_together(model: zoo.Model) -> None:
     session = model.session()
     for sessions, raws, text in (
         ([session, session], ["A", "B"], "cannot be fed twice"),
-        ([session, fresh().session()], ["A", "B"], "are of one model"),
+        ([session, fresh().session()], ["A", "B"], "must be of one model"),
         ([session], ["A", "B"], "an input for each session, received 2 for 1"),
         ([], [], "received 0 for 0"),
     ):
         with pytest.raises(UsageError, match=text):
             model.step(sessions, raws)
-    with pytest.raises(InputError, match="as many steps each"):
+    with pytest.raises(InputError, match="the same number of steps"):
         model.step([session, model.session()], ["A", "BC"])
     with pytest.raises(UsageError, match="received 0"):
         model.session(0)
@@ -318,7 +318,7 @@ def test_an_answer_waits_only_until_something_else_is_fed(run: zoo.Run) -> None:
     (follower,) = model.generate(steps=1, session=session)
     assert follower.input == answers[-1]
     session.step("Q")
-    with pytest.raises(UsageError, match="needs a letter to start from"):
+    with pytest.raises(UsageError, match="no letter to start from"):
         list(model.generate(steps=1, session=session))
 
 

@@ -1,4 +1,4 @@
-"""Ensembles: whose mean is a model, which models fit together, and what their files may hold."""
+"""Ensembles: the mean of their members, which models fit together, and what files may hold."""
 
 from __future__ import annotations
 
@@ -143,9 +143,9 @@ def test_windows_of_letters_go_on_together(tmp_path: Path) -> None:
     np.testing.assert_allclose(whole, (scores[0] + scores[1]) / 2, atol=1e-6)
     assert generated[0].score == pytest.approx(float(whole.max()))
     other = zoo.train("lstm-alphabet-char", epochs=1, seed=1, output=tmp_path / "other")
-    with pytest.raises(UsageError, match="must cut them alike"):
+    with pytest.raises(UsageError, match="must cut sequences alike"):
         zoo.ensemble([runs[0].path, other.path])
-    with pytest.raises(UsageError, match="has no state that goes on"):
+    with pytest.raises(UsageError, match="has no state to carry"):
         run.model.session()
 
 
@@ -166,12 +166,12 @@ def test_models_by_name_can_be_members(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("other", "rows", "text"),
     [
-        (spec(task="tabular-other"), ROWS, "their task differs, tabular-regression and "),
-        (spec(output="classes"), CLASSES, "their decoder differs, Value and Classes"),
+        (spec(task="tabular-other"), ROWS, "they differ in task: tabular-regression and "),
+        (spec(output="classes"), CLASSES, "they differ in decoder: Value and Classes"),
         (spec(output="value", input=zoo.Component("text/multi-hot", words=5)), None,
-         "their kind of input differs, table and text"),
+         "they differ in kind of input: table and text"),
         (_with_output(zoo.Component("tabular/value", unit="kg")), ROWS,
-         "their unit of the target differs, none and kg"),
+         "they differ in unit of the target: none and kg"),
     ],
 )  # fmt: skip
 def test_models_that_do_not_fit_together(
@@ -190,13 +190,13 @@ def test_other_classes_and_other_targets(train: Train) -> None:
     renamed = [{**row, "y": row["y"].upper()} for row in CLASSES]
     made = spec("classes", output="classes", task="tabular-classification")
     models = [train(made, rows).model for rows in (CLASSES, three, renamed)]
-    with pytest.raises(UsageError, match="their units differs, 2 and 3"):
+    with pytest.raises(UsageError, match="they differ in units: 2 and 3"):
         zoo.ensemble(models[:2])
-    with pytest.raises(UsageError, match="their classes differs, high, low and HIGH, LOW"):
+    with pytest.raises(UsageError, match="they differ in classes: high, low and HIGH, LOW"):
         zoo.ensemble([models[0], models[2]])
     other = train(spec("other"), [{**row, "b": row["y"], "y": row["b"]} for row in ROWS],
                   settings=["target=b"])  # fmt: skip
-    with pytest.raises(UsageError, match="their target differs, y and b"):
+    with pytest.raises(UsageError, match="they differ in target: y and b"):
         zoo.ensemble([train(spec()).path, other.path])
 
 
@@ -265,7 +265,7 @@ def test_hostile_members(bundle: Path, members: Any, error: type[Exception], tex
     [
         ({"member_weights": [1.0]}, "must be 2 numbers"),
         ({"member_weights": [-1.0, 1.0]}, "must be 2 numbers"),
-        ({"scales": [[1.0, 0.0]]}, "scales must be as many as members, 2, received 1"),
+        ({"scales": [[1.0, 0.0]]}, "scales must have 2 entries, one per member; received 1"),
         ({"shared_input": "yes"}, "architecture.shared_input: expected `bool`"),
     ],
 )

@@ -98,14 +98,14 @@ def test_inputs_that_do_not_fit_the_network(tmp_path: Path) -> None:
         run.model.outputs({"numbers": numbers})
     with pytest.raises(InputError, match=r"input 'review' takes an array of shape \(samples, 12\)"):
         run.model.outputs({"numbers": numbers, "review": numbers})
-    with pytest.raises(InputError, match="as many samples for each of its inputs"):
+    with pytest.raises(InputError, match="same number of samples for each input"):
         run.model.outputs({"numbers": numbers, "review": review[:2]})
     with pytest.raises(InputError, match="received ndarray"):
         run.model.outputs(numbers)
 
 
 def test_a_stream_of_several_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "BYTES", 1000)
+    monkeypatch.setattr(stream, "MIN_BYTES", 1000)
     path = tmp_path / "reviews.csv"
     lines = [f"{row['stars']},{row['review']},{row['y']}" for row in rows(1000)]
     path.write_text("stars,review,y\n" + "\n".join(lines) + "\n")
@@ -120,7 +120,7 @@ def test_parts_that_cannot_be(tmp_path: Path) -> None:
         wrong = msgspec.structs.replace(spec(), input=zoo.Component("tabular/inputs", parts=parts))
         zoo.train(wrong, frame_of(rows(10)), output=tmp_path / "run")
 
-    with pytest.raises(SpecError, match="at least two, received numbers"):
+    with pytest.raises(SpecError, match="at least two inputs, received numbers"):
         trained({"numbers": "columns"})
     with pytest.raises(SpecError, match="reference to code"):
         trained({"numbers": "columns", "review": "os:system"})

@@ -1,4 +1,4 @@
-"""What the tests of pictures share: reading them back."""
+"""Fixtures that read plots back."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def size() -> Callable[[Path], tuple[int, int]]:
     from PIL import Image
 
     def read(path: Path) -> tuple[int, int]:
-        with Image.open(path) as picture:
-            picture.load()
-            assert picture.format == "PNG"
-            return picture.size
+        with Image.open(path) as image:
+            image.load()
+            assert image.format == "PNG"
+            return image.size
 
     return read

@@ -1,4 +1,4 @@
-"""Learning curves: of every history that a training may leave, and of several runs at once."""
+"""Learning curves: for every history that a training may leave, and for several runs at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import zoo
 from zoo.errors import UsageError
 from zoo.plots.overlay import draw_overlay
 from zoo.runs.history import best_epoch, draw, draw_later, read_history
-from zoo.spec.toml import write_spec
+from zoo.spec.toml import spec_to_toml
 from zoo.spec.training import EarlyStopping
 
 pytest.importorskip("matplotlib")
@@ -37,7 +37,7 @@ def write_run(folder: Path, history: dict[str, list[float]]) -> Path:
         [str(i), *map(repr, row)] for i, row in enumerate(zip(*history.values(), strict=True), 1)
     ]
     (folder / "history.csv").write_text("".join(",".join(row) + "\n" for row in rows))
-    (folder / "spec.toml").write_text(write_spec(zoo.get_spec("mlp-pima")))
+    (folder / "spec.toml").write_text(spec_to_toml(zoo.get_spec("mlp-pima")))
     return folder
 
 
@@ -129,11 +129,11 @@ def test_runs_that_diverged_are_still_named(tmp_path: Path, texts) -> None:
 
 def test_runs_without_the_metric_are_named(tmp_path: Path) -> None:
     runs = [("a", {"loss": LOSS, "mae": LOSS}), ("b", {"loss": LOSS, "accuracy": LOSS})]
-    with pytest.raises(UsageError, match=r"b: has no metric 'mae'; there are loss, accuracy"):
+    with pytest.raises(UsageError, match=r"b: has no metric 'mae'; it has loss, accuracy"):
         draw_overlay(runs, tmp_path / "x.png", metric="mae")
     with pytest.raises(UsageError, match=r"Did you mean 'accuracy'\?"):
         draw_overlay(runs[1:], tmp_path / "x.png", metric="acuracy")
-    with pytest.raises(UsageError, match="c: no epoch is over"):
+    with pytest.raises(UsageError, match="c: no epoch has finished"):
         draw_overlay([*runs, ("c", {})], tmp_path / "x.png")
     assert list(tmp_path.iterdir()) == []
 
@@ -141,5 +141,5 @@ def test_runs_without_the_metric_are_named(tmp_path: Path) -> None:
 def test_a_run_outlives_its_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that can start no more processes costs the picture alone, with a word on it."""
     monkeypatch.setattr("sys.executable", str(tmp_path / "missing"))
-    with pytest.warns(UserWarning, match="no picture of .* is drawn: .*missing"):
+    with pytest.warns(UserWarning, match="cannot draw .*: .*missing"):
         draw_later(tmp_path)

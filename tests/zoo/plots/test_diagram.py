@@ -1,4 +1,4 @@
-"""The diagram of a network: which boxes, which arrows, where they lie."""
+"""The diagram of a network: its boxes, its arrows, and their positions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import zoo
 from zoo.backend.network import build
 from zoo.plots.diagram import draw_diagram
 from zoo.plots.grid import column_breaks, lay_out
-from zoo.plots.layers import Box, grouped, read_network
+from zoo.plots.layers import Box, group_layers, read_network
 
 pytest.importorskip("matplotlib")
 
@@ -74,7 +74,7 @@ def test_a_model_without_a_graph_is_a_chain() -> None:
 @pytest.mark.parametrize("name", ["efficientnet-b0", "resnet50", "inception-v3", "convnext-tiny"])
 def test_a_large_network_becomes_few_boxes_that_leave_nothing_out(name: str) -> None:
     layers, flow = read_network(network(name))
-    boxes, edges = grouped(layers, flow, 72)
+    boxes, edges = group_layers(layers, flow, 72)
     assert 8 < len(boxes) <= 72 < len(layers)
     assert sum(box.layers for box in boxes) == len(layers)
     assert sum(box.parameters for box in boxes) == sum(box.parameters for box in layers)
@@ -86,7 +86,7 @@ def test_a_large_network_becomes_few_boxes_that_leave_nothing_out(name: str) -> 
 
 def test_a_network_of_few_layers_is_left_alone() -> None:
     layers, flow = read_network(network("vgg19"))
-    assert grouped(layers, flow, 72) == (layers, flow)
+    assert group_layers(layers, flow, 72) == (layers, flow)
 
 
 def test_nothing_overlaps_and_arrows_lead_down() -> None:
@@ -121,7 +121,7 @@ def test_the_pictures_tell_name_class_shape_and_parameters(tmp_path: Path, texts
     width, height = size(draw_diagram(network("vgg19"), "vgg19", tmp_path / "x.png"))
     assert 0.5 < width / height < 2  # the chain is wrapped
     found = texts(draw_diagram(network("efficientnet-lite0"), "lite", tmp_path / "y.svg"))
-    assert any("orange: layers that are drawn as one" in text for text in found)
+    assert any("orange: layers drawn as one" in text for text in found)
     found = texts(draw_diagram(branched(), "costs $x$", tmp_path / "z.svg"))
     assert found.count("shared") == 2
     assert "costs $x$" in found

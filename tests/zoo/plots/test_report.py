@@ -1,4 +1,4 @@
-"""Confusion matrices and scatters, and the numbers behind them."""
+"""Confusion matrices and scatter plots, and the numbers behind them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A picture is asked for in a way that cannot work: said before any work, in one sentence."""
+"""A plot that cannot be drawn is refused before any work, in one sentence."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import pytest
 
 from zoo.errors import UsageError
 from zoo.plots.spread import spread
-from zoo.plots.style import check_picture, figure, shortened
+from zoo.plots.style import check_path, save_figure, shorten
 
 
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("x.jpg", "drawn as .png or .svg, received '.jpg'"),
-        ("x", "drawn as .png or .svg, received 'no suffix'"),
+        ("x.jpg", ".png or .svg files, received '.jpg'"),
+        ("x", ".png or .svg files, received 'no suffix'"),
         ("nowhere/x.png", "there is no folder"),
         ("folder.png", "is a folder"),
     ],
@@ -24,7 +24,7 @@ from zoo.plots.style import check_picture, figure, shortened
 def test_a_file_that_cannot_be_drawn(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / "folder.png").mkdir()
     with pytest.raises(UsageError, match=text):
-        check_picture(tmp_path / name)
+        check_path(tmp_path / name)
 
 
 def test_without_matplotlib_the_install_line_is_said(
@@ -32,13 +32,13 @@ def test_without_matplotlib_the_install_line_is_said(
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(UsageError, match=r"pip install 'keras-zoo\[plot\]'"):
-        check_picture(tmp_path / "x.png")
+        check_path(tmp_path / "x.png")
 
 
 def test_the_same_picture_is_the_same_file(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     for name in ("a.svg", "b.svg"):
-        with figure(tmp_path / name, 1, "costs $5 and $6", size=(5.0, 3.6)) as [panel]:
+        with save_figure(tmp_path / name, 1, "costs $5 and $6", size=(5.0, 3.6)) as [panel]:
             panel.plot([1, 2, 3])
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     assert "costs $5 and $6" in (tmp_path / "a.svg").read_text()  # no formula
@@ -46,8 +46,8 @@ def test_the_same_picture_is_the_same_file(tmp_path: Path) -> None:
 
 
 def test_texts_are_cut_where_they_are_too_long() -> None:
-    assert shortened("wheat", 5) == "wheat"
-    assert shortened("wheats", 5) == "whea…"
+    assert shorten("wheat", 5) == "wheat"
+    assert shorten("wheats", 5) == "whea…"
 
 
 def test_things_that_overlap_are_pushed_apart_and_others_stay() -> None:

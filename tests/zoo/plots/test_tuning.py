@@ -1,4 +1,4 @@
-"""The picture of a tuning: every combination of a grid, or a line for each configuration."""
+"""The plot of a tuning: every combination of a grid, or one line per configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Guests: plugins of other people, installed for real in a folder of the test."""
+"""Guests: third-party plugins, really installed in a folder of the test."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def spec(name, **fields):
              "output": "binary"}
     return zoo.ModelSpec(name=name, **{**parts, **fields})
 """
-"""What every fake plugin starts with, after its own first lines."""
+"""Code at the end of every fake plugin."""
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Guests:
 
     @property
     def env(self) -> dict[str, str]:
-        """The environment in which a process finds them."""
+        """Environment variables with which a process finds them."""
         paths = [str(self.site), os.environ.get("PYTHONPATH", "")]
         return {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}
 
@@ -65,13 +65,13 @@ class Guests:
 
 @pytest.fixture
 def guests(tmp_path: Path) -> Guests:
-    """Where a test installs the plugins it invents."""
+    """Return the folder where a test installs its plugins."""
     return Guests(tmp_path / "site")
 
 
 @pytest.fixture
 def loaded(guests: Guests, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Registry]]:
-    """Load the guests into the registry of this process, and forget them afterwards."""
+    """Load the guests into the registry of this process, and unload them afterwards."""
 
     def load() -> Registry:
         monkeypatch.syspath_prepend(guests.site)

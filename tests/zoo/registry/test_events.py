@@ -1,4 +1,4 @@
-"""Events and commands of guests: what fails there costs the guest, not the user."""
+"""Events and commands of guests: a failure costs the guest, not the user."""
 
 from __future__ import annotations
 
@@ -86,7 +86,9 @@ def test_commands_of_guests(guests, zoo_command) -> None:
     assert done.returncode == 1
     assert "command 'broken' of" in done.stderr
     assert "No module named 'guest_nowhere'" in done.stderr
-    assert "is not a click command, it is 'no command'" in zoo_command("odd", env=guests.env).stderr
+    assert (
+        "is not a click command, received 'no command'" in zoo_command("odd", env=guests.env).stderr
+    )
     completion = {"_ZOO_COMPLETE": "bash_complete", "COMP_WORDS": "zoo ", "COMP_CWORD": "1"}
     offered = zoo_command(env={**guests.env, **completion}).stdout
     assert {"plain,greet", "plain,broken", "plain,guest/list", "plain,list"} <= set(

@@ -1,4 +1,4 @@
-"""What a plugin may rely on: its models, parts, commands and events are there, by their names."""
+"""What a plugin may rely on: its models, parts, commands and events are found by name."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_two_owners_of_a_name(guests, zoo_command):
     ]
     story = (
         "model 'vgg16' is registered by guest (zoo-guest 1.2) and vision (keras-zoo "
-        f"{zoo.__version__}); say 'guest/vgg16' or 'vision/vgg16'"
+        f"{zoo.__version__}); use 'guest/vgg16' or 'vision/vgg16'"
     )
     assert listed.stderr.endswith(f"has a problem: {story}; see `zoo plugins doctor`\n")
     assert listed.stderr.count("\n") == 1
@@ -258,7 +258,7 @@ def register_models(register):
     guests.install(declared + named if first == "architectures" else named + declared)
     reg = loaded()
     if expected == "":
-        assert "pure must be True, or a list of names" in reg.problems[0].reason
+        assert "pure must be True, or a list of distributions' names" in reg.problems[0].reason
     else:
         (entry,) = [entry for entry in reg.architectures if entry.owner.name == "guest"]
         assert entry.pure == expected

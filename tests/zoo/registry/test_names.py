@@ -1,4 +1,4 @@
-"""Names of models: how they are asked for, filtered and listed."""
+"""Names of models: how they are looked up, filtered and listed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_wrong_name_gets_the_right_one(name, text):
 
 def test_two_different_tags_at_once():
     """`vgg16.imagenet` with other weights is a slip of the caller, not a choice of ours."""
-    with pytest.raises(UsageError, match=r"names the weights 'imagenet', but weights='other'"):
+    with pytest.raises(UsageError, match="'imagenet', but received weights='other'"):
         zoo.get_model("vgg16.imagenet", weights="other")
 
 

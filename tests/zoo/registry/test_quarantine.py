@@ -1,4 +1,4 @@
-"""A plugin is a guest: whatever it does wrong costs its own models only, and the story is told."""
+"""A plugin is a guest: its faults cost only its own models, and are reported in full."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "option that is no data": (
         {"code": ONE_MODEL + "    register(spec('odd', input=zoo.Component('x', size=None)))"},
-        "'x': option 'size' must be a number, text, truth value, list or table, received None",
+        "'x': option 'size' must be a number, text, boolean, list or table, received None",
         "guest/__init__.py:6",
     ),
     "no spec": (
@@ -216,7 +216,7 @@ def test_the_doctor_is_content_with_good_plugins(guests, zoo_command):
     guests.install(ONE_MODEL)
     told = zoo_command("plugins", "doctor", env=guests.env)
     assert (told.returncode, told.stderr) == (0, "")
-    assert told.stdout.endswith(" plugins, no problem\n")
+    assert told.stdout.endswith(" plugins, no problems\n")
     told = zoo_command("plugins", "doctor", "--json", env=guests.env)
     assert (told.returncode, told.stdout) == (0, "[]\n")
 

@@ -7,17 +7,17 @@ import pickle
 
 import pytest
 
-from zoo.spec.component import Component, component_from, component_to
+from zoo.spec.component import Component, component_from_data, component_to_data
 
 
 def test_from_and_to_plain_data():
     """A bare name stays a string in TOML; options make it a table."""
-    assert component_from("adam") == Component("adam")
-    assert component_to(Component("adam")) == "adam"
+    assert component_from_data("adam") == Component("adam")
+    assert component_to_data(Component("adam")) == "adam"
     table = {"uses": "sgd", "momentum": 0.9, "self": 1}
-    assert component_to(component_from(table)) == table
-    assert component_from(Component("a")) == Component("a")
-    assert repr(component_from(table)) == "Component('sgd', momentum=0.9, self=1)"
+    assert component_to_data(component_from_data(table)) == table
+    assert component_from_data(Component("a")) == Component("a")
+    assert repr(component_from_data(table)) == "Component('sgd', momentum=0.9, self=1)"
 
 
 def test_a_component_never_changes():
@@ -43,7 +43,7 @@ def test_a_component_never_changes():
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"size": None}, "'mlp': option 'size' must be a number, text, truth value, list or table"),
+        ({"size": None}, "'mlp': option 'size' must be a number, text, boolean, list or table"),
         ({"sizes": [1, {2}]}, r"'mlp': option 'sizes' must be .*, received \{2\}"),
         ({"table": {1: 2}}, r"'mlp': option 'table' must be .*, received \{1: 2\}"),
         ({"function": len}, "received <built-in function len>"),

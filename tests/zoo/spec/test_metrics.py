@@ -1,4 +1,4 @@
-"""Which way a metric is better, as Keras says it; nothing is guessed from a name."""
+"""Whether a metric is better high or low, as Keras defines it; nothing is guessed from a name."""
 
 from __future__ import annotations
 
@@ -58,6 +58,6 @@ def test_which_way_is_better(figure: str, mode: str) -> None:
 
 @pytest.mark.parametrize("figure", ["accuracy_loss", "true_positives", "my_auc", "score", "mean"])
 def test_what_keras_does_not_say_has_to_be_said(figure: str) -> None:
-    with pytest.raises(UsageError, match=f"is more of '{figure}' better, or less"):
+    with pytest.raises(UsageError, match=f"higher or lower '{figure}'"):
         mode_of(figure)
     assert mode_of(figure, mode="max") == "max"

@@ -1,4 +1,4 @@
-"""`--set KEY=VALUE`: every field within reach, and each slip told as in a file."""
+"""`--set KEY=VALUE`: it reaches every field, and reports mistakes as a file does."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def test_every_kind_of_field(assignment, path, value, spec):
         (
             "hidden=1979-05-27", SpecError,
             "--set hidden=1979-05-27: architecture: 'mlp': option 'hidden' must be a number, "
-            "text, truth value, list or table, received datetime.date(1979, 5, 27)",
+            "text, boolean, list or table, received datetime.date(1979, 5, 27)",
         ),
     ],
 )  # fmt: skip
@@ -182,7 +182,7 @@ def test_a_last_part_that_several_fields_share(spec):
     with pytest.raises(UsageError) as caught:
         override(changed, ["scale=2"], options_of)
     assert str(caught.value) == (
-        "--set scale: several fields end so; say architecture.scale or input.scale"
+        "--set scale: several fields end in this; use architecture.scale or input.scale"
     )
     assert override(changed, ["input.scale=2"], options_of).input.config["scale"] == 2
 

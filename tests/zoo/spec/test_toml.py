@@ -1,4 +1,4 @@
-"""SPEC.toml: what is accepted, and how each slip is told, with file, place and value."""
+"""SPEC.toml: what is accepted, and how mistakes are reported: file, place and value."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zoo.errors import SpecError, UnknownName
 from zoo.registry.registry import registry, spec_and_base
 from zoo.spec.component import Component
 from zoo.spec.model import ModelSpec
-from zoo.spec.toml import MAX_BYTES, read_spec, spec_from, spec_to, write_spec
+from zoo.spec.toml import MAX_BYTES, read_spec, spec_from_data, spec_to_data, spec_to_toml
 from zoo.spec.training import Training
 
 GOOD = """
@@ -98,7 +98,7 @@ def without(field: str) -> str:
         (GOOD.replace('"mlp"', '""'), "architecture: a component needs a name under 'uses', rec"),
         (
             GOOD.replace("[3]", "1979-05-27"),
-            "architecture: 'mlp': option 'hidden' must be a number, text, truth value, list or "
+            "architecture: 'mlp': option 'hidden' must be a number, text, boolean, list or "
             "table, received datetime.date(1979, 5, 27)\n",
         ),
         (
@@ -135,7 +135,7 @@ def without(field: str) -> str:
         (b"\x89HDF\r\n\x1a\n", "is not TOML: 'utf-8' codec can't decode byte 0x89 in position 0"),
         ("x = " + "9" * 5000, "is not TOML: Exceeds the limit"),
         ("x = " + "[" * 9999, "is not TOML: "),
-        ("#" * (MAX_BYTES + 1), f"1000001 bytes are too many for a spec, at most {MAX_BYTES}\n"),
+        ("#" * (MAX_BYTES + 1), f"has 1000001 bytes, a spec has at most {MAX_BYTES}\n"),
     ],
 )
 def test_slips_are_told_with_file_place_and_value(text, told, toml):
@@ -207,11 +207,11 @@ def test_files_that_cannot_be_read(make, told, tmp_path, cli):
 def test_every_registered_model_survives_its_toml(name, toml):
     """`zoo show X --toml > my.toml` is where a user's own spec starts; nothing may get lost."""
     spec = zoo.get_spec(name)
-    path = toml(write_spec(spec))
+    path = toml(spec_to_toml(spec))
     assert read_spec(path) == spec
     assert spec_and_base(path) == (spec, path.parent)
-    assert registry().models.find(name).value == spec_from(
-        spec_to(registry().models.find(name).value)
+    assert registry().models.find(name).value == spec_from_data(
+        spec_to_data(registry().models.find(name).value)
     )
 
 
@@ -234,7 +234,7 @@ def test_values_survive_as_deep_as_they_go(toml):
             seeds={"jax": (1, 2)}, freeze=("conv*",), validation=0.25,
         ),
     )  # fmt: skip
-    assert read_spec(toml(write_spec(spec))) == spec
+    assert read_spec(toml(spec_to_toml(spec))) == spec
     assert spec.architecture.config["blocks"] == [{"sizes": [1, [2, 3]], "on": True}, {}]
 
 
@@ -253,7 +253,7 @@ def test_a_lone_file_cannot_make_zoo_import_code(text, kind, toml, cli):
     assert done.status == 2
     assert done.err.endswith(
         f"{kind} is a reference to code; only a spec that an installed plugin "
-        "registers may hold one, use a registered name\n"
+        "registers may hold one; use a registered name\n"
     )
 
 

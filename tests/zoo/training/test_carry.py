@@ -11,7 +11,7 @@ import pytest
 from tiers import slow
 
 import zoo
-from zoo.backend.carry import carrying, with_states
+from zoo.backend.carry import carry_state, expose_states
 from zoo.backend.choose import keras
 from zoo.errors import TrainingError
 
@@ -33,8 +33,8 @@ def opened(rows: int, cell: str = "lstm") -> tuple[Any, Any]:
     draw = np.random.default_rng(4)  # the same weights on every backend
     for variable in model.keras.weights:
         variable.assign(draw.normal(0.0, 1.5, variable.shape))
-    network = with_states(model.keras, model.architecture(states=True), ())
-    return network, carrying(network, rows)
+    network = expose_states(model.keras, model.architecture(states=True), ())
+    return network, carry_state(network, rows)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_killed_training_goes_on(tmp_path: Path, killed: Any) -> None:
 
 @pytest.mark.parametrize(
     ("setting", "text"),
-    [("shuffle=true", "set shuffle = false"), ("batch_size=4", "25 rows are no multiple")],
+    [("shuffle=true", "set shuffle = false"), ("batch_size=4", "25 rows are not a multiple")],
 )
 def test_rows_that_cannot_go_on(setting: str, text: str, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=text):
@@ -145,10 +145,10 @@ def test_rows_to_measure_that_cannot_go_on(tmp_path: Path) -> None:
         "lstm-alphabet-stateful", epochs=1, seed=1, settings=["batch_size=5"],
         output=tmp_path / "run",
     )  # fmt: skip
-    with pytest.raises(TrainingError, match="2 rows are no multiple of batch_size 5"):
+    with pytest.raises(TrainingError, match="2 rows are not a multiple of batch_size 5"):
         run.model.evaluate(["ABC"])
     settings = ["batch_size=5", "validation={held=7, order='last'}"]
-    with pytest.raises(TrainingError, match="rows are no multiple of batch_size 5"):
+    with pytest.raises(TrainingError, match="rows are not a multiple of batch_size 5"):
         zoo.train("lstm-alphabet-stateful", settings=settings, output=tmp_path / "held")
 
 

@@ -1,4 +1,4 @@
-"""A run knows its data: what goes on must be the training that was begun."""
+"""A run knows its data: a resumed training must be the one that was started."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.data.content import add
+from zoo.data.content import update_digest
 from zoo.errors import OtherTraining, UsageError
 from zoo.training.identity import check_same
 
@@ -50,7 +50,7 @@ def test_a_run_knows_its_rows(tmp_path: Path) -> None:
 
 
 def test_resuming_with_other_rows_of_the_same_number(stopped: Path) -> None:
-    with pytest.raises(OtherTraining, match=r"another data: data\.train was"):
+    with pytest.raises(OtherTraining, match=r"differently: data\.train was"):
         train(stopped, rows(seed=1), resume=True)
     assert len(train(stopped, resume=True).history["loss"]) == 2
 
@@ -58,9 +58,9 @@ def test_resuming_with_other_rows_of_the_same_number(stopped: Path) -> None:
 @pytest.mark.parametrize(
     ("other", "text"),
     [
-        ({"seed": 2}, "another seed: seed was 1, now 2"),
-        ({"epochs": 3}, r"another spec: spec\.training\.epochs was 2, now 3"),
-        ({"data": rows(seed=1)}, "another data"),
+        ({"seed": 2}, "differently: seed was 1, now 2"),
+        ({"epochs": 3}, r"differently: spec\.training\.epochs was 2, now 3"),
+        ({"data": rows(seed=1)}, "resume with the same data"),
     ],
 )
 def test_a_finished_run_is_not_the_answer_to_another_question(
@@ -78,7 +78,9 @@ def test_other_versions_are_said_and_written_down(
 
     before = runs._version
     monkeypatch.setattr(runs, "_version", lambda name: "9.9" if name == "h5py" else before(name))
-    with pytest.raises(UsageError, match=r"other versions: h5py was .*, now \"9.9\"; --exact"):
+    with pytest.raises(
+        UsageError, match=r"other versions: h5py was .*, now \"9.9\"; resume without --exact"
+    ):
         train(stopped, resume=True, exact=True)
     run = train(stopped, resume=True)
     assert any("h5py was" in note for note in run.notes)
@@ -93,7 +95,7 @@ def digest(value: Any) -> str:
     import hashlib
 
     found = hashlib.sha256()
-    add(found, value)
+    update_digest(found, value)
     return found.hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""What a recipe can say beyond epochs: stopping early, weights of classes, folds, held-out rows."""
+"""Recipes beyond epochs: early stopping, class weights, folds, held-out rows."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_what_keras_does_not_say_of_a_metric_the_recipe_says(
             early_stopping=zoo.EarlyStopping(patience=1, monitor="true_negatives", mode=mode),
         )  # fmt: skip
 
-    with pytest.raises(UsageError, match="is more of 'true_negatives' better, or less"):
+    with pytest.raises(UsageError, match="higher or lower 'true_negatives'"):
         zoo.train(recipe(None), classes, seed=1, output=tmp_path / "unsaid")
     zoo.train(recipe(mode), classes, seed=1, output=tmp_path / "said")
 
@@ -92,7 +92,7 @@ def test_early_stopping_gives_the_best_weights(line: zoo.Table, tmp_path: Path) 
 
 def test_what_is_watched_has_to_be_measured(line: zoo.Table, tmp_path: Path) -> None:
     stopping = zoo.EarlyStopping(patience=1, monitor="val_los")
-    with pytest.raises(TrainingError, match="'val_los' is not measured; there are loss"):
+    with pytest.raises(TrainingError, match="'val_los' is not measured; choose from loss"):
         zoo.train(spec(early_stopping=stopping), line, output=tmp_path / "run")
 
 
@@ -136,13 +136,13 @@ def test_an_epoch_is_plain_keras(line: zoo.Table, tmp_path: Path) -> None:
     """The compiled epoch is faster, not different: the same batches give the same losses."""
     import keras
 
-    from zoo.backend.seeding import seeded
+    from zoo.backend.seeding import temporary_seed
 
     recipe = spec(shuffle=False, epochs=5, batch_size=32)  # a remainder of 4 rows
     run = zoo.train(recipe, line, seed=7, output=tmp_path / "run")
     x = np.array(line.columns["x"], "float32")[:, None]
     y = np.array(line.columns["y"], "float32")[:, None]
-    with seeded(7):
+    with temporary_seed(7):
         network = zoo.get_model(recipe, weights=None)
         network.preprocessor.fit(zoo.Table({"x": [1.0]}))
         network = network.keras
@@ -188,7 +188,7 @@ def test_a_variant_has_figures_of_its_own(tmp_path: Path, monkeypatch: pytest.Mo
      ({"at_least": 0.5, "at_most": 0.6}, True)],
 )  # fmt: skip
 def test_the_median_is_judged(bounds: dict[str, float], passed: bool) -> None:
-    from zoo.training.reproduce import Measured
+    from zoo.training.reproduce import Measurement
 
     figure = zoo.Figure(metric="accuracy", **bounds)  # type: ignore[arg-type]
-    assert Measured(figure, (0.1, 0.6, 0.9)).passed is passed
+    assert Measurement(figure, (0.1, 0.6, 0.9)).passed is passed

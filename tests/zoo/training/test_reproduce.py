@@ -12,8 +12,8 @@ import pytest
 
 import zoo
 from zoo.errors import UsageError
-from zoo.spec.toml import write_spec
-from zoo.training.reproduce import Measured, reproduce, value_of
+from zoo.spec.toml import spec_to_toml
+from zoo.training.reproduce import Measurement, reached_value, reproduce
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_bounds_belong_to_what_passes(
     bounds: dict[str, float], values: tuple[float, ...], passed: bool
 ) -> None:
     figure = zoo.Figure(metric="accuracy", on="test", source="x", **bounds)
-    assert Measured(figure, values).passed is passed
+    assert Measurement(figure, values).passed is passed
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_the_seeds_are_fixed_in_advance(
 ) -> None:
     """A list that a spec chose after measuring would hide the starts that it left out."""
     monkeypatch.chdir(tmp_path)
-    Path("own.toml").write_text(write_spec(dying(seeds={"jax": (9, 8)}, picked_seed={"jax": 6})))
+    Path("own.toml").write_text(spec_to_toml(dying(seeds={"jax": (9, 8)}, picked_seed={"jax": 6})))
     assert reproduce("own.toml", seeds=asked).seeds == tuple(seeds)
 
 
@@ -68,7 +68,7 @@ def test_where_a_training_is_long_three_starts_are_judged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("own.toml").write_text(write_spec(dying(starts=3)))
+    Path("own.toml").write_text(spec_to_toml(dying(starts=3)))
     assert reproduce("own.toml").seeds == (1, 2, 3)
 
 
@@ -76,7 +76,7 @@ def test_dead_starts_count_and_are_counted(tmp_path: Path, monkeypatch: pytest.M
     """Of starts that end in NaN none is better than another: they stand at the bad end."""
     monkeypatch.chdir(tmp_path)
     Path("own.toml").write_text(
-        write_spec(dying(optimizer=zoo.Component("sgd", learning_rate=1e9)))
+        spec_to_toml(dying(optimizer=zoo.Component("sgd", learning_rate=1e9)))
     )
     result = reproduce("own.toml", seeds=2)
     assert result.dead == (1, 2)
@@ -100,7 +100,7 @@ def test_dead_starts_count_and_are_counted(tmp_path: Path, monkeypatch: pytest.M
 def test_what_is_no_number_is_worse_than_any(
     bounds: dict[str, float], values: tuple[float, ...], median: float
 ) -> None:
-    measured = Measured(zoo.Figure(metric="loss", **bounds), values)  # type: ignore[arg-type]
+    measured = Measurement(zoo.Figure(metric="loss", **bounds), values)  # type: ignore[arg-type]
     assert measured.median == median
 
 
@@ -124,11 +124,11 @@ def test_what_a_run_reached_of_a_figure(tmp_path: Path) -> None:
     run = zoo.train("mlp-pima", epochs=2, seed=1, output=tmp_path / "run")
 
     def reached(**figure: Any) -> float:
-        return value_of(zoo.Figure(**{"on": "train", "at_least": 0.0, **figure}), run)
+        return reached_value(zoo.Figure(**{"on": "train", "at_least": 0.0, **figure}), run)
 
     assert reached(metric="accuracy") == run.metrics["train"]["accuracy"]
     assert reached(metric="accuracy", best=True) == max(run.history["accuracy"])
-    with pytest.raises(UsageError, match="recall on train was not measured; there are train"):
+    with pytest.raises(UsageError, match="recall on train was not measured; choose from train"):
         reached(metric="recall")
-    with pytest.raises(UsageError, match="has no weight 'output/kernel' of one number"):
+    with pytest.raises(UsageError, match="has no scalar weight 'output/kernel'"):
         reached(metric="output/kernel", on="weights")

@@ -15,7 +15,7 @@ import pytest
 import zoo
 from zoo.backend.choose import chosen_backend
 from zoo.data import stream
-from zoo.data.labelled import Labelled
+from zoo.data.labelled import LabelledRows
 from zoo.errors import InputError, TrainingError, UsageError
 
 pytestmark = pytest.mark.backends
@@ -51,7 +51,7 @@ def table(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def small_files_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "BYTES", 1000)
+    monkeypatch.setattr(stream, "MIN_BYTES", 1000)
 
 
 def test_a_large_file_is_learnt(table: Path, tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_source_that_gives_fewer_rows_the_next_time_is_named(tmp_path: Path) -
         for start in range(0, 1000 if next(times) == 0 else 300, 100):
             yield [{"x": start + x, "y": 1.0} for x in range(100)]
 
-    with pytest.raises(TrainingError, match="gave fewer rows than when they were counted"):
+    with pytest.raises(TrainingError, match="has fewer rows than when they were counted"):
         zoo.train(spec(epochs=1), rows, seed=1, output=tmp_path / "run")
 
 
@@ -205,7 +205,7 @@ def test_a_killed_endless_stream_goes_on(tmp_path: Path, killed: Any) -> None:
 
 def test_steps_of_rows_that_are_in_memory(tmp_path: Path) -> None:
     rows = [{"x": 1.0, "y": 2.0}] * 10
-    with pytest.raises(TrainingError, match="steps_per_epoch=3 is for rows that are streamed"):
+    with pytest.raises(TrainingError, match="steps_per_epoch=3 is for streamed rows"):
         zoo.train(spec(), rows, steps_per_epoch=3, output=tmp_path / "run")
 
 
@@ -232,7 +232,7 @@ def test_rows_that_are_all_bad_end_too(tmp_path: Path) -> None:
     path = tmp_path / "bad.csv"
     path.write_text("x,y\n" + "high,1\n" * 500)
     recipe = spec(skip_bad_rows=True, validation=0.2)
-    with pytest.raises(TrainingError, match=r"bad.csv: has no row that can be used"):
+    with pytest.raises(TrainingError, match=r"bad.csv: has no usable rows"):
         zoo.train(recipe, path, output=tmp_path / "run")
 
 
@@ -240,7 +240,7 @@ def test_what_needs_all_rows_at_once(table: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be cut into folds"):
         zoo.train(spec(), table, folds=3, output=tmp_path / "run")
     recipe = spec(validation=zoo.Split(held=10, order="first"))
-    with pytest.raises(TrainingError, match="a share of its rows can be held out"):
+    with pytest.raises(TrainingError, match="only a random share of its rows can be held out"):
         zoo.train(recipe, table, output=tmp_path / "run")
 
 
@@ -248,8 +248,10 @@ def test_what_needs_all_rows_at_once(table: Path, tmp_path: Path) -> None:
 def test_twice_the_rows_take_no_more_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "SAMPLE", 2_000)
-    monkeypatch.setattr("zoo.training.steps.traced.WORTH_TRACING", 10**9)  # torch: not of one alone
+    monkeypatch.setattr(stream, "SAMPLE_ROWS", 2_000)
+    monkeypatch.setattr(
+        "zoo.training.steps.traced.MIN_STEPS_TO_TRACE", 10**9
+    )  # torch: not of one alone
     peaks = []
     for rows in (40_000, 160_000):
         path = tmp_path / f"{rows}.csv"
@@ -263,17 +265,17 @@ def test_twice_the_rows_take_no_more_memory(
 
 def test_the_sample_is_drawn_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ranges that are learnt from the file's beginning would not fit its end."""
-    monkeypatch.setattr(stream, "SAMPLE", 1000)
+    monkeypatch.setattr(stream, "SAMPLE_ROWS", 1000)
 
     def rows() -> Iterator[zoo.Table]:
         for start in range(0, 50_000, 500):
             numbers = list(range(start, start + 500))
             yield zoo.Table({"x": numbers, "y": numbers})
 
-    def label(table: zoo.Table, target: str, source: str) -> Labelled:
-        return Labelled(zoo.Table({"x": table.column("x")}), table.column(target), source)
+    def label(table: zoo.Table, target: str, source: str) -> LabelledRows:
+        return LabelledRows(zoo.Table({"x": table.column("x")}), table.column(target), source)
 
-    content, sample, labels = stream.generated(rows, "y", label).look(seed=5)
+    content, sample, labels = stream.generator_stream(rows, "y", label).scan(seed=5)
     assert (content["rows"], len(sample), labels) == (50_000, 1000, set())
     drawn = sample.inputs.column("x")
     assert list(sample.labels) == list(drawn)
@@ -296,11 +298,13 @@ def test_a_generator_of_nothing(table: Path, tmp_path: Path) -> None:
 
 
 def test_labels_are_classes_only_where_all_of_them_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "CLASSES", 2)
+    monkeypatch.setattr(stream, "MAX_CLASSES", 2)
 
     def labels(*pieces: str) -> set[Any]:
-        rows = [Labelled(zoo.Table({"x": [1] * len(piece)}), list(piece), "x") for piece in pieces]
-        return stream.Stream(lambda: iter(rows), "x").look(seed=0)[2]
+        rows = [
+            LabelledRows(zoo.Table({"x": [1] * len(piece)}), list(piece), "x") for piece in pieces
+        ]
+        return stream.Stream(lambda: iter(rows), "x").scan(seed=0)[2]
 
     assert labels("ab", "ba") == {"a", "b"}
     assert labels("ab", "c") == set()  # none of them, rather than those that came first

@@ -1,4 +1,4 @@
-"""Training: what starts it, what stops it, what it promises."""
+"""Training: what starts it, what stops it, what it guarantees."""
 
 from __future__ import annotations
 
@@ -94,18 +94,18 @@ def test_recipes_that_cannot_work(
 def test_what_cannot_be_trained(shapes: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no training recipe"):
         zoo.train("vgg16", shapes, output=tmp_path / "run")
-    with pytest.raises(UsageError, match="names no dataset; give one with --data"):
+    with pytest.raises(UsageError, match="names no dataset; pass one with --data"):
         zoo.train("vgg16-features", output=tmp_path / "run", weights=None)
     (tmp_path / "one" / "class").mkdir(parents=True)
-    with pytest.raises(zoo.InputError, match="holds no picture"):
+    with pytest.raises(zoo.InputError, match="holds no images"):
         zoo.train("vgg16-features", tmp_path / "one", weights=None, output=tmp_path / "run")
 
 
 def bits(run: zoo.Run) -> list[bytes]:
     """Return a run's weights, byte for byte."""
-    from zoo.backend.network import values
+    from zoo.backend.network import weight_arrays
 
-    return [array.tobytes() for _, array in values(run.model.keras)]
+    return [array.tobytes() for _, array in weight_arrays(run.model.keras)]
 
 
 @pytest.mark.backends
@@ -148,7 +148,7 @@ def test_of_many_rows_some_from_all_parts_tell_that_a_network_is_dead(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rows are sorted by class: the first ones alone would look like a class that is common."""
-    monkeypatch.setattr("zoo.training.rows.ENOUGH", 50)
+    monkeypatch.setattr("zoo.training.rows.SAMPLE_ROWS", 50)
     rows = zoo.Table({"x": [0.0] * 400, "y": ["a"] * 200 + ["b"] * 200})
     spec = zoo.ModelSpec(
         name="dead", task="tabular-classification",

@@ -1,4 +1,4 @@
-"""A training that saw no learning says so, by whichever way it came about."""
+"""A training in which the network did not learn says so, however it was started."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import zoo
-from zoo.spec.toml import write_spec
+from zoo.spec.toml import spec_to_toml
 
 ROWS = {"x": [0.0] * 60, "y": ["a", "b"] * 30}
 """Nothing can be learnt of them: every row looks the same."""
@@ -45,7 +45,7 @@ def test_a_run_that_is_read_again_still_says_so(rows: Path, tmp_path: Path) -> N
 
 
 def test_a_fold_without_learning_is_told_by_the_whole(cli, rows: Path, tmp_path: Path) -> None:
-    (tmp_path / "dead.toml").write_text(write_spec(dead()))
+    (tmp_path / "dead.toml").write_text(spec_to_toml(dead()))
     done = cli("train", "dead.toml", "--data", "rows.csv", "--folds", "2", "--seed", "1", "-o", "r")
     assert "zoo: fold 1: the model predicts" in done.err
     assert "zoo: fold 2: the model predicts" in done.err

@@ -1,4 +1,4 @@
-"""Results are on the disk as soon as they are there, ranked, and taken up again."""
+"""Results are on disk as soon as they are measured, ranked, and reused when resuming."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ def test_ranks(tmp_path: Path) -> None:
 
 def test_another_tuning_is_not_gone_on_with(tmp_path: Path) -> None:
     Board(tmp_path, {"folds": 2}).add(result("sgd", 0.5, 0.7))
-    with pytest.raises(UsageError, match="was begun with another folds: folds was 2, now 3"):
+    with pytest.raises(UsageError, match="was started differently: folds was 2, now 3"):
         Board(tmp_path, {"folds": 3}).read()
 
 
 def test_a_metric_that_is_not_measured(tmp_path: Path) -> None:
     board = Board(tmp_path, {}, metric="auc")
-    with pytest.raises(UsageError, match="'auc' is not measured; there are loss, accuracy"):
+    with pytest.raises(UsageError, match="'auc' is not measured; choose from loss, accuracy"):
         board.add(result("sgd", 0.5))

@@ -1,4 +1,4 @@
-"""What is tried: values read from the command line, grids, draws."""
+"""The search space: values from the command line, grids, random draws."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def test_ranges_are_drawn_from() -> None:
     ("grid", "text"),
     [
         ({}, "nothing to try"),
-        ({"epochs": ""}, "epochs: there are no values to try"),
-        ({"rate": "0.1..0.01"}, r"0\.1\.\.0\.01: a range goes from a number below its end"),
+        ({"epochs": ""}, "epochs: no values to try"),
+        ({"rate": "0.1..0.01"}, r"0\.1\.\.0\.01: the start of a range must be below its end"),
         ({"rate": "0..1:log"}, "above 0"),
     ],
 )
@@ -72,7 +72,7 @@ def test_what_is_no_space(grid: dict[str, Any], text: str) -> None:
 
 
 def test_a_range_is_not_tried_whole() -> None:
-    with pytest.raises(UsageError, match=r"rate=0\.1\.\.1: a range is drawn from; say how often"):
+    with pytest.raises(UsageError, match=r"rate=0\.1\.\.1: cannot try every value of a range"):
         list(Space({"rate": "0.1..1"}).all())
     huge = Space({key: list(range(100)) for key in "abc"})
     with pytest.raises(UsageError, match="1,000,000 combinations, at most 100,000"):

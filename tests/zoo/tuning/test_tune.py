@@ -1,4 +1,4 @@
-"""Tuning as Python users have it: what is trained together is what is trained alone."""
+"""Tuning in Python: configurations trained together give what each gives alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 import zoo
-from zoo.data.datasets import load
+from zoo.data.datasets import load_dataset
 from zoo.errors import SpecError, TrainingError, UsageError
 from zoo.registry.registry import get_spec, registry
 from zoo.tuning import work as work_module
@@ -26,7 +26,7 @@ def work(seeds: tuple[int, ...] = (3,), folds: int = 2, name: str = "mlp-pima") 
     spec = get_spec(name)
     assert spec.training is not None
     assert spec.training.dataset is not None
-    rows = load(registry().datasets.find(spec.training.dataset))["train"]
+    rows = load_dataset(registry().datasets.find(spec.training.dataset))["train"]
     return Work(spec, rows, folds, seeds)
 
 
@@ -204,7 +204,7 @@ def test_which_way_a_metric_is_better_has_to_be_known(tmp_path: Path) -> None:
         "folds": 2, "seed": 1, "output": tmp_path / "t", "metric": "true_positives",
         "settings": ["metrics=['TruePositives']", "epochs=1", "batch_size=256"],
     }  # fmt: skip
-    with pytest.raises(UsageError, match="is more of 'true_positives' better"):
+    with pytest.raises(UsageError, match="higher or lower 'true_positives'"):
         zoo.tune("mlp-pima", {"hidden": [[2]]}, **arguments)
     assert not (tmp_path / "t").exists()
     zoo.tune("mlp-pima", {"hidden": [[2]]}, mode="max", **arguments)

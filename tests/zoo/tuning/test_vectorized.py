@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from zoo.data.datasets import load
+from zoo.data.datasets import load_dataset
 from zoo.data.split import stratified_folds
 from zoo.inference.model import Model
 from zoo.parts.settings import with_settings
@@ -18,7 +18,7 @@ from zoo.runs.run import Run
 from zoo.training.fit import fit
 from zoo.training.rows import InMemory
 from zoo.tuning.trial import Trial
-from zoo.tuning.vectorized import VectorizedTrials, program_of
+from zoo.tuning.vectorized import VectorizedTrials, program_hash
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("KERAS_BACKEND", "jax") != "jax", reason="on JAX only"
@@ -29,7 +29,7 @@ def trial(fold: int, folds: int, seed: int, **settings: Any) -> Trial:
     """Return the training on all rows of the Pima dataset but those of a fold."""
     settings = {"scale": "standard", "batch_size": 32, **settings}
     spec = with_settings(get_spec("mlp-pima"), settings)
-    rows = load(registry().datasets.find("pima"))["train"]
+    rows = load_dataset(registry().datasets.find("pima"))["train"]
     kept, held = stratified_folds(rows.labels, folds)[fold]
     model = Model(spec, weights=None)
     content = {"train": rows.take(kept), "validation": rows.take(held)}
@@ -69,7 +69,7 @@ def test_side_by_side_is_as_alone(settings: dict[str, Any], tmp_path: Path) -> N
     """Folds of unequal size, seeds, learning rates and initialisers in one program."""
     trials = [trial(folds=5, **settings, **own) for own in DIFFERENT]
     assert len({each.data.rows for each in trials}) == 2
-    assert len({program_of(each) for each in trials}) == 1
+    assert len({program_hash(each) for each in trials}) == 1
     together = VectorizedTrials(trials)
     for epochs in (1, 4):  # read off on the way
         together.train(epochs)
@@ -102,9 +102,9 @@ def test_very_unequal_folds(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_compiled_into_a_program_keeps_trainings_apart(other: dict[str, Any]) -> None:
-    assert program_of(trial(0, 3, 1)) != program_of(trial(0, 3, 1, **other))
+    assert program_hash(trial(0, 3, 1)) != program_hash(trial(0, 3, 1, **other))
 
 
 def test_what_is_decided_on_the_way_is_trained_alone() -> None:
     stopping = trial(0, 3, 1, early_stopping={"patience": 2})
-    assert program_of(stopping) is None
+    assert program_hash(stopping) is None

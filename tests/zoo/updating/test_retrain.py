@@ -1,4 +1,4 @@
-"""Going on with a trained model: what is kept, what is trained on, what is refused."""
+"""Updating a trained model: what is preserved, what it is trained on, what is refused."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import zoo
 from zoo.data import datasets
 from zoo.errors import InputError, SpecError, TrainingError, UsageError
 from zoo.registry.registry import registry
-from zoo.updating.retrain import comparison
+from zoo.updating.retrain import compare_figures
 
 
 @pytest.fixture(scope="module")
 def patients() -> list[dict[str, str]]:
     """Two hundred rows of the Pima table."""
-    lines = datasets.place(registry().datasets.find("pima")).read_text().splitlines()
+    lines = datasets.content_path(registry().datasets.find("pima")).read_text().splitlines()
     return list(csv.DictReader(lines[:201]))
 
 
@@ -61,7 +61,7 @@ def test_before_is_the_old_model_on_rows_that_it_never_saw(first: zoo.Run, tmp_p
         assert run.metrics[name]["accuracy"] == pytest.approx(mean)
     assert run.metrics["test"] != run.metrics["before"]
     assert json.loads((run.path / "metrics.json").read_text()) == run.metrics
-    table = comparison(run)
+    table = compare_figures(run)
     assert table[0] == ["held-out rows", "", "", "before", "after"]
     assert [line[:3] for line in table[1::2]] == [
         ["all", "200", "accuracy"], ["old", "100", "accuracy"], ["new", "100", "accuracy"],
@@ -164,9 +164,9 @@ def test_rows_that_the_old_model_may_know_are_named(tmp_path: Path) -> None:
     run = zoo.retrain(
         whole.path, "synthetic-new", old="synthetic", epochs=1, output=tmp_path / "run"
     )
-    assert [note for note in run.notes if "flatter" in note] == [
-        "the old model may know the rows that are held out of synthetic: its figures on them "
-        "flatter it"
+    assert [note for note in run.notes if "too good" in note] == [
+        "the old model may have been trained on the rows held out of synthetic; its figures on "
+        "them may be too good"
     ]
 
 
@@ -228,7 +228,7 @@ def test_a_run_knows_what_it_learnt(patients: Any, tmp_path: Path) -> None:
         (lambda rows: [{k: v for k, v in row.items() if k not in ("bmi", "age")} for row in rows],
          "does not fit mlp-pima: columns bmi, age are missing; it has pregnancies, glucose"),
         (lambda rows: [{**row, "outcome": "maybe" if i % 9 else "2"} for i, row in enumerate(rows)],
-         "holds the classes '2', 'maybe', the model knows 'no diabetes', 'diabetes'; new classes "
+         "has the classes '2', 'maybe', the model knows 'no diabetes', 'diabetes'; new classes "
          "need a new model"),
         (lambda rows: [{k: v for k, v in row.items() if k != "outcome"} for row in rows],
          "column 'outcome' is missing; the table has"),
@@ -250,8 +250,8 @@ def test_rows_that_do_not_fit(
     [
         ({"strategy": "both"}, "name the old ones with --old"),
         ({"strategy": "all"}, "strategy must be new or both, received 'all'"),
-        ({"ensemble": True, "freeze": 1}, "--freeze keeps layers as they were trained"),
-        ({"member_weights": [1, 2]}, "--member-weights are for --ensemble"),
+        ({"ensemble": True, "freeze": 1}, "--freeze is for trained layers"),
+        ({"member_weights": [1, 2]}, "--member-weights is for ensembles"),
         ({"ensemble": True, "member_weights": [1]}, "member_weights must be 2 numbers"),
         ({"ensemble": True, "member_weights": [-1, 2]}, "received -1, 2"),
         ({"settings": ["hidden=3"]}, "an update keeps architecture as it was trained"),

@@ -11,7 +11,7 @@ from tiers import slow
 
 import zoo
 from zoo.errors import UsageError
-from zoo.updating.retrain import comparison
+from zoo.updating.retrain import compare_figures
 
 
 def test_an_ensemble_is_the_mean_of_old_and_new(first: zoo.Run, tmp_path: Path) -> None:
@@ -35,7 +35,14 @@ def test_an_ensemble_is_the_mean_of_old_and_new(first: zoo.Run, tmp_path: Path) 
     assert run.metrics["before_old"] == pytest.approx(first.metrics["validation"])
     for part in ("member", "member_old", "member_new", "test", "test_old", "test_new"):
         assert set(run.metrics[part]) == {"loss", "accuracy"}
-    assert comparison(run)[0] == ["held-out rows", "", "", "old model", "new model", "ensemble"]
+    assert compare_figures(run)[0] == [
+        "held-out rows",
+        "",
+        "",
+        "old model",
+        "new model",
+        "ensemble",
+    ]
     assert member.spec.training is not None
     assert member.spec.training.optimizer.config["learning_rate"] == 0.01
 
@@ -92,7 +99,7 @@ def test_killed_and_resumed_is_the_same_model(
     killed(1, lambda: retrain("run"))
     killed(4, lambda: retrain("run", resume=True))
     assert not (tmp_path / "run" / "model.zoo").exists()
-    with pytest.raises(UsageError, match="was begun with another spec"):
+    with pytest.raises(UsageError, match="was started differently: spec"):
         retrain("run", resume=True, settings=["batch_size=7"])
     run = retrain("run", resume=True)
     for left, right in zip(
@@ -126,9 +133,9 @@ def test_a_member_that_was_done_is_not_trained_again(
             retrain()
     with pytest.raises(UsageError, match="exists and is not an empty folder"):
         retrain()
-    with pytest.raises(UsageError, match="was begun with another spec"):
+    with pytest.raises(UsageError, match="was started differently: spec"):
         retrain(resume=True, settings=["batch_size=7"])
-    monkeypatch.setattr("zoo.training.fit.seeded", die)
+    monkeypatch.setattr("zoo.training.fit.temporary_seed", die)
     assert retrain(resume=True).model.spec.name == "mlp-synthetic-ensemble"
 
 

@@ -1,14 +1,14 @@
-"""A training step on torch without the Python that made it.
+"""A training step on torch, replayed from a trace without Python.
 
-Keras's ``train_step`` is run once while torch writes down what it computes; the record is then
-replayed. It cannot hold what Python decides later, such as every fourth step or a layer that counts
-its calls. So only networks are traced whose every part is known to do the same at each step.
+Keras's ``train_step`` runs once while torch records its operations; the trace is then replayed. It
+cannot contain what Python decides later, such as every fourth step or a layer that counts its
+calls. So a network is traced only if all its parts are known to do the same at each step.
 
 Why it is right: a trace contains the operations of the step on the network's own tensors, and the
 lists below name the layers and optimizers that choose the same operations every time; a test
-trains each of them both ways. Random numbers are drawn by the operations, so they go on. What
-would break it: a layer of the lists that begins to depend on Python state, or a batch of another
-shape, which takes Keras's step instead.
+trains each of them both ways. The operations draw random numbers, so each replay draws new ones.
+What would break it: a listed layer that starts to depend on Python state. A batch of another
+shape takes Keras's step instead.
 """
 
 from __future__ import annotations
@@ -22,78 +22,78 @@ from zoo.backend.choose import keras
 Step = Callable[[Any], Any]
 """Takes inputs, targets and, where there are any, row weights; returns logs."""
 
-WORTH_TRACING = 2000
-"""Steps of a training from which on they are traced: that takes as long as a thousand of them."""
+MIN_STEPS_TO_TRACE = 2000
+"""Steps of a training that is traced, at least: tracing takes as long as a thousand of them."""
 
 LAYERS = (
     "Activation", "BatchNormalization", "Dense", "Dropout", "Embedding", "Flatten", "Functional",
     "GRU", "GRUCell", "InputLayer", "LSTM", "LSTMCell", "ReLU", "Reshape", "Sequential",
     "SimpleRNN", "SimpleRNNCell",
 )  # fmt: skip
-"""Keras's layers that do the same at each step; a test trains every one of them both ways."""
+"""Keras's layers that do the same at each step; a test trains each of them both ways."""
 
 OPTIMIZERS = ("Adam", "AdamW", "RMSprop")
-"""Keras's optimizers that do the same at each step, without the options of `RARE`."""
+"""Keras's optimizers that do the same at each step, without `PERIODIC_OPTIONS`."""
 
-RARE = ("gradient_accumulation_steps", "loss_scale_factor", "use_ema")
-"""Options of an optimizer that do something every few steps, or in the end."""
+PERIODIC_OPTIONS = ("gradient_accumulation_steps", "loss_scale_factor", "use_ema")
+"""Options of an optimizer that act every few steps, or at the end."""
 
 
-def traced(network: Any, size: int, steps: int) -> Step:
-    """Return what takes a training step, as fast as is known to be right.
+def training_step(network: Any, size: int, steps: int) -> Step:
+    """Return a function that takes a training step: traced where that is safe and pays.
 
     Parameters
     ----------
     network
         The compiled network, with its optimizer and metrics built.
     size
-        Rows of a batch; a smaller one is Keras's own step.
+        Rows of a batch; a smaller one takes Keras's own step.
     steps
-        How many steps there will be in all, about.
+        Total number of steps, about.
     """
     keras_step: Step = network.train_step
-    if steps < WORTH_TRACING or not traceable(network):
+    if steps < MIN_STEPS_TO_TRACE or not is_traceable(network):
         return keras_step
     trace: Callable[..., Any] | None = None
-    refused = False
+    failed = False
 
     def step(batch: Any) -> Any:
-        nonlocal trace, refused
+        nonlocal trace, failed
         import torch
         from torch.utils import _pytree as pytree
 
-        if trace is None and not refused:  # there is nothing to trace before the first batch
+        if trace is None and not failed:  # there is nothing to trace before the first batch
             try:
                 trace = _trace(network, batch)
-            except Exception:  # whatever torch cannot hold, Keras can do without
-                refused = True
+            except Exception:  # what torch cannot trace, Keras runs as it is
+                failed = True
         if trace is None or len(batch[1]) < size:
             return keras_step(batch)
-        with torch.no_grad():  # the gradients are among what was traced
+        with torch.no_grad():  # the trace contains the gradients
             trace(*pytree.tree_leaves(batch))
         return network.get_metrics_result()
 
     return step
 
 
-def traceable(network: Any) -> bool:
-    """Whether every part of a network and its recipe is known to do the same at each step."""
+def is_traceable(network: Any) -> bool:
+    """Whether all parts of a network and its optimizer are known to do the same at each step."""
     optimizer = network.optimizer
     return (
-        known(network)
+        has_known_layers(network)
         and not any(getattr(layer, "seed", None) for layer in keras_private.layers_of(network))
         and type(optimizer).__name__ in OPTIMIZERS
         and _from_keras(optimizer)
         and isinstance(keras_private.learning_rate(optimizer), keras().Variable)  # no schedule
-        and not any(getattr(optimizer, name) for name in RARE)
+        and not any(getattr(optimizer, name) for name in PERIODIC_OPTIONS)
     )
 
 
-def known(network: Any) -> bool:
-    """Whether a network is made of nothing but Keras's own layers, of `LAYERS` and in float32."""
+def has_known_layers(network: Any) -> bool:
+    """Whether a network consists of Keras's own layers only, of `LAYERS` and in float32."""
     carrying = type(network).__module__ == "zoo.backend.carry"
     layers = keras_private.layers_of(network, itself=not carrying)
-    # An own activation, regularizer or `call` is an attribute of its layer.
+    # A custom activation, regularizer or `call` is an attribute of its layer.
     parts = [value for layer in layers for value in vars(layer).values() if callable(value)]
     return all(
         type(layer).__name__ in LAYERS and layer.dtype_policy.name == "float32" for layer in layers
@@ -102,11 +102,11 @@ def known(network: Any) -> bool:
 
 def _from_keras(part: Any) -> bool:
     module = part.__module__ if hasattr(part, "__qualname__") else type(part).__module__
-    return str(module).startswith((keras_private.OWN, "torch."))
+    return str(module).startswith((keras_private.MODULE_PREFIX, "torch."))
 
 
 def _trace(network: Any, batch: Any) -> Any:
-    """Return the operations of a step as a function that changes the variables in their place."""
+    """Return the operations of a step as a function that updates the variables in place."""
     import torch
     from torch.fx.experimental.proxy_tensor import make_fx
     from torch.utils import _pytree as pytree
@@ -122,7 +122,7 @@ def _trace(network: Any, batch: Any) -> Any:
     try:
         with torch.random.fork_rng():
             trace = make_fx(step)(*leaves)
-    finally:  # the step was really taken
+    finally:  # tracing took the step: undo it
         for value, old in before:
             value.copy_(old)
     for node in list(trace.graph.nodes):

@@ -1,4 +1,4 @@
-"""Many steps at once are the steps of plain ``fit``: the same losses, metrics and weights."""
+"""Many steps in one call equal those of plain ``fit``: the same losses, metrics and weights."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tiers import slow
 
-from zoo.backend.seeding import seed_epoch, seeded
+from zoo.backend.seeding import seed_epoch, temporary_seed
 from zoo.training import feed as feeds
 from zoo.training.feed import Feed
 
@@ -18,7 +18,7 @@ ROWS, SIZE, EPOCHS = 52, 8, 3
 
 @pytest.fixture(autouse=True)
 def few_steps_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zoo.training.steps.traced.WORTH_TRACING", 0)
+    monkeypatch.setattr("zoo.training.steps.traced.MIN_STEPS_TO_TRACE", 0)
 
 
 def dense(seed: int | None = None) -> Any:
@@ -81,7 +81,7 @@ def trained(make: Any, arrays: tuple[Any, ...], *, plain: bool) -> tuple[dict[st
     """Return history and weights; in an order that differs from epoch to epoch."""
     import keras
 
-    with seeded(3):
+    with temporary_seed(3):
         network = make()
         network.optimizer.build(network.trainable_variables)
         feed = Feed(arrays, SIZE, seed=5)

@@ -1,4 +1,4 @@
-"""What torch replays is what Keras's own step does: for every layer and optimizer of the lists."""
+"""Torch replays what Keras's own step does, for every listed layer and optimizer."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from zoo.backend.choose import chosen_backend, keras
-from zoo.backend.seeding import seeded
-from zoo.training.steps.traced import LAYERS, OPTIMIZERS, traceable, traced
+from zoo.backend.seeding import temporary_seed
+from zoo.training.steps.traced import LAYERS, OPTIMIZERS, is_traceable, training_step
 
 if chosen_backend() != "torch":
     pytest.skip("traces are torch's", allow_module_level=True)
@@ -48,7 +48,7 @@ def network(layer: str, optimizer: str = "Adam") -> Any:
 
 def trained(make: Any, *, fast: bool) -> list[Any]:
     """Return the weights after some steps."""
-    with seeded(1):
+    with temporary_seed(1):
         made = make()
         made.optimizer.build(made.trainable_variables)
         rng = np.random.default_rng(0)
@@ -59,8 +59,8 @@ def trained(make: Any, *, fast: bool) -> list[Any]:
             (convert(x[at : at + SIZE]), convert(y[at : at + SIZE])) for at in range(0, ROWS, SIZE)
         ]
         made._symbolic_build(data_batch=batches[0])
-        step = traced(made, SIZE, 10_000) if fast else made.train_step
-        assert traceable(made)
+        step = training_step(made, SIZE, 10_000) if fast else made.train_step
+        assert is_traceable(made)
         for number in range(STEPS):
             step(batches[number % len(batches)])
     return made.get_weights()
