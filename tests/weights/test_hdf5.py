@@ -236,7 +236,7 @@ def test_a_heap_of_strings_without_an_end_is_refused(path, size):
     heap = data.index(b"GCOL") + 16
     data[heap : heap + 2], data[heap + 8 : heap + 16] = b"\0\0", size.to_bytes(8, "little")
     path.write_bytes(data)
-    refused(path, "no end")
+    refused(path, "never ends")
 
 
 def test_ordinary_files_are_opened(path):

@@ -1,7 +1,8 @@
 """Write weights: a Keras 3 weights file, or a bundle, which is a trained model as pure data.
 
 A bundle is one HDF5 file: the root attribute ``zoo_bundle`` (format version), UTF-8 JSON texts as
-bytes in ``header/<name>``, and below ``weights`` the layout of a Keras 3 ``.weights.h5``.
+bytes in ``header/<name>``, and below ``weights`` the layout of a Keras 3 ``.weights.h5``. Its last
+line is a checksum.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .arrays import read_array, write_array
+from .checksum import append_checksum
 from .errors import UnsafeFile, WeightsError
 from .files import atomic_write
 from .hdf5 import open_checked, report_damage
@@ -84,11 +86,13 @@ def write_bundle(
         if not _HEADER_NAME.fullmatch(name):
             message = f"header {printable(name)!r} has a bad name; use letters a-z, digits, - or _"
             raise WeightsError(message)
-    with atomic_write(path) as temp, h5py.File(temp, "w") as opened:
-        opened.attrs["zoo_bundle"] = BUNDLE_VERSION
-        for name, text in headers.items():
-            opened[f"header/{name}"] = np.frombuffer(text.encode(), np.uint8)
-        _write_slots(opened.create_group("weights"), weights, compress)
+    with atomic_write(path) as temp:
+        with h5py.File(temp, "w") as opened:
+            opened.attrs["zoo_bundle"] = BUNDLE_VERSION
+            for name, text in headers.items():
+                opened[f"header/{name}"] = np.frombuffer(text.encode(), np.uint8)
+            _write_slots(opened.create_group("weights"), weights, compress)
+        append_checksum(temp)
 
 
 def read_headers(path: Path) -> dict[str, str]:

@@ -6,6 +6,7 @@ filter plugins. Weights need none of that: only groups, and plain arrays stored 
 
 from __future__ import annotations
 
+import itertools
 import math
 import zlib
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from .checksum import check_checksum
 from .errors import UnsafeFile, WeightsError
 from .heap import largest_string
 from .text import printable
@@ -23,8 +25,11 @@ if TYPE_CHECKING:
 __all__ = ["collect_datasets", "is_bfloat16", "open_checked", "printable", "report_damage"]
 
 MAX_BYTES = 1 << 40  # total declared by all datasets
-MAX_OBJECTS = 200_000
+MAX_OBJECTS = 25_000
 MAX_DEPTH = 64
+MAX_CHUNKS = 100_000
+MAX_ATTRIBUTES = 256  # of one object; HDF5 takes quadratic time to go through them
+MAX_ATTRIBUTES_TOTAL = 25_000
 MAX_ATTRIBUTE_BYTES = 64 << 20
 MAX_TEXT_BYTES = 2 << 30  # of one attribute, as if all strings were the longest
 _DEFLATE_CEILING = 1100  # zlib compresses at most 1032 : 1
@@ -56,6 +61,7 @@ def open_checked(path: Path, *, max_bytes: int = MAX_BYTES) -> Iterator[h5py.Fil
     import h5py
 
     size = _check_signature(path)
+    check_checksum(path)
     try:
         file = h5py.File(path, "r", locking=False)  # files never change in place, so no lock
     except (OSError, ValueError, RuntimeError) as error:
@@ -111,6 +117,8 @@ class _Inspection:
         self.declared = 0
         self.max_strings = 0  # most variable-length strings in one attribute
         self.opaque: list[tuple[str, h5py.Dataset]] = []
+        self.attributes = 0
+        self.extents: list[tuple[int, int, str]] = []  # where arrays start and end, and whose
 
     def run(self, file: h5py.File) -> None:
         self.addresses.add(_address(file.id, b"."))
@@ -121,6 +129,10 @@ class _Inspection:
         for name, item in self.opaque:
             if not is_bfloat16(item):
                 self.refuse(name, f"holds {str(item.dtype)!r}, not plain numbers")
+        self.extents.sort()
+        for (_, end, name), (start, _, other) in itertools.pairwise(self.extents):
+            if start < end:
+                self.refuse(other, f"overlaps {printable(name)!r}")
 
     def refuse(self, name: str, fault: str) -> NoReturn:
         message = f"{_quote(self.path)} is refused: {printable(name)!r} {fault}; nothing was read"
@@ -157,7 +169,11 @@ class _Inspection:
     def check_attributes(self, item: h5py.Group | h5py.Dataset, name: str) -> None:
         import h5py
 
-        for index in range(h5py.h5a.get_num_attrs(item.id)):
+        number = h5py.h5a.get_num_attrs(item.id)
+        self.attributes += number
+        if number > MAX_ATTRIBUTES or self.attributes > MAX_ATTRIBUTES_TOTAL:
+            self.refuse(name, f"has too many attributes: {number}, of {self.attributes} so far")
+        for index in range(number):
             attribute = h5py.h5a.open(item.id, index=index)
             label = f"{name}@{attribute.name.decode('utf-8', 'backslashreplace')}"
             kind = attribute.get_type()
@@ -184,6 +200,8 @@ class _Inspection:
             self.refuse(name, "has no shape")
         dtype = item.dtype
         plain = dtype.kind in "fiub" and dtype.itemsize <= 8 and h5py.check_dtype(ref=dtype) is None
+        # A float with another mantissa or bias than the standard's has the same NumPy dtype.
+        plain = plain and item.id.get_type().equal(h5py.h5t.py_create(dtype, logical=True))
         if dtype.kind == "V" and dtype.itemsize == 2:
             self.opaque.append((name, item))
         elif not plain:
@@ -203,6 +221,7 @@ class _Inspection:
             start = item.id.get_offset()
             if start is None or start + declared > self.size:
                 self.refuse(name, "reaches beyond the end of the file, which is truncated")
+            self.extents.append((start, start + declared, name))
 
     def check_chunks(self, item: h5py.Dataset, name: str, declared: int, stored: int) -> None:
         import h5py
@@ -218,6 +237,13 @@ class _Inspection:
         needed = math.prod(-(-n // c) for n, c in zip(item.shape, item.chunks, strict=True))
         if item.id.get_num_chunks() != needed:
             self.refuse(name, "has chunks that were never written")
+        if len(self.extents) + needed > MAX_CHUNKS:
+            self.refuse(name, f"brings the file to more than {MAX_CHUNKS} chunks")
+        item.id.chunk_iter(
+            lambda chunk: self.extents.append(
+                (chunk.byte_offset, chunk.byte_offset + chunk.size, name)
+            )
+        )
 
 
 def _check_signature(path: Path) -> int:

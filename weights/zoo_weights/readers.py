@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .arrays import read_array
-from .errors import WeightsError
+from .checksum import has_checksum
+from .errors import UnsafeFile, WeightsError
 from .hdf5 import collect_datasets, open_checked, report_damage
 from .layout import Slot, content_of, fits_slot, refuse
 from .legacy import plan_legacy
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     import h5py
     import numpy as np
 
-BUNDLE_VERSION = 1
+BUNDLE_VERSION = 2
+"""Version 2 ends with a checksum, see `zoo_weights.checksum`; version 1 had none and is read."""
+
 _KERAS_GROUPS = frozenset({"layers", "_layer_checkpoint_dependencies", "vars"})
 
 
@@ -88,17 +91,20 @@ def detect_format(file: Path) -> str:
 
 
 def check_version(opened: h5py.File, file: Path) -> None:
-    """Raise `WeightsError` unless the file is a bundle of the supported version."""
+    """Raise `WeightsError` unless the file is a bundle of a supported version."""
     version = opened.attrs.get("zoo_bundle")
     if version is None:
         message = f"{printable(str(file))!r} is not a zoo bundle: it has no `zoo_bundle` attribute"
         raise WeightsError(message)
-    if version != BUNDLE_VERSION:
+    if version not in range(1, BUNDLE_VERSION + 1):
         message = (
             f"{printable(str(file))!r} is a bundle of version {printable(str(version), 20)}; this "
-            f"zoo reads version {BUNDLE_VERSION}: upgrade keras-zoo"
+            f"zoo reads versions up to {BUNDLE_VERSION}: upgrade keras-zoo"
         )
         raise WeightsError(message)
+    if version != 1 and not has_checksum(file):
+        message = f"{printable(str(file))!r} is damaged or truncated: its checksum is missing"
+        raise UnsafeFile(message)
 
 
 def _format_of(opened: h5py.File, file: Path) -> str:

@@ -168,8 +168,8 @@ def _cross_validate(
         model = make_model()
         content = {"train": rows.take(train_rows), "validation": rows.take(held)}
         trained_on = {**run.environment["trained_on"], "held": [number, count]}
-        place = run.path / f"fold-{number}"
-        fold = Run.begin(place, run.spec, run.seed, trained_on=trained_on)
+        folder = run.path / f"fold-{number}"
+        fold = Run.begin(folder, run.spec, run.seed, trained_on=trained_on)
         fold = fit(fold, model, InMemory(model, content, run.seed), exact=exact)
         if fold.environment.get("interrupted"):
             msg = f"interrupted in fold {number} of {count}; continue with --resume"

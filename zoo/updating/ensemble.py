@@ -88,7 +88,7 @@ def ensemble(
     if data is not None:
         names = [*(f"member_{number}" for number, _ in enumerate(loaded, 1)), "test"]
         for name, one in zip(names, (*loaded, model), strict=True):
-            metrics[name] = _rescaled(one, loaded[0]).evaluate(data, target=target)
+            metrics[name] = _rescale(one, loaded[0]).evaluate(data, target=target)
     return save_ensemble(path, model, members, metrics=metrics)
 
 
@@ -166,7 +166,7 @@ def save_ensemble(
     return run
 
 
-def _rescaled(model: Model, first: Model) -> Model:
+def _rescale(model: Model, first: Model) -> Model:
     """Return a model that is measured like the first one: with its recipe, on its scale."""
     factor, shift = _scale(model, first)
     if (factor, shift) == (1.0, 0.0):

@@ -11,6 +11,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from bundles import as_version_1
 from places import ROOT
 
 import zoo
@@ -226,6 +227,7 @@ def change(bundle: Path, field: str, **options: Any) -> zoo.Model:
     """Write other options into the spec that a bundle holds, as a stranger might."""
     copy = bundle.with_name("changed.zoo")
     shutil.copy(bundle, copy)
+    as_version_1(copy)
     with h5py.File(copy, "a") as file:
         data = json.loads(bytes(file["header/spec"][:]))
         data[field].update(options)
