@@ -14,15 +14,22 @@ if TYPE_CHECKING:
     from zoo.errors import InputError, ZooError
     from zoo.inference.model import Model
     from zoo.inference.session import Session
-    from zoo.parts.base import Classifier, Decoder, Preprocessor, Regressor, Sequencer
-    from zoo.parts.results import Classification, Prediction, RowResult
+    from zoo.parts.base import (
+        Classification,
+        Classifier,
+        Decoder,
+        Prediction,
+        Preprocessor,
+        Regressor,
+        RowResult,
+        Sequencer,
+    )
     from zoo.registry.hooks import hookimpl
     from zoo.registry.registry import get_spec
     from zoo.runs.run import Run
     from zoo.spec.component import Component
     from zoo.spec.dataset import Dataset
-    from zoo.spec.model import Figure, ModelSpec, State
-    from zoo.spec.training import EarlyStopping, Split, Training
+    from zoo.spec.model import EarlyStopping, Figure, ModelSpec, Split, State, Training
     from zoo.training.train import train
     from zoo.tuning.tune import Tuning, tune
     from zoo.updating.ensemble import ensemble
@@ -69,18 +76,17 @@ __all__ = [
 
 _EXPORTS = {
     "zoo.api": "get_model list_models load",
-    "zoo.parts.base": "Classifier Decoder Preprocessor Regressor Sequencer",
+    "zoo.parts.base": "Classification Classifier Decoder Prediction Preprocessor Regressor "
+    "RowResult Sequencer",
     "zoo.data.table": "Table",
     "zoo.errors": "InputError ZooError",
     "zoo.inference.model": "Model",
     "zoo.registry.hooks": "hookimpl",
     "zoo.registry.registry": "get_spec",
-    "zoo.parts.results": "Classification Prediction RowResult",
     "zoo.inference.session": "Session",
     "zoo.spec.component": "Component",
     "zoo.spec.dataset": "Dataset",
-    "zoo.spec.model": "Figure ModelSpec State",
-    "zoo.spec.training": "EarlyStopping Split Training",
+    "zoo.spec.model": "EarlyStopping Figure ModelSpec Split State Training",
     "zoo.runs.run": "Run",
     "zoo.training.train": "train",
     "zoo.tuning.tune": "Tuning tune",

@@ -10,13 +10,38 @@ import os
 import stat
 from pathlib import Path
 
-from zoo.config import private_folder
+from zoo.config import home
 
 MAX_BYTES = 256 << 20
 """Maximum size of a file that is read back; zoo's own are far smaller."""
 
 FILES_PER_FOLDER = 200
 """Maximum number of files in a folder; a write beyond it removes the least recently used."""
+
+
+def private_folder(name: str) -> Path | None:
+    """Return a cache folder that only this user can write to, or None if there cannot be one.
+
+    Compiled programs are native code: they are read back only from a folder of mode 0700 that
+    belongs to the user who runs them. A folder that others could write to is emptied first.
+    """
+    path = home("cache") / name
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if hasattr(os, "getuid"):
+            status = path.lstat()
+            if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+                return None
+            if status.st_mode & 0o022:
+                import shutil
+
+                shutil.rmtree(path)
+                path.mkdir(mode=0o700)
+            elif status.st_mode & 0o777 != 0o700:
+                path.chmod(0o700)
+    except OSError:
+        return None
+    return path
 
 
 def read(folder: str, name: str) -> bytes | None:

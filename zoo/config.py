@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,31 +89,6 @@ def store(kind: str = "weights") -> Store:
 
     mirror = os.environ.get("ZOO_MIRROR") or settings().mirror
     return Store(home("cache") / kind, mirrors=(mirror,) if mirror else (), offline=offline())
-
-
-def private_folder(name: str) -> Path | None:
-    """Return a cache folder that only this user can write to, or None if there cannot be one.
-
-    Compiled programs are native code: they are read back only from a folder of mode 0700 that
-    belongs to the user who runs them. A folder that others could write to is emptied first.
-    """
-    path = home("cache") / name
-    try:
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if hasattr(os, "getuid"):
-            status = path.lstat()
-            if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
-                return None
-            if status.st_mode & 0o022:
-                import shutil
-
-                shutil.rmtree(path)
-                path.mkdir(mode=0o700)
-            elif status.st_mode & 0o777 != 0o700:
-                path.chmod(0o700)
-    except OSError:
-        return None
-    return path
 
 
 def as_dict() -> dict[str, Any]:

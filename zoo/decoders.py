@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from zoo.errors import InputError
-from zoo.parts.base import Classifier, Regressor
-from zoo.parts.results import Prediction
+from zoo.parts.base import Classifier, Prediction, Regressor
 
 if TYPE_CHECKING:
     import numpy as np

@@ -38,14 +38,12 @@ from zoo.errors import InputError, TrainingError, UsageError, ZooError
 from zoo.inference.base import BUNDLE
 from zoo.inference.model import Model
 from zoo.inference.targets import true_classes
-from zoo.parts.base import Classifier, Regressor
-from zoo.parts.results import RowResult
+from zoo.parts.base import Classifier, Regressor, RowResult
 from zoo.parts.settings import resolve_recipe, with_settings
 from zoo.registry.registry import registry, spec_and_base
 from zoo.runs.run import Run
-from zoo.spec.model import ModelSpec
+from zoo.spec.model import ModelSpec, Training
 from zoo.spec.toml import spec_to_data
-from zoo.spec.training import Training
 from zoo.training.adapt import declared_columns, follow_classes, follow_columns
 from zoo.training.fit import fit
 from zoo.training.rows import InMemory

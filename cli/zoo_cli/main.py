@@ -82,7 +82,7 @@ class ZooGroup(click.Group):
 
     def _load(self, name: str) -> click.Command:
         from zoo.errors import PluginError
-        from zoo.registry.draft import load_reference
+        from zoo.registry.entries import load_reference
         from zoo.registry.registry import registry
 
         entry = registry().commands.find(name)

@@ -1,13 +1,16 @@
-"""Options that every command takes, before or after its name."""
+"""Options that every command takes, before or after its name, and ``MODEL|BUNDLE`` arguments."""
 
 from __future__ import annotations
 
 import functools
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar
 
 import click
+
+import zoo
 
 FORMATS = ("text", "json", "jsonl", "csv")
 
@@ -76,3 +79,28 @@ def complete_model(ctx: click.Context, param: click.Parameter, incomplete: str) 
     import zoo
 
     return [name for name in zoo.list_models() if name.startswith(incomplete)]
+
+
+def model_or_bundle(name: str, weights: str | None = None) -> zoo.Model:
+    """Return a model by its name, or from a bundle file or run folder.
+
+    A registered name wins over a file of the same name; a path with a separator is a path.
+    """
+    from zoo.errors import UnknownName, UsageError
+
+    try:
+        model = zoo.get_model(name, weights=_weights(weights))
+    except UnknownName:
+        if not Path(name).exists():
+            raise
+        if weights is not None:
+            msg = f"{name} has its own weights; --weights {weights} is for models by name"
+            raise UsageError(msg) from None
+        return zoo.load(name)
+    return model
+
+
+def _weights(text: str | None) -> str | None:
+    if text is None:
+        return "default"
+    return None if text == "none" else text

@@ -21,7 +21,7 @@ class Family(NamedTuple):
     licence, source
         Licence of the weights, and who released them.
     mode
-        Scaling of the pixels (`zoo_vision.scaling.SCALINGS`).
+        Scaling of the pixels (`zoo_vision.image.SCALINGS`).
     minimum
         Smallest height and width, in pixels.
     url

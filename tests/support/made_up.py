@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 import zoo
-from zoo.data.content import hash_arrays, hash_table
+from zoo.data.labelled import hash_arrays, hash_table
 from zoo.data.table import read_csv
 from zoo_weights import hash_file
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.registry.installed import Plugin
+from zoo.registry.entries import Entry
+from zoo.registry.loading import Plugin
 from zoo.registry.registry import registry
-from zoo.registry.table import Entry
 
 
 def register(patch: pytest.MonkeyPatch, kind: str, **parts: Any) -> None:

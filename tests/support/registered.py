@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from zoo.registry.table import EntryTable
+from zoo.registry.entries import EntryTable
 
 
 def change(patch: pytest.MonkeyPatch, table: EntryTable[Any], name: str, **fields: Any) -> None:

@@ -63,9 +63,7 @@ def test_a_newer_bundle_asks_for_an_upgrade(bundle):
     with h5py.File(bundle, "a") as f:
         f.attrs["zoo_bundle"] = 3
     for read in (read_headers, detect_format, lambda p: list(read_weights(p, SLOTS))):
-        with pytest.raises(
-            WeightsError, match="version 3; .* up to 2: upgrade"
-        ):
+        with pytest.raises(WeightsError, match=r"version 3; .* up to 2: upgrade"):
             read(bundle)
 
 

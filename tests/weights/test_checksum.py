@@ -6,7 +6,7 @@ import pytest
 from bundles import as_version_1
 
 from zoo_weights import Slot, UnsafeFile, WeightsError, read_headers, read_weights, write_bundle
-from zoo_weights.checksum import append_checksum, has_checksum
+from zoo_weights.files import append_checksum, has_checksum
 
 ARRAYS = [np.linspace(0, 1, 6, dtype="f4").reshape(2, 3), np.arange(4)]
 SLOTS = [

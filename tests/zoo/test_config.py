@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo import config
+from zoo import cache, config
 from zoo.errors import UsageError
 
 
@@ -52,7 +52,7 @@ def test_zoo_home_moves_everything(home, tmp_path, monkeypatch):
     assert config.offline()
     assert config.store().root == home / "cache/weights"
     assert config.store("data").root == home / "cache/data"
-    assert config.private_folder("jax") == home / "cache/jax"
+    assert cache.private_folder("jax") == home / "cache/jax"
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("ZOO_HOME", "~/elsewhere")
     assert config.home("cache") == tmp_path / "elsewhere/cache"
@@ -122,27 +122,27 @@ def test_private_folders_are_this_user_s_alone(umask, home):
     """Compiled programs are native code: who can write them runs as the user who reads them."""
     before = os.umask(umask)
     try:
-        folder = config.private_folder("jax")
+        folder = cache.private_folder("jax")
     finally:
         os.umask(before)
     assert folder.stat().st_mode & 0o777 == 0o700
     folder.chmod(0o777)
-    assert config.private_folder("jax").stat().st_mode & 0o777 == 0o700
+    assert cache.private_folder("jax").stat().st_mode & 0o777 == 0o700
 
 
 def test_no_private_folder_where_none_can_be(home):
     """Without a folder of its own zoo works without the cache."""
     (home / "cache").mkdir(parents=True)
     (home / "cache/jax").write_text("in the way")
-    assert config.private_folder("jax") is None
+    assert cache.private_folder("jax") is None
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root")
 def test_somebody_else_s_folder_is_not_used(home):
     """A folder that another user prepared may hold that user's code."""
-    folder = config.private_folder("jax")
+    folder = cache.private_folder("jax")
     os.chown(folder, 12345, -1)
-    assert config.private_folder("jax") is None
+    assert cache.private_folder("jax") is None
 
 
 CHOOSE = """

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .arrays import read_array, write_array
-from .checksum import append_checksum
 from .errors import UnsafeFile, WeightsError
-from .files import atomic_write
+from .files import append_checksum, atomic_write
 from .hdf5 import open_checked, report_damage
 from .layout import Slot
 from .readers import BUNDLE_VERSION, check_version

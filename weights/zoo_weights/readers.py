@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .arrays import read_array
-from .checksum import has_checksum
 from .errors import UnsafeFile, WeightsError
+from .files import has_checksum
 from .hdf5 import collect_datasets, open_checked, report_damage
 from .layout import Slot, content_of, fits_slot, refuse
 from .legacy import plan_legacy
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 BUNDLE_VERSION = 2
-"""Version 2 ends with a checksum, see `zoo_weights.checksum`; version 1 had none and is read."""
+"""Version 2 ends with a checksum, see `zoo_weights.files`; version 1 had none and is read."""
 
 _KERAS_GROUPS = frozenset({"layers", "_layer_checkpoint_dependencies", "vars"})
 

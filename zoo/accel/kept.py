@@ -42,7 +42,7 @@ from zoo.spec.component import component_to_data
 if TYPE_CHECKING:
     from zoo.accel.network import CachedNetwork, Weights
     from zoo.backend.runner import Runner
-    from zoo.registry.table import Entry
+    from zoo.registry.entries import Entry
     from zoo.spec.component import Component
 
 FOLDER = "networks"

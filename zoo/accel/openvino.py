@@ -24,13 +24,13 @@ from zoo.accel.network import CachedNetwork
 from zoo.accel.transposes import sink_transposes
 from zoo.backend import keras_private
 from zoo.backend.choose import requested_dtype
-from zoo.backend.tensors import map_arrays
+from zoo.backend.runner import map_arrays
 from zoo.errors import BackendError
 from zoo_weights import Slot
 
 if TYPE_CHECKING:
     from zoo.accel.network import Weights
-    from zoo.backend.tensors import Tensors
+    from zoo.backend.runner import Tensors
 
 PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
 """OpenVINO's names; by default it uses bfloat16 on processors that have it."""

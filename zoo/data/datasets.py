@@ -11,13 +11,12 @@ import msgspec
 
 from zoo.config import store
 from zoo.data.containers import Arrays, flatten_ragged, read_arrays
-from zoo.data.content import hash_arrays, hash_table
-from zoo.data.labelled import LabelledRows
+from zoo.data.labelled import LabelledRows, hash_arrays, hash_table
 from zoo.data.split import permutation
 from zoo.data.table import Table, read_csv, stream_csv
 from zoo.data.tokens import read_lines, shifted
 from zoo.errors import InputError
-from zoo.registry.table import Entry
+from zoo.registry.entries import Entry
 from zoo.spec.dataset import Dataset
 from zoo_weights import FetchError, FileRecord, HashMismatch, atomic_write, hash_file
 

@@ -11,7 +11,7 @@ from zoo.data.datasets import load_dataset
 from zoo.data.labelled import LabelledRows
 from zoo.data.table import Table
 from zoo.errors import UsageError
-from zoo.registry.table import Entry
+from zoo.registry.entries import Entry
 from zoo.spec.dataset import Dataset
 from zoo_weights import printable
 

@@ -1,21 +1,103 @@
-"""Raw inputs with their labels."""
+"""Raw inputs with their labels, and hashes of their content, whatever file it came in."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.data.content import update_digest
 from zoo.data.split import divide
 from zoo.data.table import Table, join_tables, take
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from zoo.data.table import RowNumbers
-    from zoo.spec.training import Split
+    from numpy.typing import NDArray
+
+    from zoo.data.table import RowNumbers, Table
+    from zoo.spec.model import Split
+
+
+def hash_arrays(arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Return the SHA-256 of named arrays: names, shapes and values, not how they were stored.
+
+    Integers are hashed in the narrowest little-endian dtype that holds them, floats as float64:
+    the same numbers in another width are the same content.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        digest.update(f"{name} ".encode())
+        update_digest(digest, _narrow(arrays[name]))
+    return digest.hexdigest()
+
+
+def update_digest(digest: Any, rows: Any) -> None:
+    """Add raw rows of any kind to a digest: cells, texts, arrays, and the bytes of files."""
+    import numpy as np
+
+    if isinstance(rows, Path):
+        try:
+            digest.update(rows.read_bytes())
+        except OSError as error:  # the next reader reports it
+            digest.update(str(error).encode())
+    elif isinstance(rows, np.ndarray) and rows.dtype != object:
+        digest.update(f"{rows.dtype.str} {rows.shape}\n".encode())
+        digest.update(np.ascontiguousarray(rows).data if rows.size else b"")
+    elif hasattr(rows, "columns"):
+        update_digest(digest, rows.columns)
+    elif isinstance(rows, Mapping):
+        for name, cells in rows.items():
+            digest.update(f"{name}\n".encode())
+            update_digest(digest, cells)
+    elif isinstance(rows, list | tuple | np.ndarray):
+        digest.update(f"{len(rows)} rows\n".encode())
+        if all(isinstance(row, str | int | float | np.generic) for row in rows):
+            digest.update("\x1f".join(map(str, rows)).encode(errors="surrogatepass"))
+        else:
+            for row in rows:
+                update_digest(digest, row)
+    else:
+        digest.update(rows.tobytes() if hasattr(rows, "tobytes") else str(rows).encode())
+
+
+def _narrow(array: NDArray[Any]) -> NDArray[Any]:
+    import numpy as np
+
+    if array.dtype.kind == "f":
+        return np.ascontiguousarray(array, "<f8")
+    if not array.size:
+        return np.ascontiguousarray(array, "|u1")
+    low, high = int(array.min()), int(array.max())
+    kind = np.promote_types(np.min_scalar_type(low), np.min_scalar_type(high))
+    return np.ascontiguousarray(array, kind.newbyteorder("<"))
+
+
+def hash_table(tables: Iterable[Table]) -> str:
+    """Return the SHA-256 of a table read in pieces: column names and cells.
+
+    Numbers are hashed by value ("1", "1.0" and 1 are the same), texts without surrounding spaces.
+    """
+    digest = hashlib.sha256()
+    for number, table in enumerate(tables):
+        if number == 0:
+            digest.update("\x1f".join(map(_text, table.columns)).encode() + b"\n")
+        for row in zip(*table.columns.values(), strict=True):
+            digest.update("\x1f".join(map(_cell, row)).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _cell(cell: Any) -> str:
+    try:
+        return repr(float(cell))
+    except (TypeError, ValueError):
+        return "" if cell is None else _text(cell)
+
+
+def _text(cell: Any) -> str:
+    # The separators of cells and rows must not occur in a cell.
+    return str(cell).strip().replace("\x1f", " ").replace("\n", " ")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from msgspec.structs import replace
 
 from zoo.errors import TrainingError
-from zoo.spec.training import Split
+from zoo.spec.model import Split
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,13 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.data.content import update_digest
-from zoo.data.files import stream_table
-from zoo.data.labelled import LabelledRows
+from zoo.data.labelled import LabelledRows, update_digest
 from zoo.data.split import resolve_split
-from zoo.data.table import Table
+from zoo.data.table import Table, stream_table
 from zoo.errors import InputError, TrainingError
-from zoo.spec.training import Split
+from zoo.spec.model import Split
 
 if TYPE_CHECKING:
     import numpy as np

@@ -21,8 +21,7 @@ from zoo.spec.toml import spec_from_data
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from zoo.backend.runner import Runner
-    from zoo.backend.tensors import Tensors
+    from zoo.backend.runner import Runner, Tensors
     from zoo.spec.model import State
     from zoo_weights import Slot, WeightsRecord
 

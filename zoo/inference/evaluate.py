@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.backend.tensors import map_arrays
+from zoo.backend.runner import map_arrays
 from zoo.data.labelled import LabelledRows
 from zoo.data.stream import Stream
 from zoo.errors import InputError
@@ -17,7 +17,7 @@ from zoo.registry.registry import registry
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from zoo.backend.tensors import Tensors
+    from zoo.backend.runner import Tensors
     from zoo.inference.base import BaseModel
 
 DESCRIPTIONS = {

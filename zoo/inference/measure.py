@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from zoo.backend.carry import carry_state, expose_states
-from zoo.backend.tensors import count_samples
+from zoo.backend.runner import count_samples
 from zoo.errors import TrainingError, UsageError
 from zoo.inference.targets import check_targets, targets_for
 from zoo.parts.construct import AUTOMATIC, keras_object
-from zoo.spec.training import Training
+from zoo.spec.model import Training
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from zoo.backend.tensors import Tensors
+    from zoo.backend.runner import Tensors
     from zoo.inference.base import BaseModel
 
 

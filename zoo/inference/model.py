@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.inference.base import BaseModel
-from zoo.parts.results import Classification, RowResult
+from zoo.parts.base import Classification, RowResult
 
 if TYPE_CHECKING:
     from zoo.inference.evaluate import Figures

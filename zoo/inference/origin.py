@@ -18,9 +18,8 @@ from msgspec.structs import replace
 from zoo.data.split import folds
 from zoo.inference.base import BUNDLE, bundle_path
 from zoo.parts.base import Classifier
-from zoo.spec.model import ModelSpec
+from zoo.spec.model import ModelSpec, Split
 from zoo.spec.toml import spec_from_data, spec_to_data
-from zoo.spec.training import Split
 
 if TYPE_CHECKING:
     from zoo.inference.base import BaseModel

@@ -7,23 +7,22 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.backend.tensors import drop_rows
+from zoo.backend.runner import drop_rows
 from zoo.data import datasets, stream
-from zoo.data.files import stream_table
 from zoo.data.folder import read_folder
 from zoo.data.labelled import LabelledRows
 from zoo.data.stream import Stream, file_stream, generator_stream
-from zoo.data.table import Table, join_tables
+from zoo.data.table import Table, join_tables, stream_table
 from zoo.data.tokens import read_lines
 from zoo.errors import InputError, TrainingError, UsageError
 from zoo.parts.base import Decoder, Preprocessor, Sequencer
 from zoo.registry.registry import registry
-from zoo.spec.training import Training
+from zoo.spec.model import Training
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from zoo.backend.tensors import Tensors
+    from zoo.backend.runner import Tensors
 
 
 def load_data(

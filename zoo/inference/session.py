@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from zoo.backend.carry import INPUT, OUTPUT
 from zoo.backend.network import weight_arrays
 from zoo.errors import InputError, UsageError
-from zoo.parts.results import RowResult
+from zoo.parts.base import RowResult
 from zoo.spec.model import State
 from zoo.spec.toml import spec_to_data
 from zoo_weights import Slot, WeightsError, read_headers, read_weights, write_bundle

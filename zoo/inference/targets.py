@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from zoo.backend.choose import keras
-from zoo.backend.tensors import map_arrays
+from zoo.backend.runner import map_arrays
 from zoo.errors import SpecError, did_you_mean
 from zoo.parts.base import Classifier
 from zoo.parts.construct import AUTOMATIC
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from zoo.backend.tensors import Tensors
+    from zoo.backend.runner import Tensors
     from zoo.inference.base import BaseModel
-    from zoo.spec.training import Training
+    from zoo.spec.model import Training
 
 UNCHECKED = ("ctc", "circle", "iou")
 """Parts of the names of losses and metrics that do not compare number with number."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from zoo.backend.tensors import drop_rows, map_arrays
+from zoo.backend.runner import drop_rows, map_arrays
 from zoo.data.table import Table
 from zoo.errors import InputError
 from zoo.parts.base import Preprocessor
@@ -14,7 +14,7 @@ from zoo.registry.registry import registry
 from zoo.spec.component import component_from_data
 
 if TYPE_CHECKING:
-    from zoo.backend.tensors import Shape, Tensors
+    from zoo.backend.runner import Shape, Tensors
 
 
 class PreprocessorGroup(Preprocessor):

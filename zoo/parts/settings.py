@@ -9,13 +9,12 @@ from zoo.errors import UsageError
 from zoo.parts.construct import keras_class, options_of
 from zoo.registry.registry import registry
 from zoo.spec.component import Component
-from zoo.spec.model import ModelSpec
+from zoo.spec.model import ModelSpec, Training
 from zoo.spec.override import assign, override
-from zoo.spec.training import Training
 
 
 def options_lookup(spec: ModelSpec) -> Any:
-    """Return a function that lists the options of a component, for `zoo.spec.override`."""
+    """Return a function that lists the options of a component, for `zoo.spec.toml`."""
     tables = {"architecture": "architectures", "input": "preprocessors", "output": "decoders"}
 
     def options(path: str, component: Component) -> list[str]:

@@ -92,12 +92,3 @@ def training_finished(run: Any) -> None:
 def hook_names() -> list[str]:
     """Return the names of all hooks."""
     return sorted(name for name, value in globals().items() if hasattr(value, "zoo_spec"))
-
-
-def hook_manager() -> pluggy.PluginManager:
-    """Return a manager of zoo's hooks, without plugins."""
-    import sys
-
-    manager = pluggy.PluginManager("zoo")
-    manager.add_hookspecs(sys.modules[__name__])
-    return manager

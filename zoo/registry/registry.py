@@ -17,10 +17,25 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from zoo.errors import PluginError, SpecError, UnknownName, did_you_mean
-from zoo.registry.draft import Draft, Reference, collect_draft, load_reference
-from zoo.registry.installed import OWN_DISTRIBUTION, Plugin, allowed_plugins, installed_plugins
-from zoo.registry.loading import Problem, import_plugin, problem_from, strict
-from zoo.registry.table import Entry, EntryTable, ambiguity_message
+from zoo.registry.entries import (
+    Draft,
+    Entry,
+    EntryTable,
+    Reference,
+    ambiguity_message,
+    collect_draft,
+    load_reference,
+)
+from zoo.registry.loading import (
+    OWN_DISTRIBUTION,
+    Plugin,
+    Problem,
+    allowed_plugins,
+    import_plugin,
+    installed_plugins,
+    problem_from,
+    strict,
+)
 from zoo.spec.component import Component
 from zoo.spec.dataset import Dataset
 from zoo.spec.model import ModelSpec
@@ -63,9 +78,13 @@ class Registry:
     @functools.cached_property
     def hooks(self) -> pluggy.PluginManager:
         """The hooks of the plugin modules that this process has imported."""
-        from zoo.registry.hooks import hook_manager
+        import pluggy
 
-        return hook_manager()
+        from zoo.registry import hooks
+
+        manager = pluggy.PluginManager("zoo")
+        manager.add_hookspecs(hooks)
+        return manager
 
     def load_installed(self) -> None:
         """Load every installed plugin; a failing one becomes a problem, the others work."""

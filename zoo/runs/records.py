@@ -19,8 +19,7 @@ from zoo.errors import UsageError, ZooError
 from zoo.inference.base import BUNDLE
 from zoo.numeric import replace_nonfinite
 from zoo.plots.curves import History
-from zoo.runs.history import best_epoch, read_history
-from zoo.runs.run import CHECKPOINT, MEMBER
+from zoo.runs.run import CHECKPOINT, MEMBER, best_epoch, read_history
 from zoo.spec.model import ModelSpec
 from zoo.spec.toml import read_spec, spec_from_data, spec_to_data
 

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from zoo.spec.fields import Name, Record, Seed
-from zoo.spec.training import Split
+from zoo.spec.component import Name, Record, Seed
+from zoo.spec.model import Split
 from zoo_weights.records import FileRecord
 
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
@@ -29,7 +29,7 @@ class Dataset(Record, frozen=True, kw_only=True):
     file
         Where its bytes are, and their hash.
     content
-        SHA-256 over its arrays or cells (`zoo.data.content`): any file with this content is
+        SHA-256 over its arrays or cells (`zoo.data.labelled`): any file with this content is
         accepted, whatever its container.
     words
         For tokens: the JSON file with the rank of each word.

@@ -1,16 +1,160 @@
-"""``ModelSpec``, the complete declaration of a model, and its published figures."""
+"""``ModelSpec``, the complete declaration of a model, with its recipe and its published figures."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from math import isfinite
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import Meta, field
 
-from zoo.spec.component import Component
-from zoo.spec.fields import NAME, Name, Positive, Record, coerce_components
-from zoo.spec.training import Training
+from zoo.spec.component import (
+    NAME,
+    Component,
+    Fraction,
+    Name,
+    Positive,
+    Record,
+    Seed,
+    coerce_components,
+)
+from zoo.spec.metrics import Mode, mode_of
 from zoo_weights.records import WeightsRecord
+
+
+class Split(Record, frozen=True, kw_only=True):
+    """Which rows are held out.
+
+    ``numpy.random.RandomState(seed).permutation`` orders the rows and the last of them are held
+    out, as in the loaders of Keras and of many tutorials: their seeds hold out the same rows here.
+
+    Attributes
+    ----------
+    held
+        Share of the rows, or their number.
+    order
+        Which rows are held out: random ones, the same share of each class (``"stratified"``), the
+        first, or the last.
+    seed
+        Seed of the random order; the run's if not given.
+    """
+
+    held: Fraction | Positive
+    order: Literal["random", "stratified", "first", "last"] = "random"
+    seed: Seed | None = None
+
+
+class EarlyStopping(Record, frozen=True, kw_only=True):
+    """When to stop before all epochs are over.
+
+    Attributes
+    ----------
+    patience
+        Epochs without improvement after which training stops.
+    min_delta
+        An improvement is more than this.
+    monitor
+        Keras's name of the figure to watch.
+    mode
+        Whether its highest (``"max"``) or lowest (``"min"``) value is the best; needed if Keras
+        does not define it.
+    restore_best
+        Whether the result has the weights of the best epoch, or those of the last.
+    """
+
+    patience: Positive
+    min_delta: Annotated[float, Meta(ge=0.0)] = 0.0
+    monitor: str = "val_loss"
+    mode: Mode | None = None
+    restore_best: bool = True
+
+    def improves(self, value: float, best: float | None, metrics: Iterable[Component] = ()) -> bool:
+        """Return whether a value of the watched figure is better than the best so far, if any.
+
+        Raises
+        ------
+        UsageError
+            If neither `mode` nor the figure's name or `metrics` defines which is better.
+        """
+        rises = mode_of(self.monitor, metrics, self.mode) == "max"
+        if not isfinite(value):  # nothing could ever be better than NaN
+            return False
+        if best is None:
+            return True
+        return (value - best if rises else best - value) > self.min_delta
+
+
+class Training(Record, frozen=True, kw_only=True):
+    """The training recipe.
+
+    Attributes
+    ----------
+    dataset
+        Name of the registered dataset to use if no other data are given.
+    target
+        Column to learn, for tables; the dataset's own if not given.
+    loss, optimizer, metrics
+        Keras names with their options.
+    epochs, batch_size
+        Passes over the data; samples in a step.
+    steps_per_epoch
+        Steps in an epoch of streamed rows, for instance from an endless generator; all rows if not
+        given.
+    shuffle
+        Whether the rows are shuffled each epoch.
+    carry_state
+        Whether a recurrent network carries its state from batch to batch: row i of a batch
+        continues row i of the previous one. An epoch starts from zero. Needs ``shuffle = false``.
+    validation
+        Rows held out of the training part: a share of them, drawn with the run's seed, or a
+        `Split`; none if not given.
+    folds
+        Number of folds, if the recipe is cross-validated.
+    early_stopping
+        When to stop before all epochs are over.
+    class_weights
+        Weight of a row of each class, by the class's label; 1 if not given.
+    skip_bad_rows
+        Whether rows that cannot be used (an empty cell, an unknown class) are left out of the
+        training; otherwise the first one is an error.
+    weights
+        Tag of the weights that training starts from; ``"none"`` starts from random ones.
+    freeze
+        Layers that are not trained: names (with ``*``), or the first N.
+    picked_seed
+        Default seed of a training, for each backend. It was picked, maybe from several that were
+        tried, so its results are not evidence: `zoo reproduce` judges seeds fixed in advance.
+    starts
+        Number of starts that `zoo reproduce` judges, with seeds 1, 2 and so on: 5, or 3 if one
+        training takes over ten minutes.
+    seeds
+        Older form of `picked_seed` in specs of earlier versions: lists, whose first seed counts.
+    """
+
+    loss: Component
+    dataset: str | None = None
+    target: str | None = None
+    optimizer: Component = field(default_factory=lambda: Component("adam"))
+    metrics: tuple[Component, ...] = ()
+    epochs: Positive = 1
+    batch_size: Positive = 32
+    steps_per_epoch: Positive | None = None
+    shuffle: bool = True
+    carry_state: bool = False
+    validation: Fraction | Split | None = None
+    folds: Annotated[int, Meta(ge=2)] | None = None
+    early_stopping: EarlyStopping | None = None
+    class_weights: dict[str, Annotated[float, Meta(ge=0.0)]] = {}  # noqa: RUF012
+    skip_bad_rows: bool = False
+    weights: str = "none"
+    freeze: tuple[str, ...] | Annotated[int, Meta(ge=0)] = ()
+    picked_seed: dict[str, Seed] = {}  # noqa: RUF012
+    starts: Literal[3, 5] = 5
+    seeds: dict[str, tuple[Seed, ...]] = {}  # noqa: RUF012
+
+    def __post_init__(self) -> None:
+        coerce_components(self, "loss", "optimizer", "metrics")
 
 
 class Figure(Record, frozen=True, kw_only=True):

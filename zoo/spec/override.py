@@ -7,9 +7,8 @@ from typing import Any
 
 from zoo.errors import SpecError, UsageError, did_you_mean
 from zoo.spec.component import Component
-from zoo.spec.model import ModelSpec
+from zoo.spec.model import EarlyStopping, ModelSpec, Split, Training
 from zoo.spec.toml import spec_from_data, spec_to_data
-from zoo.spec.training import EarlyStopping, Split, Training
 
 OptionsOf = Callable[[str, Component], Iterable[str]]
 """Returns the options of the component at a path of the spec (``"training.optimizer"``)."""

@@ -9,9 +9,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from zoo.errors import SpecError, did_you_mean
-from zoo.spec.component import Component, component_from_data, component_to_data
+from zoo.spec.component import NAME, Component, component_from_data, component_to_data
 from zoo.spec.dataset import Dataset
-from zoo.spec.fields import NAME
 from zoo.spec.model import ModelSpec
 from zoo_weights import printable
 

@@ -13,8 +13,7 @@ from zoo.parts.construct import construct, options_of
 from zoo.parts.heads import with_head
 from zoo.registry.registry import registry
 from zoo.spec.component import Component, plain_name
-from zoo.spec.model import ModelSpec
-from zoo.spec.training import Training
+from zoo.spec.model import ModelSpec, Training
 
 _COLUMN_OPTIONS = ("drop", "one_hot", "multi_hot", "maps")
 """Options of a preprocessor that name columns, besides ``columns``."""
@@ -73,7 +72,7 @@ def follow_classes(spec: ModelSpec, labels: Sequence[str]) -> ModelSpec:
 
 
 def _with_softmax(spec: ModelSpec, output: Component) -> ModelSpec:
-    """Replace the sigmoid unit of a spec by a softmax over several classes."""
+    """Replace the sigmoid unit of a spec with a softmax over several classes."""
     training = cast("Training", spec.training)
     sigmoid = with_head(spec).architecture.config.get("output_activation") == "sigmoid"
     if not sigmoid or plain_name(training.loss.uses) != "binarycrossentropy":

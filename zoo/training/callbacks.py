@@ -13,7 +13,7 @@ from zoo.backend.seeding import seed_epoch
 from zoo.errors import TrainingError
 from zoo.registry.registry import registry
 from zoo.runs.run import Run
-from zoo.spec.training import Training
+from zoo.spec.model import Training
 from zoo.training.checkpoint import Checkpoint, Progress
 
 if TYPE_CHECKING:

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.backend import keras_private
 from zoo.backend.choose import keras
-from zoo.backend.runner import cast_inputs
-from zoo.backend.tensors import Batch, count_batches, count_samples, take_rows
+from zoo.backend.runner import Batch, cast_inputs, count_batches, count_samples, take_rows
 
 if TYPE_CHECKING:
     import numpy as np

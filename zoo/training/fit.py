@@ -17,12 +17,10 @@ from zoo.parts.base import Classifier
 from zoo.parts.heads import first_error
 from zoo.progress import training_bar
 from zoo.registry.registry import registry
-from zoo.runs.history import best_epoch
-from zoo.runs.run import Run, is_complete
-from zoo.spec.training import Training
+from zoo.runs.run import Run, best_epoch, is_complete
+from zoo.spec.model import Training
 from zoo.training.callbacks import Interruption, epoch_callback
-from zoo.training.checkpoint import Checkpoint, Progress
-from zoo.training.identity import check_same, identity_of
+from zoo.training.checkpoint import Checkpoint, Progress, check_same, identity_of
 from zoo.training.rows import Rows
 
 if TYPE_CHECKING:
@@ -112,7 +110,7 @@ def prepare_network(model: Model, data: Rows) -> Any:
 def _train(
     run: Run, network: Any, data: Rows, progress: Progress, checkpoint: Checkpoint
 ) -> Interruption:
-    """Train the remaining epochs, and return the interruption that watched them."""
+    """Train the remaining epochs, and return whether and where they were interrupted."""
     with training_bar(data.training.epochs) as show, Interruption() as interruption:
         callback = epoch_callback(
             run, progress, checkpoint, data, show=show, interruption=interruption

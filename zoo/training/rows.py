@@ -8,13 +8,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
-from zoo.backend.tensors import map_arrays
+from zoo.backend.runner import map_arrays
 from zoo.data.labelled import LabelledRows
 from zoo.errors import TrainingError
 from zoo.inference.measure import EVAL_BATCH, check_carry, measure
 from zoo.inference.rows import to_tensors
 from zoo.inference.targets import row_weights, targets_for
-from zoo.spec.training import Training
+from zoo.spec.model import Training
 from zoo.training.feed import Feed
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Any
 
 from zoo.backend.choose import keras
-from zoo.backend.runner import cast_inputs
-from zoo.backend.tensors import Batch, count_batches, map_arrays, take_rows
+from zoo.backend.runner import Batch, cast_inputs, count_batches, map_arrays, take_rows
 from zoo.data.labelled import LabelledRows
 from zoo.data.stream import Stream, iter_epochs
 from zoo.errors import TrainingError, ZooError

@@ -25,8 +25,7 @@ from zoo.parts.heads import with_head
 from zoo.parts.settings import assignments, resolve_recipe
 from zoo.registry.registry import spec_and_base
 from zoo.runs.run import CHECKPOINT, Run, is_complete, run_folder
-from zoo.spec.model import ModelSpec
-from zoo.spec.training import Training
+from zoo.spec.model import ModelSpec, Training
 from zoo.training.checkpoint import read_seed
 from zoo.training.fit import fit
 from zoo.training.rows import InMemory

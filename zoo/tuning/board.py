@@ -14,7 +14,7 @@ from zoo.numeric import deviation, replace_nonfinite, to_json
 from zoo.runs.run import csv_text, write_text
 from zoo.spec.component import component_from_data
 from zoo.spec.metrics import Mode, mode_of
-from zoo.training.identity import check_same
+from zoo.training.checkpoint import check_same
 from zoo.tuning.space import format_value
 
 RESULTS, LEADERBOARD = "tune.json", "leaderboard.csv"

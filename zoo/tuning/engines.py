@@ -16,7 +16,7 @@ from zoo.tuning.work import Group, Work
 ENGINES = ("local", "ray")
 
 Solve = Callable[[Work, Sequence[Group]], Iterator[Result]]
-"""Does the groups of a work, and yields the results as they come."""
+"""Solves the groups of a tuning, and yields the results as they come."""
 
 
 @contextmanager

@@ -18,8 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from zoo.backend import keras_private
-from zoo.backend.runner import cast_inputs
-from zoo.backend.tensors import take_rows
+from zoo.backend.runner import cast_inputs, take_rows
 from zoo.inference.measure import EVAL_BATCH
 from zoo.training.steps.compiled import is_repeatable
 from zoo.tuning.trial import Trial

@@ -18,8 +18,7 @@ from zoo.inference.model import Model
 from zoo.inference.origin import ancestor, environment_of, lineage_in, recipe_of, recipe_record
 from zoo.parts.members import MAX_MEMBERS, normalise_weights
 from zoo.runs.run import Run, run_folder
-from zoo.spec.component import Component, component_from_data, component_to_data
-from zoo.spec.fields import NAME_LENGTH
+from zoo.spec.component import NAME_LENGTH, Component, component_from_data, component_to_data
 from zoo.spec.model import ModelSpec
 
 ENSEMBLE, MEMBERS = "zoo/ensemble", "zoo/members"

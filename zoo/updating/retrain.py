@@ -30,8 +30,7 @@ from zoo.parts.settings import assignments, resolve_recipe
 from zoo.registry.registry import spec_and_base
 from zoo.runs.run import MEMBER, Run, is_complete, run_folder
 from zoo.spec.component import Component, component_from_data
-from zoo.spec.model import ModelSpec
-from zoo.spec.training import Training
+from zoo.spec.model import ModelSpec, Training
 from zoo.training.fit import fit
 from zoo.training.rows import InMemory
 from zoo.training.train import choose_seed, resolve_start

@@ -10,7 +10,7 @@ from zoo.data.table import Table
 from zoo.errors import InputError, UsageError
 from zoo.inference.rows import load_data
 from zoo.parts.base import Classifier
-from zoo.spec.training import Training
+from zoo.spec.model import Training
 from zoo_weights import printable
 
 if TYPE_CHECKING:

@@ -16,10 +16,15 @@ from zoo.config import settings
 from zoo.data.inputs import NamedInputs
 from zoo.errors import UsageError
 from zoo.inference.model import IMAGE_BATCH
-from zoo.parts.base import Classifier
-from zoo.parts.results import Classification
-from zoo_cli.models import model_or_bundle
-from zoo_cli.options import FORMATS, Verbosity, common_options, complete_model, note
+from zoo.parts.base import Classification, Classifier
+from zoo_cli.options import (
+    FORMATS,
+    Verbosity,
+    common_options,
+    complete_model,
+    model_or_bundle,
+    note,
+)
 from zoo_cli.output import open_output, write_records
 from zoo_cli.resume import WrittenResults, resume_output
 from zoo_weights import printable

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
+from zoo.registry.entries import Entry
 from zoo.registry.registry import registry
-from zoo.registry.table import Entry
 from zoo.spec.dataset import Dataset
 from zoo_cli.options import common_options
 from zoo_cli.output import align, print_json

@@ -5,8 +5,7 @@ from __future__ import annotations
 import click
 
 import zoo
-from zoo_cli.models import model_or_bundle
-from zoo_cli.options import common_options, note, parse_numbers
+from zoo_cli.options import common_options, model_or_bundle, note, parse_numbers
 from zoo_cli.output import align, print_json
 
 

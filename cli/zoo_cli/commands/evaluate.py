@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from zoo_cli.models import model_or_bundle
-from zoo_cli.options import common_options, complete_model, note
+from zoo_cli.options import common_options, complete_model, model_or_bundle, note
 from zoo_cli.output import print_json
 
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import click
 
-from zoo_cli.models import model_or_bundle
-from zoo_cli.options import FORMATS, common_options, complete_model, note
+from zoo_cli.options import FORMATS, common_options, complete_model, model_or_bundle, note
 from zoo_cli.output import write_records
 
 

@@ -15,8 +15,7 @@ from zoo.data.inputs import NamedInputs
 from zoo.errors import UsageError
 from zoo.parts.base import Classifier, Regressor
 from zoo_cli.commands import classify
-from zoo_cli.models import model_or_bundle
-from zoo_cli.options import FORMATS, common_options, complete_model, note
+from zoo_cli.options import FORMATS, common_options, complete_model, model_or_bundle, note
 from zoo_cli.output import open_output, write_records
 from zoo_weights import printable
 

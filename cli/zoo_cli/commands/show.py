@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from zoo_cli.models import model_or_bundle
-from zoo_cli.options import common_options, complete_model
+from zoo_cli.options import common_options, complete_model, model_or_bundle
 from zoo_cli.output import align, print_json
 
 

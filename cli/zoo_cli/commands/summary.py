@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 
 import zoo
-from zoo_cli.models import model_or_bundle
-from zoo_cli.options import common_options, complete_model, note
+from zoo_cli.options import common_options, complete_model, model_or_bundle, note
 
 
 @click.command()

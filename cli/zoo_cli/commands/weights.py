@@ -10,8 +10,8 @@ import click
 
 from zoo.config import store
 from zoo.errors import UsageError
+from zoo.registry.entries import Entry
 from zoo.registry.registry import registry
-from zoo.registry.table import Entry
 from zoo.spec.model import ModelSpec
 from zoo_cli.options import common_options, complete_model
 from zoo_cli.output import align, print_json

@@ -13,9 +13,9 @@ import pytest
 import zoo_vision
 from zoo import ModelSpec
 from zoo_vision.catalogue import models
+from zoo_vision.image import SCALINGS
 from zoo_vision.labels import ImageNet
 from zoo_vision.networks import FAMILIES, NETWORKS
-from zoo_vision.scaling import SCALINGS
 
 SPECS = {spec.name: spec for spec in models()}
 

@@ -11,9 +11,8 @@ from PIL import Image as Pillow
 from places import IMAGES, MUG
 
 from zoo import InputError
-from zoo_vision.image import Image
+from zoo_vision.image import SCALINGS, Image
 from zoo_vision.reading import read_photo
-from zoo_vision.scaling import SCALINGS
 
 
 def noise(height: int, width: int) -> np.ndarray[Any, Any]:

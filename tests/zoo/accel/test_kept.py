@@ -27,8 +27,8 @@ from zoo.accel import exported, kept
 from zoo.accel.kept import FOLDER, NetworkCache
 from zoo.backend.choose import chosen_backend, keras
 from zoo.backend.runner import Runner
-from zoo.registry.installed import Plugin
-from zoo.registry.table import Entry
+from zoo.registry.entries import Entry
+from zoo.registry.loading import Plugin
 from zoo_weights import read_weights
 
 pytestmark = pytest.mark.skipif(

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from zoo.backend.lazy import lazy_imports
+from zoo.backend.choose import lazy_imports
 
 LEFT_OUT = """
 import sys

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from zoo.backend.choose import chosen_backend, keras
-from zoo.backend.threefry import threefry
+from zoo.backend.keras_private import threefry
 
 ANSWERS = [
     # Key, counter and words of Threefry-2x32-20 in the test vectors of Random123.
@@ -23,8 +23,8 @@ DRAWN = """
 import sys
 import jax
 if sys.argv[1] == "zoo":
-    from zoo.backend.threefry import unroll
-    unroll()
+    from zoo.backend.keras_private import unroll_threefry
+    unroll_threefry()
 key = jax.random.fold_in(jax.random.PRNGKey(3), 5)
 draw = jax.jit(lambda key: (
     jax.random.bits(key, (3, 7)),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from zoo import Table
-from zoo.data.content import hash_arrays, hash_table
+from zoo.data.labelled import hash_arrays, hash_table
 from zoo.data.table import stream_csv
 
 ARRAYS = {"x": np.arange(6).reshape(2, 3), "y": np.array([0.5, 1.0])}

@@ -13,9 +13,9 @@ import pytest
 
 from zoo import Dataset, FileRecord, InputError, Split
 from zoo.data import datasets
-from zoo.data.content import hash_arrays
+from zoo.data.labelled import hash_arrays
+from zoo.registry.entries import Entry
 from zoo.registry.registry import registry
-from zoo.registry.table import Entry
 from zoo_weights import HashMismatch, hash_file
 
 TRAIN, TEST = [[1, 2], [3], [4, 5, 6]], [[2], [1, 1]]
@@ -230,7 +230,7 @@ def test_a_record_whose_file_has_another_content(
 
 
 def test_a_table_is_known_however_it_is_written(entry: Make, tmp_path: Path) -> None:
-    from zoo.data.content import hash_table
+    from zoo.data.labelled import hash_table
     from zoo.data.table import stream_csv
 
     comma = tmp_path / "comma.csv"

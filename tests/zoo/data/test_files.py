@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.data.files import stream_table
-from zoo.data.table import join_tables
+from zoo.data.table import join_tables, stream_table
 from zoo.errors import InputError
 
 

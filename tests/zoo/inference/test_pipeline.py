@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from zoo.inference.pipeline import run_pipeline
+from zoo.inference.bulk import run_pipeline
 
 
 def threads() -> list[str]:
@@ -90,7 +90,7 @@ def test_a_caller_who_stops_ends_the_threads() -> None:
 
 
 def test_a_piece_that_never_comes_does_not_keep_the_caller(monkeypatch) -> None:
-    monkeypatch.setattr("zoo.inference.pipeline.JOIN_TIMEOUT", 0.1)
+    monkeypatch.setattr("zoo.inference.bulk.JOIN_TIMEOUT", 0.1)
     begun, forever = threading.Event(), threading.Event()
 
     def prepare(piece: int) -> int:

@@ -8,7 +8,7 @@ import pytest
 
 import zoo
 from zoo.errors import PluginError
-from zoo.registry.installed import Plugin
+from zoo.registry.loading import Plugin
 from zoo.registry.registry import Registry
 
 

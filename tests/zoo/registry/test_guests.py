@@ -12,7 +12,7 @@ import pytest
 
 import zoo
 from zoo.errors import PluginError, SpecError, UnknownName
-from zoo.registry.draft import load_reference
+from zoo.registry.entries import load_reference
 from zoo.spec.component import Component
 
 TWIN = """

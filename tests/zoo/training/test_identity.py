@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.data.content import update_digest
+from zoo.data.labelled import update_digest
 from zoo.errors import OtherTraining, UsageError
-from zoo.training.identity import check_same
+from zoo.training.checkpoint import check_same
 
 COLUMNS = zoo.get_spec("mlp-pima").input.config["columns"]
 

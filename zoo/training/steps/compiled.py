@@ -19,8 +19,7 @@ from typing import Any
 
 from zoo.backend import keras_private
 from zoo.backend.choose import chosen_backend, devices, keras
-from zoo.backend.runner import cast_inputs
-from zoo.backend.tensors import Batch, count_batches, map_arrays, take_rows
+from zoo.backend.runner import Batch, cast_inputs, count_batches, map_arrays, take_rows
 from zoo.training.steps.traced import has_known_layers, training_step
 
 DROPOUT_RATES = ("rate", "dropout", "recurrent_dropout")
