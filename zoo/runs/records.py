@@ -19,7 +19,8 @@ from zoo.errors import UsageError, ZooError
 from zoo.inference.base import BUNDLE
 from zoo.numeric import replace_nonfinite
 from zoo.plots.curves import History
-from zoo.runs.run import CHECKPOINT, MEMBER, best_epoch, read_history
+from zoo.runs.history import best_epoch, read_history
+from zoo.runs.run import CHECKPOINT, MEMBER
 from zoo.spec.model import ModelSpec
 from zoo.spec.toml import read_spec, spec_from_data, spec_to_data
 

@@ -17,7 +17,8 @@ from zoo.parts.base import Classifier
 from zoo.parts.heads import first_error
 from zoo.progress import training_bar
 from zoo.registry.registry import registry
-from zoo.runs.run import Run, best_epoch, is_complete
+from zoo.runs.history import best_epoch
+from zoo.runs.run import Run, is_complete
 from zoo.spec.model import Training
 from zoo.training.callbacks import Interruption, epoch_callback
 from zoo.training.checkpoint import Checkpoint, Progress, check_same, identity_of

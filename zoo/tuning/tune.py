@@ -18,7 +18,8 @@ from zoo.inference.model import Model
 from zoo.inference.rows import load_data
 from zoo.parts.settings import resolve_recipe, with_settings
 from zoo.registry.registry import spec_and_base
-from zoo.runs.run import Run, draw_later, fresh_folder
+from zoo.runs.history import draw_later
+from zoo.runs.run import Run, fresh_folder
 from zoo.spec.metrics import Mode
 from zoo.spec.model import ModelSpec, Training
 from zoo.spec.toml import spec_to_data

@@ -11,7 +11,7 @@ import pytest
 import zoo
 from zoo.errors import UsageError
 from zoo.plots.overlay import draw_overlay
-from zoo.runs.run import best_epoch, draw, draw_later, read_history
+from zoo.runs.history import best_epoch, draw, draw_later, read_history
 from zoo.spec.model import EarlyStopping
 from zoo.spec.toml import spec_to_toml
 
