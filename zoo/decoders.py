@@ -7,6 +7,8 @@ import statistics
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
+
 from zoo.errors import InputError
 from zoo.parts.base import Classifier, Prediction, Regressor
 
@@ -89,7 +91,7 @@ class Classes(Classifier):
 
     def restore(self, state: dict[str, Any]) -> None:
         """Restore the labels."""
-        self.labels = state["labels"]
+        self.labels = msgspec.convert(state["labels"], list[str] | None)
 
 
 class Binary(Classes):
@@ -197,7 +199,7 @@ class Value(Regressor):
 
     def restore(self, state: dict[str, Any]) -> None:
         """Restore the scale."""
-        self._range = float(state["shift"]), float(state["stretch"])
+        self._range = msgspec.convert((state["shift"], state["stretch"]), tuple[float, float])
 
     def decode(self, outputs: NDArray[np.floating[Any]]) -> list[float | list[float]]:
         """Return a number for each row, or a list where the network has several outputs."""

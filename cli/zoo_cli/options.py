@@ -96,7 +96,11 @@ def model_or_bundle(name: str, weights: str | None = None) -> zoo.Model:
         if weights is not None:
             msg = f"{name} has its own weights; --weights {weights} is for models by name"
             raise UsageError(msg) from None
-        return zoo.load(name)
+        from zoo_weights import has_checksum
+
+        model = zoo.load(name)
+        if not has_checksum(Path(model.weights_name or name)):
+            note(f"{name}: not verified, since bundles of version 1 have no checksum")
     return model
 
 

@@ -6,6 +6,8 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
+
 from zoo.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -191,7 +193,11 @@ class NumberEncoder:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Restore the fitted statistics."""
-        self.statistics = {name: float(value) for name, value in state.items()}
+        self.statistics = msgspec.convert(state, dict[str, float])
+        for pair in ({"factor", "shift"}, {"low", "high"}):
+            if len(pair & state.keys()) == 1:
+                msg = f"column {self.name!r} has only one of {' and '.join(sorted(pair))}"
+                raise ValueError(msg)
 
 
 class NameEncoder:
@@ -263,7 +269,7 @@ class NameEncoder:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Restore the names."""
-        self.names = list(state["names"])
+        self.names = msgspec.convert(state["names"], list[str])
 
 
 def _parse_all(cells: Sequence[Any]) -> NDArray[np.float64] | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+import msgspec
+
 from zoo import InputError, Preprocessor, Table
 from zoo_tabular.cells import Markers, Missing, NameEncoder, NumberEncoder, Scale
 
@@ -156,7 +158,7 @@ class Columns(Preprocessor):
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Restore what `state` returned."""
-        self._set_columns(state["columns"])
+        self._set_columns(msgspec.convert(state["columns"], list[str]))
         for encoder in self._encoders:
             encoder.restore(state["learnt"][encoder.name])
 

@@ -6,6 +6,8 @@ import abc
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+import msgspec
+
 from zoo import InputError, Preprocessor
 from zoo.data.tokens import SHIFT, UNKNOWN, Tokens, count_words, tokens_of
 
@@ -102,4 +104,4 @@ class Words(Preprocessor):
 
     def restore(self, state: dict[str, Any]) -> None:
         """Restore the rank of each word."""
-        self.ranks = state["ranks"]
+        self.ranks = msgspec.convert(state["ranks"], dict[str, int])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from .fetch import download, get_bytes
-    from .files import atomic_write, hash_file
+    from .files import atomic_write, has_checksum, hash_file
     from .hdf5 import open_checked
     from .layout import Slot
     from .readers import detect_format, read_weights
@@ -47,6 +47,7 @@ __all__ = [
     "detect_format",
     "download",
     "get_bytes",
+    "has_checksum",
     "hash_file",
     "open_checked",
     "printable",
@@ -67,7 +68,7 @@ _MODULES = {
         "WeightsError",
     ),
     "fetch": ("download", "get_bytes"),
-    "files": ("atomic_write", "hash_file"),
+    "files": ("atomic_write", "has_checksum", "hash_file"),
     "hdf5": ("open_checked",),
     "layout": ("Slot",),
     "readers": ("detect_format", "read_weights"),

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import functools
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, cast
 
 from zoo.config import plain
 from zoo.errors import UsageError, WeightsMissing
 from zoo.parts.base import Classifier, Decoder, Preprocessor
 from zoo.parts.construct import construct, options_of
 from zoo.registry.registry import registry
+from zoo.spec.headers import read_json_headers
 from zoo.spec.model import ModelSpec
 from zoo.spec.toml import spec_from_data
+from zoo_weights import printable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
     from zoo.backend.runner import Runner, Tensors
     from zoo.spec.model import State
     from zoo_weights import Slot, WeightsRecord
+
+
+class FittedState(TypedDict):
+    """What preprocessor and decoder learnt, as a bundle stores it."""
+
+    input: dict[str, Any]
+    output: dict[str, Any]
 
 
 BUNDLE = "model.zoo"
@@ -67,20 +75,14 @@ class BaseModel:
     @classmethod
     def from_bundle(cls, path: Path) -> Self:
         """Return the model of a bundle or a run folder."""
-        from zoo_weights import read_headers
-
         file = bundle_path(path)
         if not file.is_file():
             what = f"no bundle ({BUNDLE})" if path.is_dir() else "no such file"
             msg = f"{path}: {what}; expected a bundle or a run folder that `zoo train` wrote"
             raise UsageError(msg)
-        headers = read_headers(file)
-        missing = {"spec", "state"} - headers.keys()
-        if missing:
-            msg = f"{file}: is not a complete bundle, it has no {' and no '.join(sorted(missing))}"
-            raise UsageError(msg)
-        spec = spec_from_data(json.loads(headers["spec"]), where=str(file))
-        return cls(spec, weights=file, state=json.loads(headers["state"]))
+        headers = read_json_headers(file, {"spec": dict[str, Any], "state": FittedState})
+        spec = spec_from_data(headers["spec"], where=str(file))
+        return cls(spec, weights=file, state=headers["state"])
 
     @classmethod
     def of_network(cls, spec: ModelSpec, network: Any, state: dict[str, Any]) -> Self:
@@ -107,18 +109,12 @@ class BaseModel:
     @functools.cached_property
     def preprocessor(self) -> Preprocessor:
         """The part that turns raw input into the network's input."""
-        part = cast("Preprocessor", self._part("preprocessors", "input"))
-        if "input" in self._state:
-            part.restore(self._state["input"])
-        return part
+        return cast("Preprocessor", self._fitted_part("preprocessors", "input"))
 
     @functools.cached_property
     def decoder(self) -> Decoder:
         """The part that turns the network's output into labels and numbers."""
-        part = cast("Decoder", self._part("decoders", "output"))
-        if "output" in self._state:
-            part.restore(self._state["output"])
-        return part
+        return cast("Decoder", self._fitted_part("decoders", "output"))
 
     @property
     def classifier(self) -> Classifier:
@@ -138,9 +134,17 @@ class BaseModel:
         """What preprocessor and decoder learnt, as a bundle stores it."""
         return {"input": self.preprocessor.state(), "output": self.decoder.state()}
 
-    def _part(self, kind: str, field: str) -> Any:
+    def _fitted_part(self, kind: str, field: Literal["input", "output"]) -> Any:
         component = getattr(self.spec, field)
-        return construct(registry().resolve(kind, component), component, what=field)
+        part = construct(registry().resolve(kind, component), component, what=field)
+        if field in self._state:
+            try:
+                part.restore(self._state[field])
+            except Exception as error:  # of a plugin, or of a damaged file
+                msg = f"{self.weights_name}: the state of {field} does not fit {component.uses!r}, "
+                msg += f"{type(error).__name__}: {printable(str(error))}"
+                raise UsageError(msg) from error
+        return part
 
     def architecture(self, *, states: bool = False) -> Callable[[], Any]:
         """Return a function without arguments that builds the network, `states` open or hidden."""

@@ -7,7 +7,6 @@ folder was.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from msgspec.structs import replace
 from zoo.data.split import folds
 from zoo.inference.base import BUNDLE, bundle_path
 from zoo.parts.base import Classifier
+from zoo.spec.headers import read_json_headers
 from zoo.spec.model import ModelSpec, Split
 from zoo.spec.toml import spec_from_data, spec_to_data
 
@@ -30,13 +30,14 @@ HOLD_OUT = Split(held=0.2, order="stratified", seed=1)
 
 def environment_of(model: BaseModel) -> dict[str, Any]:
     """Return the training environment that a model's bundle holds; empty for other weights."""
-    from zoo_weights import detect_format, read_headers
+    from zoo_weights import detect_format
 
     file = bundle_path(Path(model.weights_name)) if model.weights_name else Path()
     if not file.is_file() or detect_format(file) != "bundle":
         return {}
-    environment = json.loads(read_headers(file).get("environment", "{}"))
-    return environment if isinstance(environment, dict) else {}
+    headers = read_json_headers(file, {"environment": dict[str, Any]}, optional=["environment"])
+    environment: dict[str, Any] = headers.get("environment", {})
+    return environment
 
 
 def lineage_in(environment: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,9 +18,10 @@ from zoo.backend.carry import INPUT, OUTPUT
 from zoo.backend.network import weight_arrays
 from zoo.errors import InputError, UsageError
 from zoo.parts.base import RowResult
+from zoo.spec.headers import read_json_headers
 from zoo.spec.model import State
 from zoo.spec.toml import spec_to_data
-from zoo_weights import Slot, WeightsError, read_headers, read_weights, write_bundle
+from zoo_weights import Slot, WeightsError, read_weights, write_bundle
 
 if TYPE_CHECKING:
     from zoo.inference.base import BaseModel
@@ -147,7 +148,8 @@ def load_session(model: BaseModel, path: Path) -> Session:
         msg = f"{path}: no such file; expected a saved session"
         raise UsageError(msg)
     try:
-        header = json.loads(read_headers(path)["session"])
+        kinds = {"session": dict[str, str | int]}
+        header = read_json_headers(path, kinds, optional=kinds)["session"]
         sequences, pending = header["sequences"], header["pending"]
         for name, expected in model_identity(model).items():
             if header[name] != expected:

@@ -16,6 +16,9 @@ from zoo_weights import printable
 MAX_SIDE = 1_000_000
 """Bound of every integer option: no file can request a layer that fills the memory."""
 
+MAX_LAYERS = 1_000
+"""Bound of the length of an architecture's options, such as the widths of its layers."""
+
 
 def options_of(function: Callable[..., Any]) -> dict[str, Any]:
     """Return the options a component's function or class takes: name to annotation.
@@ -99,6 +102,9 @@ def _check_bounds(path: str, value: Any) -> None:
         msg = f"{path}: at most {MAX_SIDE:,} is allowed, received {value:,}"
         raise SpecError(msg)
     if isinstance(value, list | dict):
+        if len(value) > MAX_LAYERS and path.startswith("architecture"):
+            msg = f"{path}: at most {MAX_LAYERS:,} items are allowed, received {len(value):,}"
+            raise SpecError(msg)
         for item in value.values() if isinstance(value, dict) else value:
             _check_bounds(path, item)
 

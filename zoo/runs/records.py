@@ -21,7 +21,8 @@ from zoo.numeric import replace_nonfinite
 from zoo.plots.curves import History
 from zoo.runs.history import best_epoch, read_history
 from zoo.runs.run import CHECKPOINT, MEMBER
-from zoo.spec.model import ModelSpec
+from zoo.spec.headers import read_json_headers
+from zoo.spec.model import METADATA, ModelSpec
 from zoo.spec.toml import read_spec, spec_from_data, spec_to_data
 
 INNER_RUNS = rf"fold-\d+|{MEMBER}"
@@ -29,9 +30,6 @@ INNER_RUNS = rf"fold-\d+|{MEMBER}"
 
 PARTS = ("test", "validation", "folds", "train")
 """Parts of the data, the most telling first."""
-
-_METADATA = {"name", "summary", "licence", "sources", "tags", "aliases", "figures", "parameters"}
-"""Fields of a spec that describe the model and do not affect training."""
 
 _SEPARATE_FIELDS = {"weights", "training.picked_seed", "training.seeds", "training.starts"}
 """Fields of a spec that a run reports by itself: its initial weights and its seed."""
@@ -228,10 +226,8 @@ def _read_finished(path: Path) -> dict[str, Any]:
 
 
 def _read_checkpoint(path: Path) -> dict[str, Any]:
-    from zoo_weights import read_headers
-
-    headers = read_headers(path)
-    identity, progress = json.loads(headers["identity"]), json.loads(headers["progress"])
+    kinds = {"identity": dict[str, Any], "progress": dict[str, Any]}
+    identity, progress = read_json_headers(path, kinds).values()
     return {
         "spec": spec_from_data(identity["spec"], where=str(path)),
         "seed": identity["seed"],
@@ -276,7 +272,7 @@ def differences(specs: Sequence[ModelSpec]) -> list[dict[str, str]]:
 def _flatten(data: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     for name, value in data.items():
         path = prefix.rstrip(".") if name == "uses" else prefix + name
-        if path in _METADATA | _SEPARATE_FIELDS:
+        if path in {"name", *METADATA} | _SEPARATE_FIELDS:
             continue
         if isinstance(value, dict):
             yield from _flatten(value, f"{path}.")

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Required, TypedDict
 
 from zoo.backend.choose import chosen_backend, devices
 from zoo.errors import UsageError
@@ -25,6 +25,7 @@ from zoo.numeric import to_json
 from zoo.plots.curves import History
 from zoo.registry.registry import registry
 from zoo.runs.history import draw_later
+from zoo.spec.headers import read_json_headers
 from zoo.spec.model import ModelSpec
 from zoo.spec.toml import spec_from_data, spec_to_data, spec_to_toml
 
@@ -33,6 +34,24 @@ if TYPE_CHECKING:
 
 CHECKPOINT = "checkpoint.h5"
 """File in a run folder from which training resumes."""
+
+Figures = dict[str, float | None]
+
+
+class Environment(TypedDict, total=False):
+    """What is read of a run's environment."""
+
+    seed: Required[int]
+    worries: list[str]
+
+
+HEADERS = {
+    "spec": dict[str, Any],
+    "history": dict[str, list[float | None]],
+    "metrics": dict[str, Figures],
+    "environment": Environment,
+}
+"""What the bundle of a run tells of it, and its types."""
 
 MEMBER = "member"
 """Folder inside an ensemble's run folder: the run of the member trained for it."""
@@ -90,14 +109,11 @@ class Run:
     @classmethod
     def read(cls, path: Path) -> Run:
         """Read the run of a complete folder."""
-        from zoo_weights import read_headers
-
-        headers = read_headers(path / BUNDLE)
-        history, metrics, environment = (
-            json.loads(headers[name]) for name in ("history", "metrics", "environment")
-        )
-        spec = spec_from_data(json.loads(headers["spec"]), where=str(path))
+        headers = read_json_headers(path / BUNDLE, HEADERS)
+        spec = spec_from_data(headers["spec"], where=str(path))
+        environment = headers["environment"]
         notes = environment.get("worries", [])
+        history, metrics = headers["history"], headers["metrics"]
         return cls(path, spec, environment["seed"], history, metrics, environment, [*notes])
 
     def save(self, network: Any, state: dict[str, Any]) -> None:

@@ -22,6 +22,9 @@ from zoo.spec.component import (
 from zoo.spec.metrics import Mode, mode_of
 from zoo_weights.records import WeightsRecord
 
+METADATA = ("summary", "licence", "sources", "tags", "aliases", "figures", "parameters")
+"""Fields of a spec that describe the model and do not affect training."""
+
 
 class Split(Record, frozen=True, kw_only=True):
     """Which rows are held out.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import typing
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +19,14 @@ R = TypeVar("R", bound=msgspec.Struct)
 
 MAX_BYTES = 1_000_000
 """A spec is written by hand; a larger file is something else."""
+
+MAX_KEY_PARTS = 64
+"""Maximum number of parts of a key: reading one takes quadratic memory, and ours have three."""
+
+_KEY_PART = r"""(?:"[^"\n]*"|'[^'\n]*'|[^\s.=#"'\[\]{},]+)"""
+_LONG_KEY = re.compile(
+    rf"(?:^|[\[{{,])[ \t]*(?:{_KEY_PART}[ \t]*\.[ \t]*){{{MAX_KEY_PARTS}}}", re.M
+)
 
 _UNKNOWN = "Object contains unknown field "
 _MISSING = "Object missing required field "
@@ -76,6 +85,9 @@ def _convert(data: Any, kind: type[R], where: str) -> R:
     except msgspec.ValidationError as error:
         msg = f"{where}: {_explain(str(error), data, kind)}"
         raise SpecError(msg) from None
+    except RecursionError:
+        msg = f"{where}: is nested too deeply"
+        raise SpecError(msg) from None
 
 
 def spec_to_data(spec: ModelSpec) -> dict[str, Any]:
@@ -119,7 +131,11 @@ def _read(path: Path) -> dict[str, Any]:
         if size > MAX_BYTES:
             msg = f"{path}: has {size} bytes, a spec has at most {MAX_BYTES}"
             raise SpecError(msg)
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if _LONG_KEY.search(text):
+            msg = f"{path}: has a key of more than {MAX_KEY_PARTS} parts joined by dots"
+            raise SpecError(msg)
+        return tomllib.loads(text)
     except OSError as error:
         msg = f"{path}: cannot be read, {error.strerror or error}"
         raise SpecError(msg) from None

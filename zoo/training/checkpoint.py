@@ -10,17 +10,29 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Required, TypedDict
 
 from zoo.backend.choose import keras
 from zoo.errors import OtherTraining, UsageError
 from zoo.runs.run import CHECKPOINT, Run
+from zoo.spec.headers import read_json_headers
+from zoo.spec.model import METADATA
 from zoo.spec.toml import spec_to_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from zoo_weights import Slot
+
+
+class Identity(TypedDict, total=False):
+    """What must be the same when a training resumes, and its versions."""
+
+    spec: Required[dict[str, Any]]
+    seed: Required[int]
+    backend: Required[str]
+    versions: dict[str, str]
+    data: dict[str, str]
 
 
 IGNORED = ("picked_seed", "seeds", "starts")
@@ -86,8 +98,11 @@ def check_same(
 def _normalise(identity: dict[str, Any]) -> dict[str, Any]:
     """Return an identity as JSON gives it back, without the ignored fields."""
     plain: dict[str, Any] = json.loads(json.dumps(identity))
+    spec = plain.get("spec", {})
     for name in IGNORED:
-        plain.get("spec", {}).get("training", {}).pop(name, None)
+        spec.get("training", {}).pop(name, None)
+    for name in METADATA:
+        spec.pop(name, None)
     return plain
 
 
@@ -124,6 +139,10 @@ class Progress:
     epochs: int = 0
     history: dict[str, list[float]] = field(default_factory=dict)
     stopping: dict[str, Any] = field(default_factory=dict)
+
+
+HEADERS = {"identity": Identity, "progress": Progress, "best": bool}
+"""What a checkpoint tells of its training, and its types."""
 
 
 class Checkpoint:
@@ -181,15 +200,14 @@ class Checkpoint:
         UsageError
             If the checkpoint belongs to another training.
         """
-        from zoo_weights import read_headers, read_weights
+        from zoo_weights import read_weights
 
         if self.path is None or not self.path.is_file():
             return Progress()
-        headers = read_headers(self.path)
-        before = json.loads(headers["identity"])
-        self.warnings = check_same(self.path, before, self.identity, exact=exact)
-        progress = Progress(**json.loads(headers["progress"]))
-        if headers["best"] == "true":
+        headers = read_json_headers(self.path, HEADERS)
+        self.warnings = check_same(self.path, headers["identity"], self.identity, exact=exact)
+        progress = Progress(**headers["progress"])
+        if headers["best"]:
             self.best = [variable.value for variable in self.network.weights]
         slots = [slot for slot, _ in self._values()]
         variables = self._variables()
@@ -232,6 +250,5 @@ class Checkpoint:
 
 def read_seed(path: Path) -> int:
     """Return the seed of a checkpoint's training."""
-    from zoo_weights import read_headers
-
-    return int(json.loads(read_headers(path)["identity"])["seed"])
+    identity = read_json_headers(path, {"identity": Identity})["identity"]
+    return int(identity["seed"])

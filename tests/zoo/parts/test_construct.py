@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import zoo
 from zoo.errors import SpecError
 from zoo.parts.construct import MAX_SIDE, construct, options_of
 from zoo.spec.component import Component
@@ -108,3 +109,13 @@ def test_long_values_are_cut():
 def test_the_largest_side_is_allowed():
     """The bound refuses nonsense, not large models."""
     assert build(hidden=[MAX_SIDE])["hidden"] == [MAX_SIDE]
+
+
+def test_an_architecture_has_a_bound_of_layers() -> None:
+    component = zoo.Component("tabular/mlp", hidden=[1] * 100_000)
+    spec = zoo.ModelSpec(
+        name="deep", task="tabular-regression", architecture=component,
+        input=zoo.Component("tabular/columns", columns=["x"]), output="tabular/value",
+    )  # fmt: skip
+    with pytest.raises(SpecError, match=r"architecture\.hidden: at most 1,000 items"):
+        _ = zoo.get_model(spec, weights=None).keras

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import resource
 from pathlib import Path
 
 import pytest
@@ -265,3 +267,29 @@ def test_a_lone_file_with_registered_names(toml):
     assert spec.architecture.config == {"hidden": [3]}
     with pytest.raises(UnknownName, match=r"no architecture is called 'mlpp'\. Did you mean 'mlp'"):
         spec_and_base(toml(GOOD.replace('"mlp"', '"mlpp"')))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ".".join(["a"] * 100_000) + " = 1",
+        "[" + ".".join(["a"] * 100_000) + "]",
+        "x = {" + " . ".join(["a"] * 100_000) + " = 1}",
+        ".".join(['"a"'] * 100_000) + " = 1",
+        "x = " + "[" * 100_000,
+        "x = " + "{a=" * 500 + "1" + "}" * 500,
+        "a" * 900_000,
+        "," * 900_000,
+        "[" * 900_000,
+        '"' * 900_000,
+        "a." * 63 + "a = 1",
+    ],
+    ids=range(11),
+)
+def test_bombs_of_keys_and_depth_are_refused_at_once(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "spec.toml"
+    file.write_text(text)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(SpecError, match=re.escape(str(file))):
+        read_spec(file)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # kilobytes
