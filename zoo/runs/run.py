@@ -11,7 +11,7 @@ import platform
 import secrets
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from os import PathLike
@@ -175,15 +175,40 @@ def run_folder(name: str, output: str | PathLike[str] | None, *, resume: bool) -
             if unfinished:
                 return max(unfinished, key=lambda path: path.stat().st_mtime)
         return fresh_folder(runs)
-    output = Path(output)
-    names = {path.name for path in output.iterdir()} if output.is_dir() else {""}
-    run_files = names & {CHECKPOINT, BUNDLE, "fold-1", MEMBER}
-    if not output.exists() or not names or (resume and run_files):
-        return output
-    what = "exists and is not an empty folder; a run needs its own folder"
-    if resume and output.is_dir():
-        what = "holds no run to resume"
-    msg = f"{output}: {what}"
+    files = (CHECKPOINT, BUNDLE, "fold-1", MEMBER)
+    return check_folder(Path(output), "run", files, resume=resume)
+
+
+def check_folder(
+    path: Path, kind: str, files: Collection[str] = (), *, resume: bool = False
+) -> Path:
+    """Return the folder for the results of a command, if it may write there.
+
+    Parameters
+    ----------
+    path
+        The folder; it need not exist.
+    kind
+        What is written there: ``"run"`` or ``"tuning"``.
+    files
+        Names of files or folders that show that an earlier one is there.
+    resume
+        Whether an earlier one may be there.
+
+    Raises
+    ------
+    UsageError
+        If it is not a folder, or holds something else.
+    """
+    names = {item.name for item in path.iterdir()} if path.is_dir() else {""}
+    earlier = not names.isdisjoint(files)
+    if not path.exists() or not names or (resume and earlier):
+        return path
+    if resume and path.is_dir():
+        msg = f"{path}: holds no {kind} to resume"
+    else:
+        msg = f"{path}: exists and is not an empty folder; "
+        msg += "continue with --resume" if earlier else f"a {kind} needs its own folder"
     raise UsageError(msg)
 
 

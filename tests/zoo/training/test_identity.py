@@ -110,3 +110,11 @@ def test_content_tells_raw_rows_of_every_kind_apart(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert len(set(map(digest, values))) == len(values)
     assert digest(["a", 1]) == digest(["a", 1])
+
+
+def test_what_only_describes_a_model_is_not_compared(tmp_path: Path) -> None:
+    before = {"spec": {"name": "m", "summary": "old", "tags": ["a"], "training": {"epochs": 2}}}
+    now = {"spec": {"name": "m", "summary": "new", "licence": "MIT", "training": {"epochs": 2}}}
+    assert check_same(tmp_path, before, now) == []
+    with pytest.raises(OtherTraining, match=r"spec\.name was \"m\", now \"n\""):
+        check_same(tmp_path, before, {"spec": {**now["spec"], "name": "n"}})
