@@ -20,8 +20,9 @@ INK = 20
 class Digit(Preprocessor):
     """Reads grey images of 28 x 28 pixels and scales them to 0..1.
 
-    Black on white is inverted. An image of another size is brought into MNIST's form: the ink is
-    cropped, fitted into 20 x 20 pixels and placed with its centre of mass in the middle.
+    An array of that size is MNIST's own form and is taken as it is. Of other inputs, black on white
+    is inverted, and an image of another size is brought into MNIST's form: the ink is cropped,
+    fitted into 20 x 20 pixels and placed with its centre of mass in the middle.
 
     Parameters
     ----------
