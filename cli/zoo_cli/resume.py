@@ -50,9 +50,11 @@ def resume_output(
         raise UsageError(msg)
     from filelock import FileLock, Timeout
 
+    from zoo_weights import make_folder
+
     path = Path(output)
     locks = home("cache") / "locks"
-    locks.mkdir(parents=True, exist_ok=True)
+    make_folder(locks)
     name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:32]
     lock = FileLock(locks / f"{name}.lock")
     try:
