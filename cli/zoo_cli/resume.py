@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import zoo
 from zoo.config import home
 from zoo.errors import UsageError
-from zoo_weights import printable
+from zoo_weights import make_folder, printable
 
 COLUMNS = ["input", "model", "weights", "rank", "index", "id", "label", "score", "error"]
 """Columns of the CSV that ``zoo classify`` writes."""
@@ -49,8 +49,6 @@ def resume_output(
         msg += f"received {where} and {form}"
         raise UsageError(msg)
     from filelock import FileLock, Timeout
-
-    from zoo_weights import make_folder
 
     path = Path(output)
     locks = home("cache") / "locks"

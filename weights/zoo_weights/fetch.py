@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import random
 import re
-import time
+from time import sleep
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -241,7 +241,7 @@ def _complete(
             if attempts > job.retries or not patient:
                 message = f"{error}; gave up after {attempts} attempt{'s' * (attempts > 1)}"
                 raise FetchError(message) from error
-            time.sleep(pause)
+            sleep(pause)
 
 
 def _transfer(job: _Job, session: PacedSession, url: str, part: PartialFile) -> None:

@@ -19,7 +19,6 @@ from requests import Session
 from requests.adapters import HTTPAdapter
 
 from .errors import FetchError
-from .text import printable
 
 MIN_RATE = 4_000
 """Bytes per second that a server must send, on average over `WINDOW`."""
@@ -54,9 +53,9 @@ class Pace:
         """Return the seconds left."""
         return self._end - time.monotonic()
 
-    def start(self, url: str) -> None:
-        """Begin to count an answer anew."""
-        self._url = url
+    def start(self, shown: str) -> None:
+        """Begin to count an answer anew; `shown` is its address in messages."""
+        self._shown = shown
         self._received = self._body = self._counted = 0
         self._since = time.monotonic()
 
@@ -69,7 +68,7 @@ class Pace:
         self._received += size
         self.check_time()
         if self._received > OVERHEAD + FRAMING * self._body:
-            message = f"cannot fetch {printable(self._url)!r}: its headers or chunks never end"
+            message = f"cannot fetch {self._shown}: its headers or chunks never end"
             raise FetchError(message)
         elapsed = time.monotonic() - self._since
         if elapsed < WINDOW:
@@ -77,7 +76,7 @@ class Pace:
         fresh = self._received - self._counted
         if fresh < MIN_RATE * elapsed:
             message = (
-                f"cannot fetch {printable(self._url)!r}: too slow, {fresh} bytes in "
+                f"cannot fetch {self._shown}: too slow, {fresh} bytes in "
                 f"{elapsed:.0f} seconds; at least {MIN_RATE} a second are expected"
             )
             raise FetchError(message)
@@ -86,9 +85,7 @@ class Pace:
     def check_time(self) -> None:
         """Raise `FetchError` if no time is left."""
         if self.left() <= 0:
-            message = (
-                f"cannot fetch {printable(self._url)!r}: not done within {self.seconds:g} seconds"
-            )
+            message = f"cannot fetch {self._shown}: not done within {self.seconds:g} seconds"
             raise FetchError(message)
 
 

@@ -64,17 +64,20 @@ def open_url(
     """
     origin = url
     for _ in range(MAX_REDIRECTS + 1):
-        _check_scheme(url, origin)
-        session.pace.start(url)
+        shown = f"{printable(url)!r}"
+        if url != origin:
+            shown += f" (redirected from {printable(origin)!r})"
+        _check_scheme(url, shown)
+        session.pace.start(shown)
         session.pace.check_time()
         limits = (max(0.001, min(timeout[0], session.pace.left())), timeout[1])
-        with _classified(url, limits):
+        with _classified(shown, limits):
             response = session.get(
                 url, headers=headers, stream=True, allow_redirects=False, timeout=limits
             )
             location = response.headers["Location"] if response.is_redirect else None
         if location is None:
-            return _check(response, url, statuses)
+            return _check(response, shown, statuses)
         response.close()
         url = _redirect(origin, url, location)
     message = f"cannot fetch {printable(origin)!r}: more than {MAX_REDIRECTS} redirects"
@@ -95,7 +98,7 @@ def read_body(
     """
     blocks = response.iter_content(BLOCK)
     while True:
-        with _classified(url, timeout):
+        with _classified(repr(printable(url)), timeout):
             block = next(blocks, None)
         if block is None:
             return
@@ -104,17 +107,17 @@ def read_body(
 
 
 @contextmanager
-def _classified(url: str, timeout: tuple[float, float]) -> Iterator[None]:
+def _classified(shown: str, timeout: tuple[float, float]) -> Iterator[None]:
     """Raise whatever an answer makes requests and the libraries below it raise as `FetchError`."""
     try:
         yield
     except FetchError:
         raise
     except Exception as error:
-        raise _classify_failure(error, url, timeout) from error
+        raise _classify_failure(error, shown, timeout) from error
 
 
-def _classify_failure(error: Exception, url: str, timeout: tuple[float, float]) -> FetchError:
+def _classify_failure(error: Exception, shown: str, timeout: tuple[float, float]) -> FetchError:
     """Return any exception as one sentence, `TransientError` if a retry may help."""
     from http.client import IncompleteRead
     from ssl import SSLCertVerificationError, SSLEOFError, SSLError
@@ -123,7 +126,7 @@ def _classify_failure(error: Exception, url: str, timeout: tuple[float, float]) 
     from urllib3.exceptions import InvalidChunkLength, LocationValueError, NewConnectionError
     from urllib3.exceptions import TimeoutError as UrllibTimeout
 
-    prefix = f"cannot fetch {printable(url)!r}: "
+    prefix = f"cannot fetch {shown}: "
     cause = _root_cause(error)
     reason = printable(str(cause).rsplit(": ", 1)[-1].strip("'\")> ")) or type(cause).__name__
     if isinstance(error, (InvalidURL, InvalidSchema, MissingSchema, LocationValueError)):
@@ -249,13 +252,13 @@ def declared_length(response: requests.Response) -> int | None:
     return int(value.partition(",")[0])  # if there are several, they are equal
 
 
-def _check(response: requests.Response, url: str, statuses: tuple[int, ...]) -> requests.Response:
+def _check(response: requests.Response, shown: str, statuses: tuple[int, ...]) -> requests.Response:
     status = response.status_code
     encoding = response.headers.get("Content-Encoding", "").strip()
     if status not in statuses:
         response.close()
         reason = printable(str(response.reason or ""), 60)
-        message = f"cannot fetch {printable(url)!r}: the server answered {status} {reason}".rstrip()
+        message = f"cannot fetch {shown}: the server answered {status} {reason}".rstrip()
         if status not in _TRANSIENT:
             raise FetchError(message)
         wait = _seconds_to_wait(response.headers.get("Retry-After", ""))
@@ -266,7 +269,7 @@ def _check(response: requests.Response, url: str, statuses: tuple[int, ...]) -> 
     if encoding.lower() not in ("", "identity"):
         response.close()
         message = (
-            f"cannot fetch {printable(url)!r}: sent in encoding {printable(encoding, 40)!r}, "
+            f"cannot fetch {shown}: sent in encoding {printable(encoding, 40)!r}, "
             "although plain bytes were requested"
         )
         raise FetchError(message)
@@ -287,12 +290,11 @@ def _seconds_to_wait(value: str) -> float:
     return max(0.0, min(seconds, float(_YEAR)))
 
 
-def _check_scheme(url: str, origin: str) -> None:
+def _check_scheme(url: str, shown: str) -> None:
     try:
         good = urlsplit(url).scheme in ("http", "https")
     except ValueError:
         good = False
     if not good:
-        how = "" if url == origin else f" (redirected from {printable(origin)!r})"
-        message = f"cannot fetch {printable(url)!r}{how}: only http and https addresses are fetched"
+        message = f"cannot fetch {shown}: only http and https addresses are fetched"
         raise FetchError(message)
