@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import random
 import re
-from time import sleep
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from time import sleep
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 

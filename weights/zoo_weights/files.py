@@ -105,9 +105,9 @@ def remove_orphans(folder: Path) -> list[tuple[Path, int]]:
     from filelock import FileLock
 
     removed: list[tuple[Path, int]] = []
-    # Looked up before the locks: a file that is there now has its lock there already.
-    found = [path for path in folder.glob(".*") if path.suffix == ".tmp"]
     with ExitStack() as stack, suppress(OSError):  # a lock that is held, a folder of another user
+        # Looked up before the locks: a file that is there now has its lock there already.
+        found = [path for path in folder.glob(".*") if path.suffix == ".tmp"]
         for lock in folder.glob(".*.lock") if found else ():
             stack.enter_context(FileLock(lock, timeout=0))
         for path in found:

@@ -248,9 +248,9 @@ class Store:
 
         Those of running processes stay. Whatever writes to the store does this first.
         """
-        if not self.root.is_dir():
-            return []
-        folders = (path for path in self.root.iterdir() if path.is_dir())
+        folders: list[Path] = []
+        with suppress(OSError):  # no store yet, or another user's
+            folders += self.root.iterdir()
         return [orphan for folder in folders for orphan in remove_orphans(folder)]
 
     @contextmanager
