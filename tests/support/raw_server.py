@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import socket
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, repeat
 
 
 @dataclass(frozen=True)
@@ -79,3 +80,38 @@ class RawServer:
         ask = Ask(path, int(match[1]) if match else 0, number, self.port)
         self.asked.append(ask)
         return ask
+
+
+def head(*lines: str, status: str = "200 OK") -> bytes:
+    return "\r\n".join((f"HTTP/1.1 {status}", *lines, "\r\n")).encode("latin-1")
+
+
+def say(*parts: bytes | float) -> Reply:
+    return lambda ask: parts
+
+
+def answer(*lines: str, status: str = "200 OK", body: bytes = b"") -> Reply:
+    return say(head(*lines, f"Content-Length: {len(body)}", status=status), body)
+
+
+def chunked(*parts: bytes, lines: tuple[str, ...] = ()) -> Reply:
+    return say(head("Transfer-Encoding: chunked", *lines), *parts)
+
+
+def chunk(data: bytes, extension: bytes = b"") -> bytes:
+    return b"%x%b\r\n%b\r\n" % (len(data), extension, data)
+
+
+def for_ever(*parts: bytes | float, first: bytes = b"") -> Reply:
+    return lambda ask: chain([first], (part for _ in repeat(None) for part in parts))
+
+
+def redirect(place: str, body: bytes = b"", *lines: str) -> Reply:
+    """A redirect; ``{port}`` and ``{path}`` in the place are those of the request."""
+
+    def reply(ask: Ask) -> Iterator[bytes]:
+        where = place.format(port=ask.port, path=ask.path)
+        yield head(f"Location: {where}", *lines, f"Content-Length: {len(body)}", status="302 Found")
+        yield body
+
+    return reply
