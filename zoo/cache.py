@@ -57,10 +57,11 @@ def exposed(path: Path) -> str:
     if not hasattr(os, "getuid"):
         return ""
     trusted = {0, os.getuid(), os.stat("/").st_uid}
-    for folder in dict.fromkeys((*path.absolute().parents, *path.resolve().parents)):
+    real = Path(os.path.realpath(path))
+    for folder in dict.fromkeys((*path.absolute().parents, *real.parents)):
         try:
             status, link = folder.stat(), folder.lstat()
-        except FileNotFoundError:
+        except OSError:
             continue  # not there yet: it will be made for this user alone
         if not {status.st_uid, link.st_uid} <= trusted:
             return f"{folder} belongs to another user; set ZOO_HOME to a folder of your own"

@@ -90,6 +90,11 @@ def test_a_link_counts_with_both_of_its_ends(
         assert cache.private_folder("kept") is None
         assert cache.exposed(tmp_path / home / "x").startswith("others can write to")
     (tmp_path / "open").chmod(0o700)
+    (tmp_path / "own/loop").symlink_to("loop")
+    monkeypatch.setenv("ZOO_HOME", str(tmp_path / "own/loop"))
+    assert cache.private_folder("kept") is None
+    assert cache.exposed(tmp_path / "own/loop/x") == ""
+    monkeypatch.setenv("ZOO_HOME", str(tmp_path / "own/link"))
     assert cache.private_folder("kept") is not None
 
 

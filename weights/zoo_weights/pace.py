@@ -100,8 +100,9 @@ class _PacedReader(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int | None:
         self._pace.check_time()
-        wait = min(self._sock.gettimeout() or math.inf, self._pace.left())
-        self._sock.settimeout(None if wait == math.inf else max(wait, 0.001))
+        left = self._pace.left()
+        if left < (self._sock.gettimeout() or math.inf):
+            self._sock.settimeout(max(left, 0.001))
         try:
             size = self._raw.readinto(buffer)
         except TimeoutError:
