@@ -202,6 +202,7 @@ ENVIRONMENT = (
     ("ZOO_OFFLINE", "`1`: download nothing, as `--offline`."),
     ("ZOO_PLAIN", "`1`: take no fast path; slower, with the same results."),
     ("ZOO_MIRROR", "Folder or URL to try first for every download, see [weights.md](weights.md)."),
+    ("ZOO_TIMEOUT", "Seconds that a download may take, retries and waits included."),
     ("ZOO_PLUGINS", "Names of the plugins to load, separated by commas; the others are left out."),
     ("ZOO_STRICT", "`1`: a plugin with a problem is an error, not a line on stderr."),
     ("KERAS_BACKEND", "`jax`, `tensorflow` or `torch`, as `--backend`."),

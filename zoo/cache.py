@@ -23,14 +23,17 @@ def private_folder(name: str) -> Path | None:
     """Return a cache folder that only this user can write to, or None if there cannot be one.
 
     Compiled programs are native code: they are read back only from a folder of mode 0700 that
-    belongs to the user who runs them. A folder that others could write to is emptied first.
+    belongs to the user who runs them, and that nobody else can put another folder in the place of.
+    A folder that others could write to is emptied first.
     """
     path = home("cache") / name
     try:
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        from zoo_weights import make_folder
+
+        make_folder(path)
         if hasattr(os, "getuid"):
             status = path.lstat()
-            if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+            if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or exposed(path):
                 return None
             if status.st_mode & 0o022:
                 import shutil
@@ -42,6 +45,30 @@ def private_folder(name: str) -> Path | None:
     except OSError:
         return None
     return path
+
+
+def exposed(path: Path) -> str:
+    """Say which folder above a path lets others replace it, and the cure; empty if none does.
+
+    Whoever can write to a folder can rename what is in it, unless it is sticky like ``/tmp``. So
+    every folder up to the root counts, on the path as written and on the one that links lead to.
+    They must belong to this user or to root, which is whoever owns ``/``.
+    """
+    if not hasattr(os, "getuid"):
+        return ""
+    trusted = {0, os.getuid(), os.stat("/").st_uid}
+    real = Path(os.path.realpath(path))
+    for folder in dict.fromkeys((*path.absolute().parents, *real.parents)):
+        try:
+            status, link = folder.stat(), folder.lstat()
+        except OSError:
+            continue  # not there yet: it will be made for this user alone
+        if not {status.st_uid, link.st_uid} <= trusted:
+            return f"{folder} belongs to another user; set ZOO_HOME to a folder of your own"
+        if status.st_mode & 0o022 and not status.st_mode & stat.S_ISVTX:
+            mode = stat.S_IMODE(status.st_mode)
+            return f"others can write to {folder} (mode {mode:04o}); run: chmod go-w {folder}"
+    return ""
 
 
 def read(folder: str, name: str) -> bytes | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +29,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Folder or URL tried first for every download.
     offline
         Whether downloads are refused.
+    timeout
+        Seconds that a download may take, retries included; no limit if not given.
     """
 
     backend: str | None = None
     classify_model: str = "efficientnet-lite0"
     mirror: str | None = None
     offline: bool = False
+    timeout: float | None = None
 
 
 def home(kind: str) -> Path:
@@ -78,17 +82,52 @@ def offline() -> bool:
     return settings().offline if flag is None else flag not in ("", "0")
 
 
+def timeout(option: str | None = None) -> float | None:
+    """Return the seconds a download may take: ``--timeout``, ``ZOO_TIMEOUT``, or configuration.
+
+    Raises
+    ------
+    UsageError
+        If it is not a positive number.
+    """
+    sources = {
+        "--timeout": option,
+        "ZOO_TIMEOUT": os.environ.get("ZOO_TIMEOUT") or None,
+        "timeout in config.toml": settings().timeout,
+    }
+    for name, value in sources.items():
+        if value is None:
+            continue
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = 0.0
+        if not 0 < seconds < threading.TIMEOUT_MAX:
+            msg = f"{name} is {value!r}; give a number of seconds, such as 600"
+            raise UsageError(msg)
+        return seconds
+    return None
+
+
 def plain() -> bool:
     """Whether ``ZOO_PLAIN`` turns off every fast path: slower, with the same answers."""
     return os.environ.get("ZOO_PLAIN", "") not in ("", "0")
 
 
-def store(kind: str = "weights") -> Store:
-    """Return the store of downloaded files of one kind, ``"weights"`` or ``"data"``."""
+def store(kind: str = "weights", seconds: str | None = None) -> Store:
+    """Return the store of downloaded files of one kind, ``"weights"`` or ``"data"``.
+
+    `seconds` is a ``--timeout``: how long each download may take.
+    """
     from zoo_weights import Store
 
     mirror = os.environ.get("ZOO_MIRROR") or settings().mirror
-    return Store(home("cache") / kind, mirrors=(mirror,) if mirror else (), offline=offline())
+    return Store(
+        home("cache") / kind,
+        mirrors=(mirror,) if mirror else (),
+        offline=offline(),
+        seconds=timeout(seconds),
+    )
 
 
 def as_dict() -> dict[str, Any]:
@@ -99,6 +138,7 @@ def as_dict() -> dict[str, Any]:
         "offline": offline(),
         "plain": plain(),
         "mirror": os.environ.get("ZOO_MIRROR") or settings().mirror,
+        "timeout": timeout(),
         "backend": settings().backend,
         "classify_model": settings().classify_model,
     }

@@ -12,6 +12,7 @@ from typing import Any
 from zoo import config
 from zoo.backend import keras_private
 from zoo.backend.choose import BACKENDS, chosen_backend, installed_backends
+from zoo.cache import exposed
 from zoo.errors import UsageError
 from zoo.registry.registry import registry
 
@@ -55,6 +56,8 @@ def examine() -> dict[str, Any]:
         hints.append(f"Keras is newer than {tested}, the last one tested: every fast path is off")
     elif "openvino" in installed and not configured:
         hints.append("images are classified by openvino; choose another with --backend NAME")
+    if reason := exposed(config.home("cache") / "kept"):
+        hints.append(f"no compiled program is kept or read: {reason}")
     for extra, package in (("plot", "matplotlib"),):
         if _version(package) is None:
             hints.append(f"to draw curves: pip install 'keras-zoo[{extra}]'")

@@ -6,11 +6,14 @@ import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
 import zoo
+
+if TYPE_CHECKING:
+    from zoo_weights import Store
 
 FORMATS = ("text", "json", "jsonl", "csv")
 
@@ -26,6 +29,12 @@ def note(text: str) -> None:
     """Print a note on stderr, unless ``-q``."""
     if not Verbosity.quiet:
         click.echo(f"zoo: {text}", err=True)
+
+
+def note_orphans(files: Store) -> None:
+    """Remove what killed processes left in a store, and say so."""
+    for path, size in files.sweep():
+        note(f"removed {path}, {size:,} bytes that a killed process left")
 
 
 def common_options(function: Callable[..., Any]) -> Callable[..., Any]:

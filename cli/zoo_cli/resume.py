@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import zoo
 from zoo.config import home
 from zoo.errors import UsageError
-from zoo_weights import printable
+from zoo_weights import make_folder, printable
 
 COLUMNS = ["input", "model", "weights", "rank", "index", "id", "label", "score", "error"]
 """Columns of the CSV that ``zoo classify`` writes."""
@@ -52,7 +52,7 @@ def resume_output(
 
     path = Path(output)
     locks = home("cache") / "locks"
-    locks.mkdir(parents=True, exist_ok=True)
+    make_folder(locks)
     name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:32]
     lock = FileLock(locks / f"{name}.lock")
     try:

@@ -109,3 +109,17 @@ def test_a_sheet_of_samples(cli, dataset_files: DatasetFiles, tmp_path: Path) ->
     done = cli("data", "show", "pima", "--plot", "sheet2.png")
     assert done.status == 2
     assert "pima holds no images" in done.err
+
+
+def test_what_a_killed_process_left_goes(cli, dataset_files: DatasetFiles) -> None:
+    (file,) = dataset_files("mnist")
+    place = Path(cli("data", "where", "mnist").out.strip())
+    orphan = place.with_name(f".{place.name}.99-abcd.tmp")
+    for command in (("verify",), ("add", "mnist", file)):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        orphan.write_bytes(b"left")
+        done = cli("data", *command)
+        assert not orphan.exists()
+        told = f"zoo: removed {orphan}, 4 bytes that a killed process left\n"
+        assert done.err == (told if command == ("verify",) else "")
+    assert {path.name for path in place.parent.iterdir()} == {place.name, f".{place.name}.lock"}

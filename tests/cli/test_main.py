@@ -114,6 +114,22 @@ def test_doctor_as_text(cli, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Hint: backend must be one of jax" in cli("doctor").out
 
 
+def test_doctor_tells_of_a_cache_that_others_could_replace(
+    cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("zoo.doctor.installed_backends", list)
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("ZOO_HOME", str(home))
+    home.chmod(0o700)
+    assert "compiled" not in cli("doctor").out
+    home.chmod(0o775)
+    assert (
+        f"Hint: no compiled program is kept or read: others can write to {home} (mode 0775); "
+        f"run: chmod go-w {home}\n"
+    ) in cli("doctor").out
+
+
 def test_doctor_says_what_is_there_and_what_is_missing(zoo_command):
     import json
 

@@ -93,3 +93,29 @@ def test_a_model_without_weights_says_how_to_get_some(cli) -> None:
     done = cli("weights", "pull", "mlp-pima")
     assert done.status == 2
     assert "has no published weights; run `zoo train mlp-pima`" in done.err
+
+
+def test_what_a_killed_process_left_is_told_and_removed(cli, published: Server, file: Path) -> None:
+    place = Path(cli("weights", "where", "mlp-pima").out.strip())
+    orphan = place.with_name(f".{place.name}.99-abcd.tmp")
+    part = place.with_name(f".{place.name}.part")
+    for command in ("verify", "remove"):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        orphan.write_bytes(b"left")
+        part.write_bytes(b"12345")
+        done = cli("weights", command, "mlp-pima")
+        assert done.err == f"zoo: removed {orphan}, 4 bytes that a killed process left\n"
+        assert "5 bytes of an unfinished download" in done.out
+        assert not orphan.exists()
+    assert not place.parent.exists()
+
+
+def test_a_pull_has_an_end(cli, published: Server, file: Path) -> None:
+    published.pages["/pima.weights.h5"].pause = 9.0
+    done = cli("weights", "pull", "mlp-pima", "--timeout", "0.2")
+    assert done.status == 1
+    assert "not done within 0.2 seconds" in done.err
+    for value in ("soon", "0", "-1", "nan", "inf"):
+        done = cli("weights", "pull", "mlp-pima", "--timeout", value)
+        assert done.status == 2
+        assert f"--timeout is '{value}'; give a number of seconds" in done.err

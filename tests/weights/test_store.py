@@ -184,3 +184,104 @@ def test_a_url_cannot_choose_a_name_outside_the_cache(store):
 def test_a_cache_that_cannot_be_made_is_one_sentence(file):
     with pytest.raises(WeightsError, match="cannot make the folder"):
         Store(file / "cache").add(FileRecord(sha256=SHA), file)
+
+
+STOPPED = """
+import sys, time; from pathlib import Path; import zoo_weights.store as module
+def copy_hashed(source, target, *names):
+    target.write_bytes(b"half")
+    print("copying", flush=True)
+    time.sleep(60)
+module.copy_hashed = copy_hashed
+record = module.FileRecord(sha256=sys.argv[3], urls=("https://h/x",))
+module.Store(Path(sys.argv[1])).add(record, Path(sys.argv[2]))
+"""
+
+ADD_AND_PULL = """
+import sys; from pathlib import Path; from zoo_weights import FileRecord, Store
+store, record = Store(Path(sys.argv[1])), FileRecord(urls=(sys.argv[3],), sha256=sys.argv[4])
+if int(sys.argv[5]) % 2:
+    assert store.add(record, Path(sys.argv[2])).matches
+print(store.fetch(record).read_bytes() == Path(sys.argv[2]).read_bytes(), store.verify(record).ok)
+"""
+
+
+def test_the_copy_of_a_killed_process_goes_and_that_of_a_running_one_stays(store, file, python):
+    record = FileRecord(sha256=SHA, urls=("https://h/x",))
+    process = python(STOPPED, store.root, file, SHA)
+    assert process.stdout.readline() == "copying\n"
+    (copy,) = store.path(record).parent.glob(".*.tmp")
+    assert store.sweep() == []
+    other = FileRecord(sha256=hashlib.sha256(b"other").hexdigest())
+    file.write_bytes(b"other")
+    store.add(other, file)  # another file of the store sweeps too
+    assert copy.exists()
+    with pytest.raises(FetchError, match=r"another process is still writing '.*/x'"):
+        Store(store.root, seconds=0.2).fetch(record)
+    process.kill()
+    process.communicate()
+    assert not store.has(record)
+    assert store.sweep() == [(copy, 4)]
+    assert not copy.exists()
+    assert store.verify(other).ok
+
+
+def test_every_operation_that_writes_sweeps_first(server, store, file):
+    record = FileRecord(sha256=SHA, urls=(server.page("/x", DATA),))
+    orphan = store.path(record).with_name(".x.99-abcd.tmp")
+    for operation in (
+        lambda: store.add(record, file),
+        lambda: store.remove(record),
+        lambda: store.fetch(record),
+    ):
+        orphan.parent.mkdir(parents=True, exist_ok=True)
+        orphan.write_bytes(b"left")
+        operation()
+        assert not orphan.exists()
+    assert store.has(record)
+
+
+def test_an_unfinished_download_is_counted_and_removed(server, store):
+    data = bytes(200_000)
+    record = FileRecord(
+        urls=(server.page("/x", data, declares=300_000),),
+        sha256=hashlib.sha256(bytes(300_000)).hexdigest(),
+    )
+    with pytest.raises(FetchError, match="ended early"):
+        Store(store.root, seconds=0.5).fetch(record)
+    assert store.unfinished(record) == 196_608
+    assert not store.remove(record)
+    assert store.unfinished(record) == 0
+    assert os.listdir(store.root) == []
+
+
+def test_adding_a_file_ends_its_unfinished_download(server, store, file):
+    record = FileRecord(urls=(server.page("/x", DATA),), sha256=SHA)
+    part = store.path(record).with_name(".x.part")
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"half")
+    store.add(record, file)
+    assert not part.exists()
+
+
+@pytest.mark.slow
+def test_eight_processes_add_and_pull_the_same_file(server, store, file, python):
+    file.write_bytes(bytes(5_000_000))
+    sha = hashlib.sha256(file.read_bytes()).hexdigest()
+    url = server.page("/x", file.read_bytes(), pause=0.002)
+    running = [python(ADD_AND_PULL, store.root, file, url, sha, n) for n in range(8)]
+    for process in running:
+        assert process.communicate() == ("True True\n", "")
+    names = {path.name for path in (store.root / sha).iterdir()}
+    assert names == {"x", ".x.pin.json", ".x.lock"}
+
+
+def test_a_store_that_cannot_be_written_is_one_sentence(store, file, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("zoo_weights.store.copy_hashed", full)
+    record = FileRecord(sha256=SHA, urls=("https://h/x",))
+    with pytest.raises(WeightsError, match=r"cannot write '.*/x': No space left on device"):
+        store.add(record, file)
+    assert not list(store.root.glob("*/.*.tmp"))

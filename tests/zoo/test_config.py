@@ -40,6 +40,7 @@ def test_nothing_configured(home):
         "offline": False,
         "plain": False,
         "mirror": None,
+        "timeout": None,
         "backend": None,
         "classify_model": "efficientnet-lite0",
     }
@@ -205,3 +206,20 @@ def test_the_order_in_which_a_backend_is_chosen(
         check=False,
     )
     assert (done.stdout, done.stderr) == (f"{told}\n", "")
+
+
+def test_a_timeout_is_an_option_then_a_variable_then_a_setting(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ZOO_TIMEOUT", raising=False)
+    assert config.timeout() is None
+    write(home, "timeout = 30.5")
+    config.settings.cache_clear()
+    assert config.timeout() == 30.5
+    monkeypatch.setenv("ZOO_TIMEOUT", "20")
+    assert config.store().seconds == 20.0
+    assert config.timeout("10") == 10.0
+    for value in ("soon", "0", "-1", "nan", "inf", "1e300"):
+        monkeypatch.setenv("ZOO_TIMEOUT", value)
+        with pytest.raises(UsageError, match=f"ZOO_TIMEOUT is '{value}'; give a number of seconds"):
+            config.timeout()

@@ -1,9 +1,9 @@
 """Weights files: fetch, verify, cache, read and write them, independently of zoo and Keras.
 
-``records`` describes a file; ``store`` and ``fetch`` (on ``web``, ``partial`` and ``files``)
-download it; ``hdf5`` and ``heap`` open it safely; ``readers`` and ``legacy`` compare it with a
-model's ``layout`` before ``arrays`` reads it; ``bundle`` writes. Names are imported on first use:
-``import zoo_weights`` imports no h5py, numpy or requests.
+``records`` describes a file; ``store`` and ``fetch`` (on ``web``, ``pace``, ``partial`` and
+``files``) download it; ``hdf5`` and ``heap`` open it safely; ``readers`` and ``legacy`` compare it
+with a model's ``layout`` before ``arrays`` reads it; ``bundle`` writes. Names are imported on first
+use: ``import zoo_weights`` imports no h5py, numpy or requests.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from .fetch import download, get_bytes
-    from .files import atomic_write, has_checksum, hash_file
+    from .files import atomic_write, has_checksum, hash_file, make_folder
     from .hdf5 import open_checked
     from .layout import Slot
     from .readers import detect_format, read_weights
@@ -49,6 +49,7 @@ __all__ = [
     "get_bytes",
     "has_checksum",
     "hash_file",
+    "make_folder",
     "open_checked",
     "printable",
     "read_headers",
@@ -68,7 +69,7 @@ _MODULES = {
         "WeightsError",
     ),
     "fetch": ("download", "get_bytes"),
-    "files": ("atomic_write", "has_checksum", "hash_file"),
+    "files": ("atomic_write", "has_checksum", "hash_file", "make_folder"),
     "hdf5": ("open_checked",),
     "layout": ("Slot",),
     "readers": ("detect_format", "read_weights"),

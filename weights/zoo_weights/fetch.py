@@ -9,28 +9,22 @@ from __future__ import annotations
 import os
 import random
 import re
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from time import sleep
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from .errors import FetchError, HashMismatch, OfflineError
-from .files import copy_hashed, flush_and_rename, hash_file
+from .files import atomic_write, copy_hashed, flush_and_rename, hash_file, locked
 from .partial import PartialFile, RemoteVersion
 from .text import printable
-from .web import (
-    BLOCK,
-    TransientError,
-    classify_failure,
-    declared_length,
-    get_bytes,
-    new_session,
-    open_url,
-)
+from .web import TransientError, declared_length, get_bytes, new_session, open_url, read_body
 
 if TYPE_CHECKING:
     import requests
+
+    from .pace import PacedSession
 
 __all__ = ["Progress", "download", "get_bytes"]
 
@@ -39,6 +33,9 @@ Progress = Callable[[int, int | None], None]
 MAX_BYTES = 16 << 30  # limit where neither record nor server states a size
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18})")
 _RETRY_RESET = 1 << 20  # an attempt that brought this many bytes resets the count of retries
+_PATIENCE = 60.0  # seconds that a busy server may ask for before it is given up
+_PATIENCE_ELSEWHERE = 10.0  # the same while there are other places to try
+_NO_RANGES = (400, 412, 416, 431, 501)  # statuses of servers that dislike a request for a range
 
 
 def download(
@@ -53,6 +50,7 @@ def download(
     progress: Progress | None = None,
     timeout: tuple[float, float] = (10, 30),
     retries: int = 4,
+    seconds: float | None = None,
 ) -> str:
     """Download a file to `target`, unless it is already there.
 
@@ -75,7 +73,11 @@ def download(
     timeout
         Seconds to wait for a connection, and for the next bytes.
     retries
-        Further attempts per address after a temporary failure.
+        Further attempts per address after a temporary failure. A wait that the server asks for is
+        kept, up to a minute; for a longer one the address is given up.
+    seconds
+        Time for all of it together: waiting for another process, every address, every retry.
+        Without it, a file takes at most as long as ``MIN_RATE`` of `zoo_weights.pace` allows.
 
     Returns
     -------
@@ -91,16 +93,13 @@ def download(
     FetchError
         Any other failure.
     """
-    from filelock import FileLock
-
     job = _Job(target, sha256, md5, size, progress or (lambda done, total: None), timeout, retries)
     try:
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with FileLock(target.with_name(f".{target.name}.lock")):
+        with new_session(seconds) as session, locked(target, session.pace.left()):
             if target.is_file():  # another process was first
                 digests = hash_file(target, *job.names)
                 return job.check(digests, str(target), "it was left as it is")
-            return _try_places(job, urls, mirrors, offline)
+            return _try_places(job, session, _sources(urls, mirrors), urls, offline)
     except OSError as error:
         message = f"cannot write {str(target)!r}: {error.strerror or error}"
         raise FetchError(message) from error
@@ -154,19 +153,24 @@ def _sources(urls: Sequence[str], mirrors: Sequence[str | os.PathLike[str]]) -> 
 
 
 def _try_places(
-    job: _Job, urls: Sequence[str], mirrors: Sequence[str | os.PathLike[str]], offline: bool
+    job: _Job,
+    session: PacedSession,
+    places: list[str | Path],
+    urls: Sequence[str],
+    offline: bool,
 ) -> str:
-    places = _sources(urls, mirrors)
     failures: list[FetchError] = []
-    with new_session() as session:
-        for place in places:
-            try:
-                if isinstance(place, Path):
-                    return _copy_from_mirror(job, place)
-                if not offline:
-                    return _download_url(job, session, place)
-            except FetchError as error:
-                failures.append(error)
+    for number, place in enumerate(places, 1):
+        try:
+            if isinstance(place, Path):
+                return _copy_from_mirror(job, place)
+            if not offline:
+                patience = _PATIENCE if number == len(places) else _PATIENCE_ELSEWHERE
+                return _download_url(job, session, place, patience)
+        except FetchError as error:
+            failures.append(error)
+            if session.pace.left() <= 0:
+                break
     if not failures and not offline:
         message = f"{job.target.name!r} has no address to download it from; add it by hand"
         raise FetchError(message)
@@ -195,75 +199,99 @@ def _copy_from_mirror(job: _Job, source: Path) -> str:
     if job.size is not None and size != job.size:
         message = f"{printable(str(source))} has {size} bytes; expected {job.size}"
         raise FetchError(message)
-    temp = job.target.with_name(f".{job.target.name}.copy")  # ours: the caller holds the lock
-    try:
+    with atomic_write(job.target) as temp:
         digest = job.check(copy_hashed(source, temp, *job.names), str(source), "it was not used")
-        flush_and_rename(temp, job.target)
-    finally:
-        temp.unlink(missing_ok=True)
+    PartialFile(job.target).discard()
     job.progress(size, size)
     return digest
 
 
-def _download_url(job: _Job, session: requests.Session, url: str) -> str:
+def _download_url(job: _Job, session: PacedSession, url: str, patience: float) -> str:
     part = PartialFile(job.target, *job.names)
-    attempts = 0
     while True:
-        before = part.size
+        _complete(job, session, url, part, patience)
+        resumed = part.resumed
         try:
-            _transfer(job, session, url, part)
+            digest = job.check(part.digests(), url, "the download was deleted")
             break
-        except TransientError as error:
-            attempts = 1 if part.size - before >= _RETRY_RESET else attempts + 1
-            if attempts > job.retries:
-                message = f"{error}; gave up after {attempts} attempt{'s' * (attempts > 1)}"
-                raise FetchError(message) from error
-            # Random, so that many machines do not retry at the same instant.
-            time.sleep(min(30.0, 0.3 * 2**attempts) * random.uniform(0.5, 1.0))
-    try:
-        digest = job.check(part.digests(), url, "the download was deleted")
-    except HashMismatch:
-        part.discard()
-        raise
+        except HashMismatch:
+            part.discard()
+            if not resumed:  # else it may be a mixture of two versions: once more, from the start
+                raise
     flush_and_rename(part.path, job.target)
     part.discard()
     return digest
 
 
-def _transfer(job: _Job, session: requests.Session, url: str, part: PartialFile) -> None:
-    """Complete `part`, from its current end if the server still has the same file."""
-    import requests
+def _complete(
+    job: _Job, session: PacedSession, url: str, part: PartialFile, patience: float
+) -> None:
+    """Complete `part`, trying again after temporary failures."""
+    attempts = 0
+    while True:
+        before = part.size
+        try:
+            _transfer(job, session, url, part)
+            return
+        except TransientError as error:
+            attempts = 1 if part.size - before >= _RETRY_RESET else attempts + 1
+            # Random, so that many machines do not retry at the same instant.
+            pause = max(error.wait, min(30.0, 0.5 * 2**attempts) * random.uniform(0.5, 1.0))
+            patient = error.wait <= patience and pause < session.pace.left()
+            if attempts > job.retries or not patient:
+                message = f"{error}; gave up after {attempts} attempt{'s' * (attempts > 1)}"
+                raise FetchError(message) from error
+            sleep(pause)
 
+
+def _transfer(job: _Job, session: PacedSession, url: str, part: PartialFile) -> None:
+    """Complete `part`, from its current end if the server still has the same file."""
     version = part.version()
     done = part.size if version and version.url == url and version.validator else 0
     if version and done and done == version.total:
+        part.resumed = True
         return  # complete: an earlier process died before the rename
-    headers = {"Range": f"bytes={done}-", "If-Range": version.validator} if version and done else {}
-    statuses = (200, 206, 416) if done else (200,)
-    with open_url(
-        session, url, headers=headers, timeout=job.timeout, statuses=statuses
-    ) as response:
-        if version and response.status_code != 200:
-            _check_continues(response, version, done, part)
-            total = version.total
-        else:
-            done, total = 0, declared_length(response)
-            _check_size(job, url, total)
-            part.start(RemoteVersion.of(url, response.headers, total))
-        part.hash_rest()
-        limit = next(n for n in (job.size, total, MAX_BYTES) if n is not None)
-        job.progress(done, total or job.size)
-        try:
-            with part.path.open("ab") as stream:
-                for block in response.iter_content(BLOCK):
-                    done += len(block)
-                    if done > limit:
-                        break
-                    stream.write(block)
-                    part.hash_block(block)
-                    job.progress(done, total or job.size)
-        except requests.RequestException as error:
-            raise classify_failure(error, url, job.timeout) from error
+    if version and done:
+        headers = {"Range": f"bytes={done}-", "If-Range": version.validator}
+        statuses = (200, 206, *_NO_RANGES)
+        with open_url(
+            session, url, headers=headers, timeout=job.timeout, statuses=statuses
+        ) as response:
+            continues = _continues(response, version, done)
+            if continues or response.status_code == 200:
+                part.resumed = continues
+                _receive(job, session, response, url, part, done if continues else 0)
+                return
+        part.discard()  # the file on the server has changed, or the server has no ranges
+    with open_url(session, url, timeout=job.timeout) as response:
+        _receive(job, session, response, url, part, 0)
+
+
+def _receive(
+    job: _Job,
+    session: PacedSession,
+    response: requests.Response,
+    url: str,
+    part: PartialFile,
+    done: int,
+) -> None:
+    """Append the body of a response to the bytes that are done; without any, start anew."""
+    version = part.version() if done else None
+    total = version.total if version else declared_length(response)
+    if not done:
+        _check_size(job, url, total)
+        part.start(RemoteVersion.of(url, response.headers, total))
+    part.hash_rest()
+    limit = next(n for n in (job.size, total, MAX_BYTES) if n is not None)
+    job.progress(done, total or job.size)
+    with part.path.open("ab") as stream:
+        for block in read_body(session, response, url, job.timeout):
+            done += len(block)
+            if done > limit:
+                break
+            stream.write(block)
+            part.hash_block(block)
+            job.progress(done, total or job.size)
     if done > limit:
         part.discard()
         message = f"cannot fetch {printable(url)!r}: it sends more than the {limit} bytes expected"
@@ -274,13 +302,11 @@ def _transfer(job: _Job, session: requests.Session, url: str, part: PartialFile)
         raise TransientError(message)
 
 
-def _check_continues(
-    response: requests.Response, version: RemoteVersion, done: int, part: PartialFile
-) -> None:
-    """Check that a 206 continues exactly where `part` ends; otherwise discard it for a restart."""
+def _continues(response: requests.Response, version: RemoteVersion, done: int) -> bool:
+    """Return whether a response continues the version exactly where its first bytes end."""
     content_range = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
     fresh = RemoteVersion.of(version.url, response.headers, version.total)
-    same = (
+    return (
         response.status_code == 206
         and content_range is not None
         and int(content_range[1]) == done
@@ -288,10 +314,6 @@ def _check_continues(
         and fresh.etag in ("", version.etag)
         and fresh.modified in ("", version.modified)
     )
-    if not same:
-        part.discard()
-        message = f"cannot fetch {printable(version.url)!r}: the file on the server has changed"
-        raise TransientError(message)
 
 
 def _check_size(job: _Job, url: str, total: int | None) -> None:

@@ -1,15 +1,16 @@
-"""Atomic writes, and hashing in constant memory; the checksum that ends a file of our own."""
+"""Atomic writes, locks, hashing in constant memory; the checksum that ends a file of our own."""
 
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from .errors import UnsafeFile
+from .errors import FetchError, UnsafeFile
 from .text import printable
 
 BLOCK = 1 << 20  # bytes read at a time
@@ -52,6 +53,68 @@ def flush_and_rename(temp: Path, path: Path) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and the parents that are missing, for this user alone."""
+    for folder in (*reversed(path.parents), path):
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, exist_ok=True)
+
+
+@contextmanager
+def locked(path: Path, seconds: float = math.inf) -> Iterator[None]:
+    """Hold the lock of a file, ``.NAME.lock`` beside it; make the folder if it is missing.
+
+    Whoever writes the file or anything beside it holds its lock. The system releases it when a
+    process ends: a temporary file beside a free lock has no owner any more.
+
+    Raises
+    ------
+    FetchError
+        Another process holds the lock for longer than `seconds`.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    wait = -1 if seconds == math.inf else max(0.0, seconds)
+    try:
+        make_folder(path.parent)
+        try:
+            lock.acquire(wait)
+        except FileNotFoundError:  # the folder has been removed meanwhile
+            make_folder(path.parent)
+            lock.acquire(wait)
+    except Timeout as error:
+        message = f"another process is still writing {str(path)!r}; try again later"
+        raise FetchError(message) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def remove_orphans(folder: Path) -> list[tuple[Path, int]]:
+    """Remove the temporary files that killed processes left in a folder of locked files.
+
+    Returns
+    -------
+    list
+        Path and size in bytes of each. Nothing is removed while any lock in the folder is held.
+    """
+    from filelock import FileLock
+
+    removed: list[tuple[Path, int]] = []
+    with ExitStack() as stack, suppress(OSError):  # a lock that is held, a folder of another user
+        # Looked up before the locks: a file that is there now has its lock there already.
+        found = [path for path in folder.glob(".*") if path.suffix == ".tmp"]
+        for lock in folder.glob(".*.lock") if found else ():
+            stack.enter_context(FileLock(lock, timeout=0))
+        for path in found:
+            size = path.stat().st_size
+            path.unlink()
+            removed.append((path, size))
+    return removed
 
 
 def hash_file(path: Path, *names: str) -> dict[str, str]:

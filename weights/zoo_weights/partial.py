@@ -28,15 +28,19 @@ class RemoteVersion(msgspec.Struct, frozen=True):
 
     @property
     def validator(self) -> str:
-        """Value of If-Range: a strong ETag, else the date; empty where there is neither."""
-        return self.modified if not self.etag or self.etag.startswith("W/") else self.etag
+        """Value of If-Range: a strong ETag, else the date; empty where there is neither.
+
+        A value that no header may hold, such as one of several lines, could not be sent back.
+        """
+        value = self.modified if not self.etag or self.etag.startswith("W/") else self.etag
+        return value if value.isascii() and value.isprintable() else ""
 
 
 class PartialFile:
     """The partial file of one target (`.NAME.part`) and its sidecar (`.NAME.part.json`).
 
     Both survive when a process dies, and a later one continues from them. The caller holds the
-    target's lock.
+    target's lock. `resumed` says that the bytes are not all of one answer.
     """
 
     def __init__(self, target: Path, *hashes: str) -> None:
@@ -45,6 +49,7 @@ class PartialFile:
         self._names = hashes
         self._hashes = new_hashes(*hashes)
         self._hashed = 0
+        self.resumed = False
 
     @property
     def size(self) -> int:
@@ -70,6 +75,7 @@ class PartialFile:
         self.path.unlink(missing_ok=True)
         self.sidecar.unlink(missing_ok=True)
         self._restart_hashes()
+        self.resumed = False
 
     def hash_block(self, block: bytes) -> None:
         """Hash a block that was written."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -18,7 +19,8 @@ import msgspec
 
 from .errors import FetchError, HashMismatch, UnsafeFile, WeightsError
 from .fetch import Progress, download
-from .files import atomic_write, copy_hashed, hash_file
+from .files import atomic_write, copy_hashed, hash_file, locked, make_folder, remove_orphans
+from .partial import PartialFile
 from .records import FileRecord
 from .text import printable
 
@@ -71,6 +73,8 @@ class Store:
         Folders or http(s) addresses tried before every url, as ``<mirror>/<host>/<path>``.
     offline
         Never use the network.
+    seconds
+        Time for each download, waits and retries included; None for no limit.
     """
 
     def __init__(
@@ -79,10 +83,12 @@ class Store:
         *,
         mirrors: Sequence[str | os.PathLike[str]] = (),
         offline: bool = False,
+        seconds: float | None = None,
     ) -> None:
         self.root = Path(root)
         self.mirrors = tuple(mirrors)
         self.offline = offline
+        self.seconds = seconds
 
     def path(self, record: FileRecord, *, base: Path | None = None) -> Path:
         """Return the path of the file, whether it exists or not.
@@ -151,7 +157,8 @@ class Store:
                 f"download it from{source}; add it with `zoo weights add`"
             )
             raise FetchError(message)
-        self._make_folder(path)
+        self.sweep()
+        _make_folder(path)
         sha256 = download(
             record.urls,
             path,
@@ -161,8 +168,9 @@ class Store:
             mirrors=self.mirrors,
             offline=self.offline,
             progress=progress,
+            seconds=self.seconds,
         )
-        self._write_pin(path, path.stat(), sha256, record.urls[0])
+        self._try_pin(path, path.stat(), sha256, record.urls[0])
         return path
 
     def add(self, record: FileRecord, file: Path) -> AddResult:
@@ -185,17 +193,22 @@ class Store:
             message = f"cannot add {str(file)!r}: no such file"
             raise WeightsError(message)
         pin = self._read_pin(path)
-        digests = hash_file(file, *_hash_names(record))
+        try:
+            digests = hash_file(file, *_hash_names(record))
+        except OSError as error:
+            message = f"cannot read {str(file)!r}: {error.strerror or error}"
+            raise WeightsError(message) from error
         expected, got = _compare(record, digests, pin)
         if expected == got:
-            self._make_folder(path)
-            with atomic_write(path) as temp:
-                digests = copy_hashed(file, temp, *_hash_names(record))
-                expected, got = _compare(record, digests, pin)
-                if expected != got:
-                    message = f"{str(file)!r} changed while it was being copied; nothing was stored"
-                    raise HashMismatch(message)
-            self._write_pin(path, path.stat(), digests["sha256"], str(file))
+            with self.writing(path):
+                with atomic_write(path) as temp:
+                    digests = copy_hashed(file, temp, *_hash_names(record))
+                    expected, got = _compare(record, digests, pin)
+                    if expected != got:
+                        message = f"{str(file)!r} changed while it was copied; nothing was stored"
+                        raise HashMismatch(message)
+                PartialFile(path).discard()
+                _write_pin(path, path.stat(), digests["sha256"], str(file))
         return AddResult(path, digests["sha256"], expected == got, expected, got)
 
     def verify(self, record: FileRecord, *, base: Path | None = None) -> VerifyResult:
@@ -213,20 +226,50 @@ class Store:
 
         A file shipped in a package is not touched.
         """
-        from filelock import FileLock
-
         path = self._cache_path(record)
         if not path.parent.is_dir():
             return False
-        lock = path.with_name(f".{path.name}.lock")
-        with FileLock(lock):
+        with self.writing(path):
             present = path.is_file()
-            for leftover in (path, _pin_path(path), *path.parent.glob(f".{path.name}.part*")):
+            for leftover in (path, _pin_path(path)):
                 leftover.unlink(missing_ok=True)
-        lock.unlink(missing_ok=True)
-        if not any(path.parent.iterdir()):
-            path.parent.rmdir()
+            PartialFile(path).discard()
+            with suppress(OSError):  # where an open file cannot be removed, its lock stays
+                path.with_name(f".{path.name}.lock").unlink()
+                path.parent.rmdir()
         return present
+
+    def unfinished(self, record: FileRecord) -> int:
+        """Return the bytes of an unfinished download, which the next `fetch` continues."""
+        return PartialFile(self._cache_path(record)).size
+
+    def sweep(self) -> list[tuple[Path, int]]:
+        """Remove the temporary files of processes that were killed; return their paths and sizes.
+
+        Those of running processes stay. Whatever writes to the store does this first.
+        """
+        folders: list[Path] = []
+        with suppress(OSError):  # no store yet, or another user's
+            folders += self.root.iterdir()
+        return [orphan for folder in folders for orphan in remove_orphans(folder)]
+
+    @contextmanager
+    def writing(self, path: Path) -> Iterator[None]:
+        """Hold the lock of a file of the store, whose folder is made; sweep first.
+
+        Raises
+        ------
+        WeightsError
+            The system refuses: a full disk, a folder of another user.
+        """
+        self.sweep()
+        _make_folder(path)
+        try:
+            with locked(path):
+                yield
+        except OSError as error:
+            message = f"cannot write {str(path)!r}: {error.strerror or error}"
+            raise WeightsError(message) from error
 
     def _cache_path(self, record: FileRecord) -> Path:
         if not (record.sha256 or record.md5):
@@ -239,14 +282,6 @@ class Store:
         key = record.sha256 or f"md5-{record.md5}"
         return self.root / key / _basename(record)
 
-    def _make_folder(self, path: Path) -> None:
-        try:
-            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path.parent.mkdir(mode=0o700, exist_ok=True)
-        except OSError as error:
-            message = f"cannot make the folder {str(path.parent)!r}: {error.strerror or error}"
-            raise WeightsError(message) from error
-
     def _recheck(self, record: FileRecord, path: Path) -> None:
         """Trust a file that matches its pin; hash any other, and pin it if it is right."""
         pin, now = self._read_pin(path), path.stat()
@@ -255,20 +290,25 @@ class Store:
             return
         digests = hash_file(path, *_hash_names(record))
         _verify(record, digests, path, pin)
-        self._write_pin(path, now, digests["sha256"], pin.source if pin else "")
+        self._try_pin(path, now, digests["sha256"], pin.source if pin else "")
 
-    def _write_pin(self, path: Path, now: os.stat_result, sha256: str, source: str) -> None:
-        pin = Pin(
-            sha256, now.st_size, now.st_mtime_ns, source, ctime_ns=now.st_ctime_ns, inode=now.st_ino
-        )
-        with atomic_write(_pin_path(path)) as temp:
-            temp.write_bytes(msgspec.json.encode(pin))
+    def _try_pin(self, path: Path, now: os.stat_result, sha256: str, source: str) -> None:
+        with suppress(WeightsError), self.writing(path):  # else the next use hashes it again
+            _write_pin(path, now, sha256, source)
 
     def _read_pin(self, path: Path) -> Pin | None:
         try:
             return msgspec.json.decode(_pin_path(path).read_bytes(), type=Pin)
         except (OSError, msgspec.MsgspecError):
             return None
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        make_folder(path.parent)
+    except OSError as error:
+        message = f"cannot make the folder {str(path.parent)!r}: {error.strerror or error}"
+        raise WeightsError(message) from error
 
 
 def _shipped_path(record: FileRecord, base: Path | None) -> Path | None:
@@ -312,6 +352,14 @@ def _verify(record: FileRecord, digests: dict[str, str], path: Path, pin: Pin | 
             "it was not used. It was changed after it was stored: remove it and fetch it again"
         )
         raise HashMismatch(message)
+
+
+def _write_pin(path: Path, now: os.stat_result, sha256: str, source: str) -> None:
+    pin = Pin(
+        sha256, now.st_size, now.st_mtime_ns, source, ctime_ns=now.st_ctime_ns, inode=now.st_ino
+    )
+    with atomic_write(_pin_path(path)) as temp:
+        temp.write_bytes(msgspec.json.encode(pin))
 
 
 def _pin_path(path: Path) -> Path:

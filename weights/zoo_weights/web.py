@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
@@ -16,27 +18,31 @@ from .text import printable
 if TYPE_CHECKING:
     import requests
 
+    from .pace import PacedSession
+
 BLOCK = 1 << 16  # bytes per read; a dropped connection loses less than this
 MAX_REDIRECTS = 5
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})  # statuses worth a retry
+_YEAR = 366 * 86400
 
 
 class TransientError(FetchError):
-    """A failure that a retry may cure."""
+    """A failure that a retry may cure; `wait` is how many seconds the server asks to be left."""
+
+    def __init__(self, message: str, wait: float = 0.0) -> None:
+        super().__init__(message)
+        self.wait = wait
 
 
-def new_session() -> requests.Session:
-    """Return a session that uses the user's proxies and requests uncompressed bytes."""
-    import requests
+def new_session(seconds: float | None = None) -> PacedSession:
+    """Return a session whose answers, all together, may take so many seconds (None: no limit)."""
+    from .pace import PacedSession
 
-    session = requests.Session()
-    # Lengths and hashes are those of the stored bytes, so the transfer must not compress.
-    session.headers.update({"User-Agent": "keras-zoo", "Accept-Encoding": "identity"})
-    return session
+    return PacedSession(seconds)
 
 
 def open_url(
-    session: requests.Session,
+    session: PacedSession,
     url: str,
     *,
     headers: dict[str, str] | None = None,
@@ -51,54 +57,127 @@ def open_url(
     Raises
     ------
     FetchError
-        A bad address or redirect, an encoded body, a status not in `statuses`.
+        A bad address or redirect, an answer that is not HTTP, an encoded body, a status not in
+        `statuses`, no time left.
     TransientError
         No connection, a timeout, a busy server.
     """
-    import requests
-
     origin = url
     for _ in range(MAX_REDIRECTS + 1):
-        _check_scheme(url, origin)
-        try:
+        shown = f"{printable(url)!r}"
+        if url != origin:
+            shown += f" (redirected from {printable(origin)!r})"
+        _check_scheme(url, shown)
+        session.pace.start(shown)
+        session.pace.check_time()
+        limits = (max(0.001, min(timeout[0], session.pace.left())), timeout[1])
+        with _classified(shown, limits):
             response = session.get(
-                url, headers=headers, stream=True, allow_redirects=False, timeout=timeout
+                url, headers=headers, stream=True, allow_redirects=False, timeout=limits
             )
-            location = session.get_redirect_target(response)
-        except requests.RequestException as error:
-            raise classify_failure(error, url, timeout) from error
-        except (ValueError, UnicodeError) as error:
-            message = f"cannot fetch {printable(url)!r}: not a usable address"
-            raise FetchError(message) from error
+            location = response.headers["Location"] if response.is_redirect else None
         if location is None:
-            return _check(response, url, statuses)
+            return _check(response, shown, statuses)
         response.close()
-        target = urljoin(url, location)
-        if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
-            message = (
-                f"cannot fetch {printable(origin)!r}: it redirects from https to "
-                f"{printable(target)!r}; an encrypted address may lead to https only"
-            )
-            raise FetchError(message)
-        url = target
+        url = _redirect(origin, url, location)
     message = f"cannot fetch {printable(origin)!r}: more than {MAX_REDIRECTS} redirects"
     raise FetchError(message)
 
 
-def classify_failure(error: Exception, url: str, timeout: tuple[float, float]) -> FetchError:
-    """Return an exception of `requests` as one sentence, `TransientError` if a retry may help."""
-    import requests
+def read_body(
+    session: PacedSession, response: requests.Response, url: str, timeout: tuple[float, float]
+) -> Iterator[bytes]:
+    """Yield the body of a response in blocks.
 
-    prefix = f"cannot fetch {printable(url)!r}: "
-    if isinstance(error, requests.exceptions.SSLError):
-        return FetchError(f"{prefix}its certificate was not accepted ({_root_cause(error)})")
-    if isinstance(error, requests.exceptions.ConnectTimeout):
+    Raises
+    ------
+    FetchError
+        The body is not HTTP, or comes too slowly.
+    TransientError
+        It ended early.
+    """
+    blocks = response.iter_content(BLOCK)
+    while True:
+        with _classified(repr(printable(url)), timeout):
+            block = next(blocks, None)
+        if block is None:
+            return
+        session.pace.count_body(len(block))
+        yield block
+
+
+@contextmanager
+def _classified(shown: str, timeout: tuple[float, float]) -> Iterator[None]:
+    """Raise whatever an answer makes requests and the libraries below it raise as `FetchError`."""
+    try:
+        yield
+    except FetchError:
+        raise
+    except Exception as error:
+        raise _classify_failure(error, shown, timeout) from error
+
+
+def _classify_failure(error: Exception, shown: str, timeout: tuple[float, float]) -> FetchError:
+    """Return any exception as one sentence, `TransientError` if a retry may help."""
+    from http.client import IncompleteRead
+    from ssl import SSLCertVerificationError, SSLEOFError, SSLError
+
+    from requests.exceptions import ConnectTimeout, InvalidSchema, InvalidURL, MissingSchema
+    from urllib3.exceptions import InvalidChunkLength, LocationValueError, NewConnectionError
+    from urllib3.exceptions import TimeoutError as UrllibTimeout
+
+    prefix = f"cannot fetch {shown}: "
+    cause = _root_cause(error)
+    reason = printable(str(cause).rsplit(": ", 1)[-1].strip("'\")> ")) or type(cause).__name__
+    if isinstance(error, (InvalidURL, InvalidSchema, MissingSchema, LocationValueError)):
+        return FetchError(f"{prefix}not a usable address ({reason})")
+    if isinstance(error, ConnectTimeout):
         return TransientError(f"{prefix}no connection within {timeout[0]:g} seconds")
-    if isinstance(error, requests.exceptions.Timeout):
+    if isinstance(cause, NewConnectionError):
+        return TransientError(f"{prefix}{reason}")
+    if isinstance(cause, (UrllibTimeout, TimeoutError)):
         return TransientError(f"{prefix}not a byte for {timeout[1]:g} seconds")
-    if isinstance(error, ValueError):  # requests' errors about the address itself are ValueErrors
-        return FetchError(f"{prefix}not a usable address ({_root_cause(error)})")
-    return TransientError(f"{prefix}{_root_cause(error)}")
+    if isinstance(cause, SSLCertVerificationError):
+        return FetchError(f"{prefix}its certificate was not accepted ({reason})")
+    if isinstance(cause, SSLError) and not isinstance(cause, SSLEOFError):
+        return FetchError(f"{prefix}no encrypted connection ({reason})")
+    bad_size = isinstance(cause, InvalidChunkLength) and cause.length
+    if (isinstance(cause, IncompleteRead) and not bad_size) or "prematurely" in reason:
+        return TransientError(f"{prefix}the answer ended early")
+    if isinstance(cause, OSError):
+        return TransientError(f"{prefix}{reason}")
+    return FetchError(f"{prefix}the answer is not valid HTTP ({reason})")
+
+
+def _root_cause(error: BaseException) -> BaseException:
+    """Return the exception at the root of those that requests and urllib3 wrap around it."""
+    while True:
+        inside = (getattr(error, "reason", None), *error.args)
+        inner = next((part for part in inside if isinstance(part, BaseException)), None)
+        if inner is None:
+            return error
+        error = inner
+
+
+def _redirect(origin: str, url: str, location: str) -> str:
+    """Return the address that a redirect leads to."""
+    try:
+        # As browsers do: headers are Latin-1, addresses in them often UTF-8.
+        target = urljoin(url, location.encode("latin-1").decode("utf-8", "replace"))
+        leaves_https = urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https"
+    except ValueError as error:
+        message = (
+            f"cannot fetch {printable(origin)!r}: it redirects to {printable(location)!r}, "
+            "which is not a usable address"
+        )
+        raise FetchError(message) from error
+    if leaves_https:
+        message = (
+            f"cannot fetch {printable(origin)!r}: it redirects from https to "
+            f"{printable(target)!r}; an encrypted address may lead to https only"
+        )
+        raise FetchError(message)
+    return target
 
 
 def get_bytes(url: str, *, max_bytes: int, seconds: float, offline: bool = False) -> bytes:
@@ -134,7 +213,7 @@ def get_bytes(url: str, *, max_bytes: int, seconds: float, offline: bool = False
 
     def work() -> None:
         try:
-            outcome.append(_read_body(url, max_bytes, seconds))
+            outcome.append(_read_small(url, max_bytes, seconds))
         except Exception as error:  # re-raised in the caller's thread
             outcome.append(error)
 
@@ -151,68 +230,71 @@ def get_bytes(url: str, *, max_bytes: int, seconds: float, offline: bool = False
     return outcome[0]
 
 
-def _read_body(url: str, max_bytes: int, seconds: float) -> bytes:
-    import requests
-
-    deadline = time.monotonic() + seconds
+def _read_small(url: str, max_bytes: int, seconds: float) -> bytes:
     timeout = (min(10.0, seconds), seconds)
     too_much = f"cannot fetch {printable(url)!r}: larger than the {max_bytes} bytes allowed"
     body = bytearray()
-    with new_session() as session, open_url(session, url, timeout=timeout) as response:
+    with new_session(seconds) as session, open_url(session, url, timeout=timeout) as response:
         if (declared_length(response) or 0) > max_bytes:
             raise FetchError(too_much)
-        try:
-            for block in response.iter_content(min(BLOCK, max_bytes + 1)):
-                body += block
-                if len(body) > max_bytes:
-                    raise FetchError(too_much)
-                if time.monotonic() > deadline:
-                    break  # the caller has returned
-        except requests.RequestException as error:
-            raise classify_failure(error, url, timeout) from error
+        for block in read_body(session, response, url, timeout):
+            body += block
+            if len(body) > max_bytes:
+                raise FetchError(too_much)
     return bytes(body)
 
 
 def declared_length(response: requests.Response) -> int | None:
-    """Return the Content-Length of a response in bytes, None if missing or invalid."""
-    value = response.headers.get("Content-Length", "")
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 19 else None
+    """Return the Content-Length of a response in bytes, None if the body says where it ends."""
+    value = response.headers.get("Content-Length")
+    if value is None or "Transfer-Encoding" in response.headers:
+        return None
+    return int(value.partition(",")[0])  # if there are several, they are equal
 
 
-def _check(response: requests.Response, url: str, statuses: tuple[int, ...]) -> requests.Response:
+def _check(response: requests.Response, shown: str, statuses: tuple[int, ...]) -> requests.Response:
     status = response.status_code
-    encoding = response.headers.get("Content-Encoding", "identity")
+    encoding = response.headers.get("Content-Encoding", "").strip()
     if status not in statuses:
         response.close()
         reason = printable(str(response.reason or ""), 60)
-        message = f"cannot fetch {printable(url)!r}: the server answered {status} {reason}".rstrip()
-        raise (TransientError if status in _TRANSIENT else FetchError)(message)
-    if encoding.lower() != "identity":
+        message = f"cannot fetch {shown}: the server answered {status} {reason}".rstrip()
+        if status not in _TRANSIENT:
+            raise FetchError(message)
+        wait = _seconds_to_wait(response.headers.get("Retry-After", ""))
+        if wait:
+            when = time.strftime("%Y-%m-%d %H:%M", time.localtime(time.time() + wait))
+            message += f" and asks to try again in {wait:.0f} seconds ({when})"
+        raise TransientError(message, wait)
+    if encoding.lower() not in ("", "identity"):
         response.close()
         message = (
-            f"cannot fetch {printable(url)!r}: sent in encoding {printable(encoding, 40)!r}, "
+            f"cannot fetch {shown}: sent in encoding {printable(encoding, 40)!r}, "
             "although plain bytes were requested"
         )
         raise FetchError(message)
     return response
 
 
-def _check_scheme(url: str, origin: str) -> None:
+def _seconds_to_wait(value: str) -> float:
+    """Return the seconds that a Retry-After (a number or a date) asks for; 0 if it is neither."""
+    from email.utils import parsedate_to_datetime
+
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return float(min(int(value[:9]), _YEAR)) if len(value) < 10 else float(_YEAR)
+    try:
+        seconds = parsedate_to_datetime(value).timestamp() - time.time()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return 0.0
+    return max(0.0, min(seconds, float(_YEAR)))
+
+
+def _check_scheme(url: str, shown: str) -> None:
     try:
         good = urlsplit(url).scheme in ("http", "https")
     except ValueError:
         good = False
     if not good:
-        how = "" if url == origin else f" (redirected from {printable(origin)!r})"
-        message = f"cannot fetch {printable(url)!r}{how}: only http and https addresses are fetched"
+        message = f"cannot fetch {shown}: only http and https addresses are fetched"
         raise FetchError(message)
-
-
-def _root_cause(error: BaseException) -> str:
-    """Return the last clause of the root cause, which requests wraps in three layers."""
-    while True:
-        inner = getattr(error, "reason", None) or (error.args[0] if error.args else None)
-        if not isinstance(inner, BaseException):
-            break
-        error = inner
-    return printable(str(error).rsplit(": ", 1)[-1].strip("'\")> ")) or type(error).__name__

@@ -228,6 +228,7 @@ def keras() -> Any:
     _prepare(_Request.device)
     before = os.environ.get("KERAS_HOME")
     # The first import of Keras writes keras.json into its home: zoo's here, not the user's.
+    private_folder("keras")  # made here: Keras would let the group write to it under some umasks
     os.environ["KERAS_HOME"] = str(home("cache") / "keras")
     try:
         with lazy_imports(*DEFERRED_MODULES):

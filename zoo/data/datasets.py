@@ -157,8 +157,11 @@ def _save(entry: Entry[Dataset], file: Path, arrays: Arrays | None) -> Path:
     import numpy as np
 
     path = content_path(entry)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path) as temporary, temporary.open("wb") as stored:
+    with (
+        store("data").writing(path),
+        atomic_write(path) as temporary,
+        temporary.open("wb") as stored,
+    ):
         if arrays is None:
             stored.write(file.read_bytes())
         else:

@@ -57,11 +57,12 @@ def is_url(text: str) -> bool:
 
 def fetch_url(url: str) -> bytes:
     """Fetch an http(s) URL as an input, within limits of size and time."""
-    from zoo.config import offline
+    from zoo.config import offline, timeout
     from zoo_weights import FetchError, get_bytes
 
     try:
-        return get_bytes(url, max_bytes=URL_BYTES, seconds=URL_SECONDS, offline=offline())
+        seconds = timeout() or URL_SECONDS
+        return get_bytes(url, max_bytes=URL_BYTES, seconds=seconds, offline=offline())
     except FetchError as error:
         raise InputError(str(error), kind="not-fetched") from None
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
+from zoo.config import store
 from zoo.registry.entries import Entry
 from zoo.registry.registry import registry
 from zoo.spec.dataset import Dataset
-from zoo_cli.options import common_options
+from zoo_cli.options import common_options, note_orphans
 from zoo_cli.output import align, print_json
 
 
@@ -102,6 +103,7 @@ def verify(names: tuple[str, ...]) -> int:
     """Compare the content of the datasets that are here with their records."""
     from zoo.data import datasets
 
+    note_orphans(store("data"))
     bad = 0
     for entry in _entries(names):
         if not datasets.is_present(entry):

@@ -13,7 +13,7 @@ from zoo.errors import UsageError
 from zoo.registry.entries import Entry
 from zoo.registry.registry import registry
 from zoo.spec.model import ModelSpec
-from zoo_cli.options import common_options, complete_model
+from zoo_cli.options import common_options, complete_model, note_orphans
 from zoo_cli.output import align, print_json
 from zoo_weights import WeightsRecord
 
@@ -82,13 +82,15 @@ def list_weights(patterns: tuple[str, ...], as_json: bool) -> None:
 @command.command()
 @click.argument("models", metavar="MODEL[.TAG]...", nargs=-1, required=True,
                 shell_complete=complete_model)  # fmt: skip
+@click.option("--timeout", metavar="SECONDS", help="Give a file up after so many seconds.")
 @common_options
-def pull(models: tuple[str, ...]) -> None:
+def pull(models: tuple[str, ...], timeout: str | None) -> None:
     """Download weights now instead of on first use."""
     from zoo.progress import download_progress
 
+    files = store(seconds=timeout)
     for entry, record in _records(models):
-        path = store().fetch(record, base=entry.base, progress=download_progress(record.name))
+        path = files.fetch(record, base=entry.base, progress=download_progress(record.name))
         click.echo(f"{entry.name}.{record.tag}: {path}")
 
 
@@ -121,14 +123,17 @@ def add(model: str, file: Path) -> int:
 @common_options
 def verify(models: tuple[str, ...]) -> int:
     """Compare the hashes of the weights files that are here with their records."""
-    bad = 0
+    bad, files = 0, store()
+    note_orphans(files)
     for entry, record in _records(models or ("*",)):
-        result = store().verify(record, base=entry.base)
+        result = files.verify(record, base=entry.base)
         name = f"{entry.name}.{record.tag}"
         if not result.present:
-            if models:
-                click.echo(f"{name}: not here")
-                bad += 1
+            begun = files.unfinished(record)
+            if models or begun:
+                unfinished = f", {begun:,} bytes of an unfinished download" if begun else ""
+                click.echo(f"{name}: not here{unfinished}")
+            bad += bool(models)
         elif result.ok:
             click.echo(f"{name}: ok")
         else:
@@ -143,9 +148,13 @@ def verify(models: tuple[str, ...]) -> int:
 @common_options
 def remove(models: tuple[str, ...]) -> None:
     """Delete downloaded files; they can be fetched again."""
+    files = store()
+    note_orphans(files)
     for entry, record in _records(models):
-        removed = store().remove(record)
-        click.echo(f"{entry.name}.{record.tag}: {'removed' if removed else 'was not here'}")
+        begun = files.unfinished(record)
+        done = "removed" if files.remove(record) else "was not here"
+        unfinished = f"; removed {begun:,} bytes of an unfinished download" if begun else ""
+        click.echo(f"{entry.name}.{record.tag}: {done}{unfinished}")
 
 
 @command.command()
