@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from .errors import FetchError, HashMismatch, UnsafeFile, WeightsError
+from .errors import FetchError, HashMismatch, UnsafeFile, WeightsError, describe_system_error
 from .fetch import Progress, download
 from .files import atomic_write, copy_hashed, hash_file
 from .records import FileRecord
@@ -244,8 +245,7 @@ class Store:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.parent.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
-            message = f"cannot make the folder {str(path.parent)!r}: {error.strerror or error}"
-            raise WeightsError(message) from error
+            raise WeightsError(describe_system_error(error, str(path.parent))) from error
 
     def _recheck(self, record: FileRecord, path: Path) -> None:
         """Trust a file that matches its pin; hash any other, and pin it if it is right."""
@@ -255,7 +255,8 @@ class Store:
             return
         digests = hash_file(path, *_hash_names(record))
         _verify(record, digests, path, pin)
-        self._write_pin(path, now, digests["sha256"], pin.source if pin else "")
+        with suppress(OSError):  # a cache that can only be read: the file is hashed each time
+            self._write_pin(path, now, digests["sha256"], pin.source if pin else "")
 
     def _write_pin(self, path: Path, now: os.stat_result, sha256: str, source: str) -> None:
         pin = Pin(

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.backend.choose import chosen_backend, devices
-from zoo.errors import UsageError
+from zoo.errors import UsageError, report_damage
 from zoo.inference.base import BUNDLE
 from zoo.numeric import to_json
 from zoo.plots.curves import History, draw_curves
@@ -96,6 +96,9 @@ if __name__ == "__main__":
     draw(Path(sys.argv[1]))
 
 
+START_AGAIN = "delete its folder and start again, or pass another -o DIR"
+"""What to do about a run that cannot be resumed."""
+
 CHECKPOINT = "checkpoint.h5"
 """File in a run folder from which training resumes."""
 
@@ -157,13 +160,14 @@ class Run:
         """Read the run of a complete folder."""
         from zoo_weights import read_headers
 
-        headers = read_headers(path / BUNDLE)
-        history, metrics, environment = (
-            json.loads(headers[name]) for name in ("history", "metrics", "environment")
-        )
-        spec = spec_from_data(json.loads(headers["spec"]), where=str(path))
-        notes = environment.get("worries", [])
-        return cls(path, spec, environment["seed"], history, metrics, environment, [*notes])
+        with report_damage(path / BUNDLE, START_AGAIN):
+            headers = read_headers(path / BUNDLE)
+            history, metrics, environment = (
+                json.loads(headers[name]) for name in ("history", "metrics", "environment")
+            )
+            spec = spec_from_data(json.loads(headers["spec"]), where=str(path))
+            notes = environment.get("worries", [])
+            return cls(path, spec, environment["seed"], history, metrics, environment, [*notes])
 
     def save(self, network: Any, state: dict[str, Any]) -> None:
         """Write the run folder: bundle, spec, history, metrics, environment, and curves.

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.backend.choose import keras
-from zoo.errors import OtherTraining, UsageError
-from zoo.runs.run import CHECKPOINT, Run
+from zoo.errors import OtherTraining, UsageError, report_damage
+from zoo.runs.run import CHECKPOINT, START_AGAIN, Run
 from zoo.spec.toml import spec_to_data
 
 if TYPE_CHECKING:
@@ -180,20 +180,26 @@ class Checkpoint:
         ------
         UsageError
             If the checkpoint belongs to another training.
+        TrainingError
+            If it is damaged.
         """
-        from zoo_weights import read_headers, read_weights
-
         if self.path is None or not self.path.is_file():
             return Progress()
-        headers = read_headers(self.path)
+        with report_damage(self.path, START_AGAIN):
+            return self._restore(self.path, exact=exact)
+
+    def _restore(self, path: Path, *, exact: bool) -> Progress:
+        from zoo_weights import read_headers, read_weights
+
+        headers = read_headers(path)
         before = json.loads(headers["identity"])
-        self.warnings = check_same(self.path, before, self.identity, exact=exact)
+        self.warnings = check_same(path, before, self.identity, exact=exact)
         progress = Progress(**json.loads(headers["progress"]))
         if headers["best"] == "true":
             self.best = [variable.value for variable in self.network.weights]
         slots = [slot for slot, _ in self._values()]
         variables = self._variables()
-        for position, array in read_weights(self.path, slots, format="bundle"):
+        for position, array in read_weights(path, slots, format="bundle"):
             if position < len(variables):
                 variables[position].assign(array)
             else:
@@ -234,4 +240,5 @@ def read_seed(path: Path) -> int:
     """Return the seed of a checkpoint's training."""
     from zoo_weights import read_headers
 
-    return int(json.loads(read_headers(path)["identity"])["seed"])
+    with report_damage(path, START_AGAIN):
+        return int(json.loads(read_headers(path)["identity"])["seed"])
