@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
+import urllib.request
 from pathlib import Path
 
 import nox
@@ -30,6 +33,25 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check types."""
     session.run("mypy")
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Look for known vulnerabilities in the installed packages; skipped without the service."""
+    service = "https://pypi.org/pypi/pip/json"
+    command = ["pip-audit", "--local", "--skip-editable", "--timeout", "10"]
+    try:
+        urllib.request.urlopen(service, timeout=5).close()
+        install = [sys.executable, "-m", "pip", "install", "--quiet", "pip-audit"]
+        subprocess.run(install, timeout=30, check=True)
+        done = subprocess.run(command, timeout=25, capture_output=True, text=True, check=False)
+    except (OSError, subprocess.SubprocessError) as error:
+        session.skip(f"no audit: {error}")
+    if done.stdout.strip():  # the table of what was found
+        session.error(done.stdout)
+    session.log(done.stderr.strip())
+    if done.returncode:
+        session.skip("no audit: pip-audit did not get an answer")
 
 
 @nox.session
