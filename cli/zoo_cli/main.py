@@ -124,6 +124,7 @@ def main() -> None:
         nowhere = open(os.devnull, "w")  # noqa: SIM115
         sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
     threading.excepthook = lambda event: _print_error(event.exc_value)
+    sys.excepthook = lambda kind, error, trace: _print_error(error)  # not even an `Exception`
     sys.unraisablehook = _show_unraisable
     status = run(sys.argv[1:])
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C ends the end, without a word
@@ -142,9 +143,7 @@ def run(arguments: list[str]) -> int:
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as end:
         return end.exit_code
-    except SystemExit:
-        raise
-    except BaseException as error:
+    except (Exception, KeyboardInterrupt) as error:
         return _report(error)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from .arrays import read_array, write_array
 from .errors import UnsafeFile, WeightsError
@@ -170,10 +170,12 @@ def _create(path: Path) -> Iterator[h5py.File]:
     import h5py
 
     with path.open("w+b", buffering=0) as file:
-        output = _Output(cast("io.FileIO", file))
-        with h5py.File(output, "w") as opened:
-            yield opened
-        output.check()
+        output = _Output(file)
+        try:
+            with h5py.File(output, "w") as opened:
+                yield opened
+        finally:  # also where HDF5 complains of what it did not find again
+            output.check()
 
 
 def _write_slots(
