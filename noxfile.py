@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
+import sys
+import urllib.request
 from pathlib import Path
 
 import nox
@@ -30,6 +34,30 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check types."""
     session.run("mypy")
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Look for known vulnerabilities in the installed packages; skipped without the service."""
+    command = ["pip-audit", "--local", "--skip-editable", "--timeout", "5", "--format", "json"]
+    try:
+        urllib.request.urlopen("https://pypi.org/pypi/pip/json", timeout=5).close()
+        install = [sys.executable, "-m", "pip", "install", "--quiet", "pip-audit"]
+        subprocess.run(install, timeout=30, check=True, capture_output=True)
+        done = subprocess.run(command, timeout=25, capture_output=True, text=True, check=False)
+        packages = json.loads(done.stdout)["dependencies"]
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        session.skip(f"no audit: {error}")
+    audited = [package for package in packages if "vulns" in package]  # others: not on the service
+    if not audited:
+        session.skip("no audit: the service knows none of the packages")
+    found = [(package, hole) for package in audited for hole in package["vulns"]]
+    for package, hole in found:
+        fixed = ", ".join(hole["fix_versions"]) or "no version"
+        session.warn(f"{package['name']} {package['version']}: {hole['id']}, fixed in {fixed}")
+    if found:
+        session.error("install the fixed versions, and raise the bounds in pyproject.toml")
+    session.log(f"{len(audited)} of {len(packages)} packages audited, nothing known against them")
 
 
 @nox.session

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Write the references in docs/ from the program itself.
 
-    python tools/generate_docs.py            write models.md, commands.md, hooks.md, rooms.svg,
-                                             spec.schema.json, the tables of fields in specs.md
-                                             and of figures in reproduced.md
+    python tools/generate_docs.py            write models.md, commands.md, hooks.md, errors.md,
+                                             rooms.svg, spec.schema.json, the tables of fields in
+                                             specs.md and of figures in reproduced.md
     python tools/generate_docs.py --check    write nothing; exit 1 and name the files that are stale
 
 Only the distribution ``keras-zoo`` is described, whatever else is installed.
@@ -63,6 +63,7 @@ def generate_files() -> Iterator[tuple[str, str]]:
     yield "models.md", models()
     yield "commands.md", commands()
     yield "hooks.md", hooks()
+    yield "errors.md", errors()
     yield "rooms.svg", rooms.draw()
     yield "spec.schema.json", schema()
     specs = (DOCS / "specs.md").read_text(encoding="utf-8")
@@ -203,6 +204,10 @@ ENVIRONMENT = (
     ("ZOO_PLAIN", "`1`: take no fast path; slower, with the same results."),
     ("ZOO_MIRROR", "Folder or URL to try first for every download, see [weights.md](weights.md)."),
     ("ZOO_TIMEOUT", "Seconds that a download may take, retries and waits included."),
+    (
+        "ZOO_LICENCES",
+        "Licences whose weights may be used, separated by commas, see [weights.md](weights.md).",
+    ),
     ("ZOO_PLUGINS", "Names of the plugins to load, separated by commas; the others are left out."),
     ("ZOO_STRICT", "`1`: a plugin with a problem is an error, not a line on stderr."),
     ("KERAS_BACKEND", "`jax`, `tensorflow` or `torch`, as `--backend`."),
@@ -306,6 +311,38 @@ def _sections(doc: str) -> tuple[str, dict[str, list[tuple[list[str], str]]]]:
 
 def _ticks(text: str) -> str:
     return text.replace("``", "`")
+
+
+# Errors
+
+
+def errors() -> str:
+    """Return the kinds of errors, each with its cause and its cure."""
+    from zoo.errors import KINDS
+    from zoo_weights.errors import SYSTEM_CURES
+
+    return "\n".join(
+        [
+            WRITTEN,
+            "# Errors\n",
+            "An error is one sentence on stderr: what happened, the value received, what to do. "
+            "With `-vv` its traceback follows. Exit status: 1 something failed, 2 wrong usage, 130 "
+            "interrupted.\n",
+            "`internal error: ...` is one that zoo did not foresee: run the command again with "
+            "`-vv`, and report it with the traceback.\n",
+            "## Kinds of input errors\n",
+            "An input that cannot be used does not end the job: it becomes a record with "
+            '`"error": {"kind": ..., "message": ...}`. In Python the kind is `InputError.kind`, or '
+            "that of a result's `error`. Plugins may have further kinds.\n",
+            _table(["kind", "cause", "cure"], [[f"`{k}`", *texts] for k, texts in KINDS.items()]),
+            "## Errors of the system\n",
+            "What the system refuses is told with the path and, from this table, the cure.\n",
+            _table(
+                ["error", "cause", "cure"],
+                [[f"`{name}`", *texts] for name, texts in SYSTEM_CURES.items()],
+            ),
+        ]
+    )
 
 
 # Specs

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import threading
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Whether downloads are refused.
     timeout
         Seconds that a download may take, retries included; no limit if not given.
+    licences
+        Licences whose weights may be used, such as ``["Apache-2.0", "BSD-*"]``; all, if not given.
     """
 
     backend: str | None = None
@@ -38,18 +41,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     mirror: str | None = None
     offline: bool = False
     timeout: float | None = None
+    licences: tuple[str, ...] | None = None
+
+
+NO_HOME = Path(os.devnull, "no home folder (set HOME or ZOO_HOME)")
+"""Where nothing can be, which whoever can do without a cache takes for an empty one."""
 
 
 def home(kind: str) -> Path:
     """Return the folder for ``"config"`` or ``"cache"``; ``ZOO_HOME`` moves both."""
     override = os.environ.get("ZOO_HOME")
-    if override:
-        return Path(override).expanduser().absolute() / kind
-    import platformdirs
+    try:
+        if override:
+            return Path(override).expanduser().absolute() / kind
+        import platformdirs
 
-    if kind == "config":
-        return Path(platformdirs.user_config_dir("zoo", appauthor=False))
-    return Path(platformdirs.user_cache_dir("zoo", appauthor=False))
+        folder = platformdirs.user_config_dir if kind == "config" else platformdirs.user_cache_dir
+        path = Path(folder("zoo", appauthor=False))
+    except RuntimeError:  # an unknown user
+        return NO_HOME / kind
+    return path if path.is_absolute() else NO_HOME / kind
 
 
 @functools.cache
@@ -71,7 +82,7 @@ def settings() -> Settings:
         raise UsageError(msg) from None
     try:
         return msgspec.toml.decode(text, type=Settings)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         msg = f"{path}: {error}"
         raise UsageError(msg) from None
 
@@ -114,6 +125,32 @@ def plain() -> bool:
     return os.environ.get("ZOO_PLAIN", "") not in ("", "0")
 
 
+def allowed_licences() -> tuple[str, ...] | None:
+    """Return the licences whose weights may be used, ``*`` allowed; None if all may."""
+    names = [name.strip() for name in os.environ.get("ZOO_LICENCES", "").split(",")]
+    return tuple(filter(None, names)) or settings().licences
+
+
+def check_licence(subject: str, licence: str) -> None:
+    """Raise `UsageError` if the settings do not allow the licence of some weights.
+
+    Parameters
+    ----------
+    subject
+        What has the licence, for the message.
+    licence
+        SPDX identifier or a short phrase; empty if none is stated.
+    """
+    allowed = allowed_licences()
+    names = [name.lower() for name in allowed or ()]
+    if allowed is None or any(fnmatchcase(licence.lower(), name) for name in names):
+        return
+    source = "ZOO_LICENCES" if os.environ.get("ZOO_LICENCES") else "licences in config.toml"
+    what = f"have the licence {licence!r}" if licence else "state no licence"
+    msg = f"{subject} {what}, and {source} allows only {', '.join(allowed) or 'none'}; "
+    raise UsageError(msg + "add the licence there, or use another model")
+
+
 def store(kind: str = "weights", seconds: str | None = None) -> Store:
     """Return the store of downloaded files of one kind, ``"weights"`` or ``"data"``.
 
@@ -141,4 +178,5 @@ def as_dict() -> dict[str, Any]:
         "timeout": timeout(),
         "backend": settings().backend,
         "classify_model": settings().classify_model,
+        "licences": allowed_licences(),
     }

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 
 class ZooError(Exception):
@@ -24,6 +26,10 @@ class UsageError(ZooError):
 
 class SpecError(UsageError):
     """A model spec that cannot be read; the message names file, path and value."""
+
+
+class DamagedHeader(UsageError):
+    """A bundle whose JSON is damaged, or that lacks some of it."""
 
 
 class OtherTraining(UsageError):
@@ -54,7 +60,7 @@ class InputError(ZooError):
     message
         The sentence for users.
     kind
-        Short machine-readable reason, such as ``"not-found"`` or ``"bad-image"``.
+        Short machine-readable reason: one of `KINDS`, or a plugin's own.
     """
 
     def __init__(self, message: str, *, kind: str) -> None:
@@ -65,8 +71,69 @@ class InputError(ZooError):
 
 def unreadable(name: object, error: OSError) -> InputError:
     """Return the `InputError` of a file that the system cannot open or read."""
-    kind = "not-found" if isinstance(error, FileNotFoundError) else "unreadable"
-    return InputError(f"{name}: cannot be read, {error.strerror or error}", kind=kind)
+    return InputError(
+        f"{name}: cannot be read, {error.strerror or error}",
+        kind="not-found" if isinstance(error, FileNotFoundError) else "unreadable",
+    )
+
+
+KINDS = {
+    "not-found": ("There is no such file.", "Check the path."),
+    "unreadable": ("The system cannot open or read the file.", "Check permissions and disk."),
+    "not-fetched": ("The URL cannot be fetched.", "Check the address and the network."),
+    "empty": ("The file is empty.", "Write or copy the file again."),
+    "too-large": (
+        "The image, file or text has more pixels or bytes than are read.",
+        "Use a smaller one.",
+    ),
+    "internal": (
+        "An error that zoo did not foresee; the message names the exception.",
+        "Run again with `-vv`, and report it with the traceback.",
+    ),
+    # Images
+    "not-an-image": ("The content is not that of a known image format.", "Convert it to PNG."),
+    "bad-image": ("The image is damaged or incomplete.", "Copy or export it again."),
+    "no-digit": ("The image has a single colour.", "Use an image of a digit."),
+    # Tables and texts
+    "not-csv": ("The file is not CSV.", "Check its quotes and separators."),
+    "not-parquet": ("The file is not parquet.", "Write it again, or use CSV."),
+    "not-text": ("The file or line is not UTF-8 text.", "Convert it to UTF-8."),
+    "not-installed": ("A package that reads this kind of file is missing.", "Install it."),
+    "bad-header": ("A column name occurs more than once.", "Rename the column."),
+    "bad-names": ("A column of names has none in the training rows, or too many.", "Leave it out."),
+    "bad-table": ("The rows do not make a table.", "Pass a frame, or rows of equal length."),
+    "bad-row": ("A cell of the row cannot be used.", "Correct the cell that the message names."),
+    "missing-column": ("A column that the model needs is missing.", "Add or rename the column."),
+    "no-numbers": ("A column of numbers has none in the training rows.", "Leave it out."),
+    "not-a-number": ("The target is not a number.", "Correct the cell, or name another target."),
+    "no-rows": ("There are no rows left to work with.", "Pass more rows."),
+    "not-a-text": ("The value is not a text.", "Pass texts."),
+    "empty-text": ("The text is empty.", "Leave it out."),
+    "bad-number": ("A word number is negative.", "Encode the text again."),
+    "unknown-letter": ("The model does not know the letter.", "Use those of its training."),
+    "too-short": ("The sequence is shorter than the model needs.", "Pass a longer one."),
+    "bad-length": ("The sequence does not have the model's length.", "Cut it to that length."),
+    # Labels and datasets
+    "unknown-class": ("The label is not one of the model's classes.", "Correct the label."),
+    "wrong-classes": ("The target does not have two classes.", "Name another target."),
+    "not-a-folder": ("There is no such folder.", "Pass a folder with one folder per class."),
+    "empty-class": ("The folder of a class has no images.", "Add images, or remove it."),
+    "too-few-classes": ("The folder has fewer than two classes.", "Add a folder per class."),
+    "not-here": ("The dataset is not on this machine.", "`zoo data add NAME FILE`."),
+    "wrong-content": ("A dataset's file holds something else.", "Get the right file."),
+    "changed-data": ("The rows are not those of the training.", "Pass labelled data."),
+    "bad-container": ("The file does not hold plain arrays (npz or IDX).", "Save it again."),
+    # Arrays
+    "wrong-type": ("The value is not of a type that images can have.", "Convert it."),
+    "wrong-shape": ("The array is not an image.", "Pass one of shape (height, width, 3)."),
+    "bad-shape": ("An array does not have the network's shape.", "Reshape it."),
+    "bad-dtype": ("An array does not hold numbers.", "Convert it."),
+    # Models
+    "not-fitted": ("The model has not seen any training rows.", "Train it first."),
+    "no-probabilities": ("The network's outputs are not probabilities.", "Check its head."),
+    "not-finite": ("The network's outputs are not finite.", "Check weights and inputs."),
+}
+"""The kinds of `InputError`, each with its cause and its cure; docs/errors.md shows them."""
 
 
 class TrainingError(ZooError):
@@ -87,6 +154,68 @@ def is_expected(error: BaseException) -> bool:
     return isinstance(error, ZooError) or (
         weights is not None and isinstance(error, weights.WeightsError)
     )
+
+
+@contextmanager
+def report_damage(path: Path, cure: str) -> Iterator[None]:
+    """Turn whatever reading a damaged file of ours raises into one `TrainingError`.
+
+    Parameters
+    ----------
+    path
+        The file.
+    cure
+        What the user can do.
+    """
+    from zoo_weights import WeightsError
+
+    try:
+        yield
+    except DamagedHeader as error:
+        msg = f"{error}; it cannot be resumed: {cure}"
+        raise TrainingError(msg) from error
+    except ZooError:
+        raise
+    except (WeightsError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError,
+            ValueError) as error:  # fmt: skip
+        reason = " ".join(str(error).split()) if isinstance(error, WeightsError) else "its content"
+        msg = f"{path}: cannot be resumed, it is damaged ({reason}); {cure}"
+        raise TrainingError(msg) from error
+
+
+def describe(error: BaseException, output: str) -> str:
+    """Return the sentence that tells any error: what happened, and what to do about it.
+
+    Parameters
+    ----------
+    error
+        The error.
+    output
+        What was being written if a failing write does not say it.
+    """
+    from zoo_weights.errors import describe_system_error
+
+    if is_expected(error):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "not enough memory; pass less data at once (--batch-size), or use a larger machine"
+    if isinstance(error, OSError) and error.errno is not None:
+        return describe_system_error(error, output)
+    text = " ".join(str(error).split())
+    what = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return f"internal error: {what}; run again with -vv and report it {_place_for_reports()}"
+
+
+def _place_for_reports() -> str:
+    """Return where the package's metadata says that errors are reported."""
+    from importlib import metadata
+
+    try:
+        links = metadata.metadata("keras-zoo").get_all("Project-URL") or []
+    except metadata.PackageNotFoundError:
+        links = []
+    addresses = dict(link.split(", ", 1) for link in links)
+    return f"at {addresses['Issues']}" if "Issues" in addresses else "to the authors of keras-zoo"
 
 
 def require(package: str, what: str, *, extra: str) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
+import signal
 import sys
+import threading
 import warnings
 from importlib import import_module
 from typing import Any
 
 import click
-from click.shell_completion import CompletionItem
+from click.shell_completion import CompletionItem, shell_complete
 
 from zoo_cli.options import Verbosity, common_options
 
@@ -117,7 +120,14 @@ def main() -> None:
     # What a framework's import creates stays: collecting garbage in it takes an eighth of the
     # import, and another half second at the end. The system frees all of it at once.
     gc.set_threshold(100_000)
+    if sys.stdout is None or sys.stderr is None:  # closed (`zoo list >&-`)
+        nowhere = open(os.devnull, "w")  # noqa: SIM115
+        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
+    threading.excepthook = lambda event: _print_error(event.exc_value)
+    sys.excepthook = lambda kind, error, trace: _print_error(error)  # not even an `Exception`
+    sys.unraisablehook = _show_unraisable
     status = run(sys.argv[1:])
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C ends the end, without a word
     gc.freeze()
     sys.exit(status)
 
@@ -125,38 +135,71 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit status."""
     warnings.showwarning = _show_warning
+    if any(argument.startswith("-vv") for argument in arguments):  # also where the usage is wrong
+        Verbosity.verbosity = 2
     try:
-        result = cli.main(arguments, prog_name="zoo", standalone_mode=False)
+        result = _invoke(arguments)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as end:
         return end.exit_code
-    except click.UsageError as error:
-        error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("zoo: interrupted", err=True)
-        return 130
-    except BrokenPipeError:
-        # The reader is gone (`zoo list | head`); Python would complain again while exiting.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:
-        if Verbosity.verbosity >= 2:
-            raise
+    except (Exception, KeyboardInterrupt) as error:
         return _report(error)
 
 
-def _report(error: Exception) -> int:
-    """Print an error as one sentence; an unexpected one says how to see the traceback."""
-    from zoo.errors import ZooError, is_expected
+def _invoke(arguments: list[str]) -> Any:
+    """Do what `cli.main` does, except that errors come out as they are."""
+    completion = "_ZOO_COMPLETE"
+    if instruction := os.environ.get(completion):
+        return shell_complete(cli, {}, "zoo", completion, instruction)
+    with cli.make_context("zoo", arguments) as context:
+        return cli.invoke(context)
 
-    if is_expected(error):
-        click.echo(f"zoo: {error}", err=True)
-    else:
-        text = " ".join(str(error).split())
-        click.echo(f"zoo: {type(error).__name__}: {text} (-vv shows where)", err=True)
-    return error.exit_status if isinstance(error, ZooError) else 1
+
+def _report(error: BaseException) -> int:
+    """Print an error as one sentence, under ``-vv`` with its traceback, and return the status."""
+    _drop_output()
+    if isinstance(error, BrokenPipeError):  # the reader is gone (`zoo list | head`)
+        return 0
+    if isinstance(error, click.Abort | KeyboardInterrupt):
+        click.echo(err=True)  # closes the line of the terminal's ^C
+        _print("interrupted")
+        return 130
+    _print_error(error)
+    status: int = getattr(error, "exit_status", getattr(error, "exit_code", 1))
+    return status
+
+
+def _print_error(error: BaseException | None) -> None:
+    from zoo.errors import describe
+
+    if isinstance(error, click.ClickException):
+        error.show()
+    elif error is not None:
+        _print(describe(error, "standard output"))
+    if error is not None and Verbosity.verbosity >= 2:
+        import traceback
+
+        traceback.print_exception(error)
+
+
+def _print(text: str) -> None:
+    with contextlib.suppress(OSError):  # the status still tells it
+        click.echo(f"zoo: {text}", err=True)
+
+
+def _drop_output() -> None:
+    """Drop what cannot be written to standard output; Python would complain again while exiting."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _show_unraisable(event: Any) -> None:
+    """Show what an object could not raise while it was freed, under ``-vv``."""
+    if Verbosity.verbosity >= 2:
+        sys.__unraisablehook__(event)
 
 
 def _show_warning(message: Any, category: Any, *_: Any, **__: Any) -> None:

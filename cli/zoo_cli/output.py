@@ -43,12 +43,12 @@ def open_output(path: str | None, *, append: bool = False) -> Iterator[TextIO]:
     if path is None or path == "-":
         yield sys.stdout
         return
+    from zoo_weights.files import atomic_write, name_written
+
     if append:
-        with open(path, "a", encoding="utf-8") as file:
+        with name_written(Path(path)), open(path, "a", encoding="utf-8") as file:
             yield file
         return
-    from zoo_weights import atomic_write
-
     with atomic_write(Path(path)) as temporary, temporary.open("w", encoding="utf-8") as file:
         yield file
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import zoo
-from zoo.config import home
+from zoo.cache import private_folder
 from zoo.errors import UsageError
-from zoo_weights import make_folder, printable
+from zoo_weights import printable
 
 COLUMNS = ["input", "model", "weights", "rank", "index", "id", "label", "score", "error"]
 """Columns of the CSV that ``zoo classify`` writes."""
@@ -51,10 +51,8 @@ def resume_output(
     from filelock import FileLock, Timeout
 
     path = Path(output)
-    locks = home("cache") / "locks"
-    make_folder(locks)
-    name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:32]
-    lock = FileLock(locks / f"{name}.lock")
+    beside, place = _lock_path(path.resolve())
+    lock = FileLock(place)
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -63,7 +61,18 @@ def resume_output(
     try:
         yield _read_written(path, model, form, top)
     finally:
+        if beside:  # in the cache it stays: no other process may have opened it meanwhile
+            place.unlink(missing_ok=True)
         lock.release()
+
+
+def _lock_path(path: Path) -> tuple[bool, Path]:
+    """Return the path of a file's lock, and whether it is next to the file: without a cache."""
+    name = hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
+    locks = private_folder("locks")
+    if locks is None:
+        return True, path.with_name(f".{path.name}.lock")
+    return False, locks / f"{name}.lock"
 
 
 def _read_written(path: Path, model: zoo.Model, form: str, top: int) -> WrittenResults:
@@ -113,7 +122,10 @@ def _read_results(
         if form == "jsonl":
             yield _parse(line, path, number), end
             continue
-        cells = next(csv.reader([line]))
+        try:
+            cells = next(csv.reader([line]))
+        except csv.Error:  # an endless cell
+            raise _foreign_line(path, number, form) from None
         if number == 1:
             if cells != COLUMNS:
                 raise _foreign_line(path, number, form)
@@ -149,7 +161,7 @@ def _parse(line: str, path: Path, number: int) -> dict[str, Any]:
         record: dict[str, Any] = json.loads(line)
         fits = isinstance(record["predictions"], list) and isinstance(record["input"], str)
         fits = fits and {"model", "weights", "error"} <= record.keys()
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         fits = False
     if not fits:
         raise _foreign_line(path, number, "jsonl")

@@ -59,32 +59,6 @@ def test_list_filters_and_says_when_nothing_matches(cli):
     assert "no model matches" in nothing.err
 
 
-def test_unforeseen_errors_show_their_place_only_on_request(cli, monkeypatch):
-    def fail(*_, **__):
-        msg = "a bug\nof ours"
-        raise RuntimeError(msg)
-
-    monkeypatch.setattr("zoo.list_models", fail, raising=False)
-    done = cli("list")
-    assert done.status == 1
-    assert done.err == "zoo: RuntimeError: a bug of ours (-vv shows where)\n"
-    with pytest.raises(RuntimeError):
-        cli("list", "-vv")
-
-
-def test_a_reader_that_goes_away_is_no_error(zoo_command):
-    done = subprocess.run(
-        f"{sys.executable} -c 'from zoo_cli.main import main; main()' show vgg16 | head -1",
-        shell=True,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.stderr == ""
-    assert done.stdout
-
-
 def test_summary_needs_no_weights(cli):
     out = cli("summary", "mlp-pima").out
     assert "hidden_1" in out

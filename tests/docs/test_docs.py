@@ -37,12 +37,13 @@ from msgspec.structs import asdict
 from places import ROOT
 
 import zoo
+from zoo.errors import KINDS
 from zoo.parts.base import Decoder, Preprocessor, Sequencer
 from zoo.registry.hooks import hook_names
 from zoo_cli.main import COMMANDS, cli
 
 DOCS = ROOT / "docs"
-TOP = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+TOP = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")]
 PAGES = [*TOP, *sorted(DOCS.glob("*.md"))]
 RUN = (
     "README.md", "docs/tutorial.md", "docs/specs.md", "docs/sequences.md", "docs/weights.md",
@@ -123,6 +124,13 @@ def test_every_command_and_option_is_documented() -> None:
             if isinstance(parameter, click.Option):
                 assert parameter.help, f"{path} {parameter.opts[0]} has no help text"
                 assert parameter.opts[0] in section
+
+
+def test_every_kind_of_error_is_documented() -> None:
+    """A script that meets a kind must find what it means."""
+    text = (DOCS / "errors.md").read_text(encoding="utf-8")
+    for kind, (cause, cure) in KINDS.items():
+        assert f"| `{kind}` | {cause} | {cure} |\n" in text
 
 
 def built_in_commands() -> Iterator[tuple[str, click.Command]]:

@@ -182,7 +182,7 @@ def test_a_url_cannot_choose_a_name_outside_the_cache(store):
 
 
 def test_a_cache_that_cannot_be_made_is_one_sentence(file):
-    with pytest.raises(WeightsError, match="cannot make the folder"):
+    with pytest.raises(WeightsError, match="cannot be made, not a directory; check the path"):
         Store(file / "cache").add(FileRecord(sha256=SHA), file)
 
 

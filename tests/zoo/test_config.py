@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import zoo
 from zoo import cache, config
 from zoo.errors import UsageError
 
@@ -16,7 +17,7 @@ from zoo.errors import UsageError
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A home of this test's own; what was read of another is forgotten."""
-    for name in ("ZOO_OFFLINE", "ZOO_MIRROR"):
+    for name in ("ZOO_OFFLINE", "ZOO_MIRROR", "ZOO_LICENCES"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ZOO_HOME", str(tmp_path / "home"))
     config.settings.cache_clear()
@@ -43,6 +44,7 @@ def test_nothing_configured(home):
         "timeout": None,
         "backend": None,
         "classify_model": "efficientnet-lite0",
+        "licences": None,
     }
     assert not home.exists()
 
@@ -88,6 +90,7 @@ def test_environment_beats_the_file(home, monkeypatch):
         ("offline = 'yes'", "Expected `bool`, got `str` - at `$.offline`"),
         ("backend = 5", "Expected `str | null`, got `int` - at `$.backend`"),
         ("offline = ", "Invalid value"),
+        ("licences = 'MIT'", "Expected `array | null`, got `str` - at `$.licences`"),
     ],
 )
 def test_a_wrong_file_is_named(text, told, home, zoo_command):
@@ -116,6 +119,69 @@ def test_the_model_that_classifies(home, zoo_command):
     write(home, "classify_model = 'nosuch'")
     done = zoo_command("classify", "mug.png")
     assert (done.returncode, done.stderr) == (2, "zoo: no model is called 'nosuch'.\n")
+
+
+# Licences
+
+
+def test_weights_of_other_licences_are_refused(home, cli, monkeypatch, tmp_path):
+    """A company's list holds for shipped weights, for downloads, and for files added by hand."""
+    write(home, "licences = ['mit', 'BSD-*']")
+    assert config.as_dict()["licences"] == ("mit", "BSD-*")
+    told = (
+        "zoo: efficientnet-lite0: the weights 'imagenet' have the licence 'Apache-2.0', and "
+        "licences in config.toml allows only mit, BSD-*; add the licence there, or use another "
+        "model\n"
+    )
+    mug = Path(__file__).parents[2] / "examples/mug.png"
+    for command in (["classify", mug], ["weights", "pull", "efficientnet-lite0"]):
+        done = cli(*command)
+        assert (done.status, done.out, done.err) == (2, "", told)
+    done = cli("weights", "add", "vgg16", mug)
+    assert (done.status, "'CC-BY-4.0'" in done.err) == (2, True)
+    with pytest.raises(UsageError, match=r"licence 'Apache-2\.0'"):
+        _ = zoo.get_model("efficientnet-lite0").keras
+    assert cli("weights", "list", "vgg16").status == 0
+    monkeypatch.setenv("ZOO_LICENCES", "MIT, apache-*")
+    assert cli("classify", mug).status == 0
+    monkeypatch.setenv("ZOO_LICENCES", "MIT")
+    assert "ZOO_LICENCES allows only MIT" in cli("classify", mug).err
+
+
+def test_no_licence_is_none_that_is_allowed(home, monkeypatch):
+    config.check_licence("x: the weights 'y'", "")
+    monkeypatch.setenv("ZOO_LICENCES", "MIT")
+    with pytest.raises(UsageError, match="the weights 'y' state no licence, and ZOO_LICENCES"):
+        config.check_licence("x: the weights 'y'", "")
+    monkeypatch.setenv("ZOO_LICENCES", "*")
+    config.check_licence("x: the weights 'y'", "")
+    monkeypatch.delenv("ZOO_LICENCES")
+    write(home, "licences = []")
+    config.settings.cache_clear()
+    with pytest.raises(UsageError, match=r"config\.toml allows only none"):
+        config.check_licence("x: the weights 'y'", "MIT")
+
+
+def test_bundles_of_other_licences_are_refused(home, monkeypatch, tmp_path):
+    """A bundle tells the licence of its spec; one that tells none is the user's own."""
+    import json
+
+    from msgspec.structs import replace
+
+    from zoo.spec.toml import spec_to_data
+    from zoo_weights import write_bundle
+
+    spec = replace(zoo.get_spec("mlp-pima"), licence="GPL-3.0")
+    for name, made in (("gpl", spec), ("own", replace(spec, licence=""))):
+        headers = {"spec": json.dumps(spec_to_data(made)), "state": "{}"}
+        write_bundle(tmp_path / name, headers, [])
+    zoo.load(tmp_path / "gpl")
+    monkeypatch.setenv("ZOO_LICENCES", "MIT")
+    with pytest.raises(UsageError, match=r"gpl: the weights of mlp-pima have the licence 'GPL"):
+        zoo.load(tmp_path / "gpl")
+    with pytest.raises(UsageError, match=r"have the licence 'GPL-3\.0', and ZOO_LICENCES"):
+        zoo.get_model("mlp-pima", weights=tmp_path / "gpl").check_weights()
+    assert zoo.load(tmp_path / "own").spec.licence == ""
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])

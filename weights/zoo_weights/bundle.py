@@ -7,8 +7,11 @@ line is a checksum.
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,10 +49,10 @@ def write_weights(
     ------
     WeightsError
         The shape of an array is not that of its slot.
+    OSError
+        The disk is full, or the file cannot be written for another reason.
     """
-    import h5py
-
-    with atomic_write(path) as temp, h5py.File(temp, "w") as opened:
+    with atomic_write(path) as temp, _create(temp) as opened:
         _write_slots(opened, weights, compress)
 
 
@@ -77,8 +80,9 @@ def write_bundle(
     ------
     WeightsError
         A header has a bad name, or the shape of an array is not that of its slot.
+    OSError
+        As for `write_weights`.
     """
-    import h5py
     import numpy as np
 
     for name in headers:
@@ -86,7 +90,7 @@ def write_bundle(
             message = f"header {printable(name)!r} has a bad name; use letters a-z, digits, - or _"
             raise WeightsError(message)
     with atomic_write(path) as temp:
-        with h5py.File(temp, "w") as opened:
+        with _create(temp) as opened:
             opened.attrs["zoo_bundle"] = BUNDLE_VERSION
             for name, text in headers.items():
                 opened[f"header/{name}"] = np.frombuffer(text.encode(), np.uint8)
@@ -125,6 +129,53 @@ def read_headers(path: Path) -> dict[str, str]:
                 message = f"{shown} is refused: it is not UTF-8 text"
                 raise UnsafeFile(message) from error
     return headers
+
+
+class _Output:
+    """A file that HDF5 writes to, and whose failures HDF5 does not see.
+
+    When a write fails, on a full disk, HDF5 keeps what it could not write, tries again whenever an
+    object is freed, and crashes the process at its end. So a failure is remembered here, and raised
+    once the file is closed.
+    """
+
+    def __init__(self, file: io.FileIO) -> None:
+        self.file = file
+        self.error: BaseException | None = None
+        self.read, self.readinto, self.flush = file.read, file.readinto, file.flush
+        self.seek, self.tell = file.seek, file.tell
+        self.truncate = partial(self._attempt, file.truncate)
+
+    def write(self, data: Any) -> None:
+        left = memoryview(data).cast("B")
+        while left and self.error is None:  # the system may take a part
+            left = left[self._attempt(self.file.write, left) or 0 :]
+
+    def _attempt(self, action: Callable[[Any], int], argument: Any) -> int:
+        try:
+            return action(argument) if self.error is None else 0
+        except BaseException as error:  # Ctrl-C as well
+            self.error = error
+            return 0
+
+    def check(self) -> None:
+        """Raise the failure, if there was one."""
+        if self.error is not None:
+            raise self.error
+
+
+@contextmanager
+def _create(path: Path) -> Iterator[h5py.File]:
+    """Yield a new HDF5 file; raise `OSError` at the end if it could not be written."""
+    import h5py
+
+    with path.open("w+b", buffering=0) as file:
+        output = _Output(file)
+        try:
+            with h5py.File(output, "w") as opened:
+                yield opened
+        finally:  # also where HDF5 complains of what it did not find again
+            output.check()
 
 
 def _write_slots(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 
 class WeightsError(Exception):
     """Base class of the errors that this package raises on purpose."""
@@ -28,3 +31,60 @@ class LayoutMismatch(WeightsError):
 
     The message shows what was expected next to what was found.
     """
+
+
+_ELSEWHERE = "write elsewhere (-o names the output, ZOO_HOME moves the cache)"
+
+SYSTEM_CURES = {
+    "ENOSPC": ("The disk is full.", f"free some space, or {_ELSEWHERE}"),
+    "EDQUOT": ("The user's quota of the disk is used up.", f"free some space, or {_ELSEWHERE}"),
+    "EFBIG": ("The file is larger than allowed.", "raise the limit (`ulimit -f`)"),
+    "EROFS": ("The file system can only be read.", _ELSEWHERE),
+    "EACCES": ("The user may not do this.", f"change the permissions, or {_ELSEWHERE}"),
+    "EPERM": ("The user may not do this.", f"change the permissions, or {_ELSEWHERE}"),
+    "ENOENT": ("The file or its folder does not exist.", "check the path, or make its folder"),
+    "ENOTDIR": ("A file is where a folder should be.", "check the path"),
+    "EISDIR": ("A folder is where a file should be.", "check the path"),
+    "EEXIST": ("A file is where a folder should be made.", "move it away, or pass another path"),
+    "ENAMETOOLONG": ("The path is too long.", "use a shorter one"),
+    "ELOOP": ("Links lead in circles.", "remove the links, or pass another path"),
+    "EMFILE": ("This process has too many files open.", "raise the limit (`ulimit -n`)"),
+    "ENFILE": ("The machine has too many files open.", "close some programs"),
+    "ENOMEM": ("The memory is full.", "use a machine with more, or less data at once"),
+    "EAGAIN": ("No further process or thread can start.", "raise the limit (`ulimit -u`)"),
+    "EIO": ("The disk or the connection to it fails.", "check the disk"),
+}
+"""What the errors of the system mean, and what can be done about them."""
+
+WRITING = "while this file was being written"
+"""Note on an `OSError` that tells a write from a read."""
+
+WRITE_ERRORS = {"ENOSPC", "EDQUOT", "EFBIG", "EROFS"}
+"""Errors that only writing can cause."""
+
+
+def describe_system_error(error: OSError, written: str) -> str:
+    """Return the sentence for an error of the operating system: path, what failed, why, cure.
+
+    Parameters
+    ----------
+    error
+        The error, with its number.
+    written
+        What was being written, if a failing write names no file.
+    """
+    name = errno.errorcode.get(error.errno or 0, "")
+    file = error.filename
+    if file is None and name in WRITE_ERRORS:
+        file = written
+    reason = os.strerror(error.errno or 0)
+    reason = f"{reason[:1].lower()}{reason[1:]}"
+    cure = SYSTEM_CURES[name][1] if name in SYSTEM_CURES else "check the path and the disk"
+    if file is None:  # no memory, no process
+        return f"{reason}; {cure}"
+    file = str(file) if isinstance(file, int) else os.fsdecode(file)
+    writes = name in WRITE_ERRORS or WRITING in getattr(error, "__notes__", ())
+    # What is not there was being made, unless that is the complaint.
+    made = name != "ENOENT" and not os.path.lexists(file)
+    done = "written" if writes else "made" if made else "opened"
+    return f"{file}: cannot be {done}, {reason}; {cure}"

@@ -15,7 +15,7 @@ from time import sleep
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from .errors import FetchError, HashMismatch, OfflineError
+from .errors import FetchError, HashMismatch, OfflineError, describe_system_error
 from .files import atomic_write, copy_hashed, flush_and_rename, hash_file, locked
 from .partial import PartialFile, RemoteVersion
 from .text import printable
@@ -101,8 +101,7 @@ def download(
                 return job.check(digests, str(target), "it was left as it is")
             return _try_places(job, session, _sources(urls, mirrors), urls, offline)
     except OSError as error:
-        message = f"cannot write {str(target)!r}: {error.strerror or error}"
-        raise FetchError(message) from error
+        raise FetchError(describe_system_error(error, str(target))) from error
 
 
 class _Job:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import math
 import os
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from .errors import FetchError, UnsafeFile
+from .errors import WRITE_ERRORS, WRITING, FetchError, UnsafeFile
 from .text import printable
 
 BLOCK = 1 << 20  # bytes read at a time
@@ -34,12 +35,29 @@ def atomic_write(path: Path) -> Iterator[Path]:
         Where to write.
     """
     temp = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
-    os.close(os.open(temp, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))  # the umask applies
+    with name_written(path, temp):
+        os.close(os.open(temp, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))  # the umask applies
+        try:
+            yield temp
+            flush_and_rename(temp, path)
+        finally:
+            temp.unlink(missing_ok=True)  # already gone after a rename
+
+
+@contextmanager
+def name_written(path: Path, temp: Path | None = None) -> Iterator[None]:
+    """Let the system's errors name the file that is being written.
+
+    A failing write names no file, and one to a temporary file names a file that is gone.
+    """
     try:
-        yield temp
-        flush_and_rename(temp, path)
-    finally:
-        temp.unlink(missing_ok=True)  # already gone after a rename
+        yield
+    except OSError as error:
+        full = error.filename is None and errno.errorcode.get(error.errno or 0) in WRITE_ERRORS
+        if full or error.filename in (str(temp or path), temp or path):
+            error.filename = str(path)
+            error.add_note(WRITING)
+        raise
 
 
 def flush_and_rename(temp: Path, path: Path) -> None:

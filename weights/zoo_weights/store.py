@@ -268,8 +268,7 @@ class Store:
             with locked(path):
                 yield
         except OSError as error:
-            message = f"cannot write {str(path)!r}: {error.strerror or error}"
-            raise WeightsError(message) from error
+            raise WeightsError(describe_system_error(error, str(path))) from error
 
     def _cache_path(self, record: FileRecord) -> Path:
         if not (record.sha256 or record.md5):
@@ -307,8 +306,7 @@ def _make_folder(path: Path) -> None:
     try:
         make_folder(path.parent)
     except OSError as error:
-        message = f"cannot make the folder {str(path.parent)!r}: {error.strerror or error}"
-        raise WeightsError(message) from error
+        raise WeightsError(describe_system_error(error, str(path.parent))) from error
 
 
 def _shipped_path(record: FileRecord, base: Path | None) -> Path | None:

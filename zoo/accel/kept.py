@@ -20,7 +20,6 @@ import contextlib
 import gc
 import hashlib
 import importlib.util
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -32,9 +31,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
+from msgspec.structs import asdict
 
 from zoo import cache
-from zoo.backend import choose
+from zoo.backend import choose, keras_private
 from zoo.config import home
 from zoo.registry.loading import PRELOADED_FILES, STARTED_AT, roots_of
 from zoo.spec.component import component_to_data
@@ -263,9 +263,7 @@ def _stamps(paths: list[str]) -> list[Stamp]:
 
 def _keras_settings() -> dict[str, Any]:
     """Return the settings that Keras will have once it is imported."""
-    settings = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last"}
-    with contextlib.suppress(OSError, ValueError, TypeError):
-        settings.update(json.loads((home("cache") / "keras" / "keras.json").read_bytes()))
+    settings = asdict(keras_private.read_settings(home("cache") / "keras" / "keras.json"))
     excluded = ("KERAS_BACKEND", "KERAS_HOME")  # zoo sets both
     settings.update(
         (k, v) for k, v in os.environ.items() if k[:6] == "KERAS_" and k not in excluded

@@ -231,8 +231,13 @@ def keras() -> Any:
     private_folder("keras")  # made here: Keras would let the group write to it under some umasks
     os.environ["KERAS_HOME"] = str(home("cache") / "keras")
     try:
+        keras_private.read_settings(home("cache") / "keras" / "keras.json")
         with lazy_imports(*DEFERRED_MODULES):
             import keras
+    except ImportError as error:
+        msg = f"Keras cannot be imported with {backend}, {error}; run: "
+        msg += f"pip install --force-reinstall 'keras-zoo[{backend}]'"
+        raise BackendError(msg) from error
     finally:
         if before is None:
             del os.environ["KERAS_HOME"]

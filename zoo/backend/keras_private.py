@@ -10,9 +10,14 @@ import contextlib
 import functools
 from collections.abc import Iterator
 from importlib.metadata import version
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
 
 from zoo.config import plain
+from zoo.errors import BackendError, SpecError
+from zoo.spec.toml import convert_data
 
 TESTED = (3, 15, 1)
 """The newest version of Keras that passed the tests of this file."""
@@ -31,6 +36,42 @@ def installed_version() -> tuple[int, ...]:
 def fast_paths_allowed() -> bool:
     """Whether fast paths may be taken: not turned off, and Keras no newer than `TESTED`."""
     return not plain() and installed_version() <= TESTED
+
+
+class Settings(msgspec.Struct, kw_only=True):
+    """What Keras reads from its ``keras.json``."""
+
+    floatx: Literal["float16", "float32", "float64"] = "float32"
+    epsilon: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 1e-7
+    image_data_format: Literal["channels_last", "channels_first"] = "channels_last"
+    backend: str = ""
+    nnx_enabled: bool = False
+
+
+def read_settings(path: Path) -> Settings:
+    """Return what a ``keras.json`` says, the defaults if there is none.
+
+    Keras fails while it is imported on some of what this refuses, and ignores the rest.
+
+    Raises
+    ------
+    BackendError
+        If it cannot be read, or a value is wrong.
+    """
+    try:
+        text = path.read_bytes()
+        # Keras is writing it: it is empty for a moment.
+        return convert_data(msgspec.json.decode(text) if text else {}, Settings, str(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return Settings()
+    except OSError as error:
+        reason = f"{path}: cannot be read, {error.strerror or error}"
+    except SpecError as error:
+        reason = str(error)
+    except (ValueError, RecursionError) as error:
+        reason = f"{path}: is not JSON, {error}"
+    msg = f"{reason}; correct it, or delete it: Keras writes a new one"
+    raise BackendError(msg)
 
 
 # State of the process

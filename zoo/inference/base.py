@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, cast
 
-from zoo.config import plain
+from zoo.config import allowed_licences, check_licence, plain
 from zoo.errors import UsageError, WeightsMissing
 from zoo.parts.base import Classifier, Decoder, Preprocessor
 from zoo.parts.construct import construct, options_of
@@ -41,6 +41,18 @@ BUNDLE = "model.zoo"
 def bundle_path(path: Path) -> Path:
     """Return the path of a bundle, given that path or its run folder."""
     return path / BUNDLE if path.is_dir() else path
+
+
+def check_record_licence(spec: ModelSpec, record: WeightsRecord) -> None:
+    """Raise `UsageError` if the settings do not allow the licence of a model's weights."""
+    check_licence(f"{spec.name}: the weights {record.tag!r}", record.licence or spec.licence)
+
+
+def _check_bundle_licence(file: Path) -> None:
+    from zoo_weights import detect_format
+
+    if detect_format(file) == "bundle":
+        BaseModel.from_bundle(file)
 
 
 class BaseModel:
@@ -82,6 +94,8 @@ class BaseModel:
             raise UsageError(msg)
         headers = read_json_headers(file, {"spec": dict[str, Any], "state": FittedState})
         spec = spec_from_data(headers["spec"], where=str(file))
+        if spec.licence:
+            check_licence(f"{file}: the weights of {spec.name}", spec.licence)
         return cls(spec, weights=file, state=headers["state"])
 
     @classmethod
@@ -192,12 +206,10 @@ class BaseModel:
         return network
 
     def check_weights(self) -> None:
-        """Raise `WeightsMissing` unless the requested weights are a tag, a file, or none."""
-        if self._weights == "default":
-            if not self.spec.weights:
-                msg = f"{self.spec.name}: no trained weights; run `zoo train {self.spec.name}`"
-                raise WeightsMissing(msg)
-            return
+        """Raise `UsageError` unless the requested weights exist, and their licence is allowed."""
+        if self._weights == "default" and not self.spec.weights:
+            msg = f"{self.spec.name}: no trained weights; run `zoo train {self.spec.name}`"
+            raise WeightsMissing(msg)
         name, tags = self.weights_name, [record.tag for record in self.spec.weights]
         if name is not None and name not in tags and not Path(name).exists():
             from zoo.errors import did_you_mean
@@ -205,6 +217,11 @@ class BaseModel:
             msg = f"{self.spec.name}: no weights {name!r}; pass a file or one of its tags, "
             msg += f"{', '.join(tags) or '(none)'}."
             raise WeightsMissing(msg + did_you_mean(name, tags))
+        record = self._record() if name is not None else None
+        if record is not None:
+            check_record_licence(self.spec, record)
+        elif name is not None and allowed_licences() is not None:
+            _check_bundle_licence(bundle_path(Path(name)))
 
     def load_weights(self, network: Any) -> None:
         """Load the requested weights into a network of this model."""
@@ -231,6 +248,7 @@ class BaseModel:
         from zoo.config import store
         from zoo.progress import download_progress
 
+        self.check_weights()
         record = self._record()
         if record is None:
             path = Path(cast("str", self._weights))

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Required, TypedDict
 
 from zoo.backend.choose import chosen_backend, devices
-from zoo.errors import UsageError
+from zoo.errors import UsageError, report_damage
 from zoo.inference.base import BUNDLE
 from zoo.numeric import to_json
 from zoo.plots.curves import History
@@ -31,6 +31,9 @@ from zoo.spec.toml import spec_from_data, spec_to_data, spec_to_toml
 
 if TYPE_CHECKING:
     from zoo.inference.model import Model
+
+START_AGAIN = "delete its folder and start again, or pass another -o DIR"
+"""What to do about a run that cannot be resumed."""
 
 CHECKPOINT = "checkpoint.h5"
 """File in a run folder from which training resumes."""
@@ -109,8 +112,9 @@ class Run:
     @classmethod
     def read(cls, path: Path) -> Run:
         """Read the run of a complete folder."""
-        headers = read_json_headers(path / BUNDLE, HEADERS)
-        spec = spec_from_data(headers["spec"], where=str(path))
+        with report_damage(path / BUNDLE, START_AGAIN):
+            headers = read_json_headers(path / BUNDLE, HEADERS)
+            spec = spec_from_data(headers["spec"], where=str(path))
         environment = headers["environment"]
         notes = environment.get("worries", [])
         history, metrics = headers["history"], headers["metrics"]

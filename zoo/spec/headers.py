@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from zoo.errors import UsageError
+from zoo.errors import DamagedHeader
 from zoo_weights import printable, read_headers
 
 
@@ -29,7 +29,7 @@ def read_json_headers(
 
     Raises
     ------
-    UsageError
+    DamagedHeader
         If one is missing, is not JSON, or is of another type.
     zoo_weights.WeightsError
         If the file is not a bundle, or is damaged.
@@ -37,7 +37,7 @@ def read_json_headers(
     headers = read_headers(path)
     if missing := sorted(kinds.keys() - headers.keys() - {*optional}):
         msg = f"{path}: is not a complete bundle, it has no {' and no '.join(missing)}"
-        raise UsageError(msg)
+        raise DamagedHeader(msg)
     return {
         name: _decode(path, name, headers[name], kind)
         for name, kind in kinds.items()
@@ -54,4 +54,4 @@ def _decode(path: Path, name: str, text: str, kind: Any) -> Any:
         return data
     except (ValueError, RecursionError, msgspec.ValidationError) as error:
         msg = f"{path}: its header {name!r} is damaged: {printable(str(error))}"
-        raise UsageError(msg) from None
+        raise DamagedHeader(msg) from None

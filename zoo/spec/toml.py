@@ -60,7 +60,7 @@ def spec_from_data(data: Any, *, where: str = "spec") -> ModelSpec:
     SpecError
         If a field is missing, unknown, or of the wrong type; the message names path and value.
     """
-    return _convert(data, ModelSpec, where)
+    return convert_data(data, ModelSpec, where)
 
 
 def check_record(record: R, *, where: str) -> R:
@@ -76,10 +76,11 @@ def check_record(record: R, *, where: str) -> R:
     except TypeError as error:
         msg = f"{where}: {error}"
         raise SpecError(msg) from None
-    return _convert(data, type(record), where)
+    return convert_data(data, type(record), where)
 
 
-def _convert(data: Any, kind: type[R], where: str) -> R:
+def convert_data(data: Any, kind: type[R], where: str) -> R:
+    """Return a record of plain data; a `SpecError` names the source, the path and the value."""
     try:
         return msgspec.convert(data, kind, dec_hook=decode_custom)
     except msgspec.ValidationError as error:
@@ -120,7 +121,7 @@ def read_datasets(path: Path) -> list[Dataset]:
         name: {"name": name, **fields} if isinstance(fields, dict) else fields
         for name, fields in _read(path).items()
     }
-    return [_convert(data, Dataset, f"{path}: {name}") for name, data in named.items()]
+    return [convert_data(data, Dataset, f"{path}: {name}") for name, data in named.items()]
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Required, TypedDict
 
 from zoo.backend.choose import keras
-from zoo.errors import OtherTraining, UsageError
-from zoo.runs.run import CHECKPOINT, Run
+from zoo.errors import OtherTraining, UsageError, report_damage
+from zoo.runs.run import CHECKPOINT, START_AGAIN, Run
 from zoo.spec.headers import read_json_headers
 from zoo.spec.model import METADATA
 from zoo.spec.toml import spec_to_data
@@ -199,19 +199,25 @@ class Checkpoint:
         ------
         UsageError
             If the checkpoint belongs to another training.
+        TrainingError
+            If it is damaged.
         """
-        from zoo_weights import read_weights
-
         if self.path is None or not self.path.is_file():
             return Progress()
-        headers = read_json_headers(self.path, HEADERS)
-        self.warnings = check_same(self.path, headers["identity"], self.identity, exact=exact)
+        with report_damage(self.path, START_AGAIN):
+            return self._restore(self.path, exact=exact)
+
+    def _restore(self, path: Path, *, exact: bool) -> Progress:
+        from zoo_weights import read_weights
+
+        headers = read_json_headers(path, HEADERS)
+        self.warnings = check_same(path, headers["identity"], self.identity, exact=exact)
         progress = Progress(**headers["progress"])
         if headers["best"]:
             self.best = [variable.value for variable in self.network.weights]
         slots = [slot for slot, _ in self._values()]
         variables = self._variables()
-        for position, array in read_weights(self.path, slots, format="bundle"):
+        for position, array in read_weights(path, slots, format="bundle"):
             if position < len(variables):
                 variables[position].assign(array)
             else:
@@ -250,5 +256,5 @@ class Checkpoint:
 
 def read_seed(path: Path) -> int:
     """Return the seed of a checkpoint's training."""
-    identity = read_json_headers(path, {"identity": Identity})["identity"]
-    return int(identity["seed"])
+    with report_damage(path, START_AGAIN):
+        return int(read_json_headers(path, {"identity": Identity})["identity"]["seed"])

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import UsageError
+from zoo.errors import UsageError, report_damage
 from zoo.numeric import deviation, replace_nonfinite, to_json
-from zoo.runs.run import csv_text, write_text
+from zoo.runs.run import START_AGAIN, csv_text, write_text
 from zoo.spec.component import component_from_data
 from zoo.spec.metrics import Mode, mode_of
 from zoo.training.checkpoint import check_same
@@ -61,7 +61,8 @@ class Result:
 def read_record(folder: Path) -> Any:
     """Read the ``tune.json`` of a folder; None if there is none."""
     path = folder / RESULTS
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    with report_damage(path, START_AGAIN):
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def parse_results(tuning: dict[str, Any]) -> list[Result]:
@@ -104,11 +105,12 @@ class Board:
         record = read_record(self.folder)
         if record is None:
             return
-        check_same(self.folder / RESULTS, record["identity"], self.identity)
-        self.metric = self.metric or record["metric"]
-        if self.metric == record["metric"]:
-            self.requested_mode = self.requested_mode or record.get("mode")
-        self.results = parse_results(record)
+        with report_damage(self.folder / RESULTS, START_AGAIN):
+            check_same(self.folder / RESULTS, record["identity"], self.identity)
+            self.metric = self.metric or record["metric"]
+            if self.metric == record["metric"]:
+                self.requested_mode = self.requested_mode or record.get("mode")
+            self.results = parse_results(record)
         self._write()
 
     @property

@@ -13,13 +13,13 @@ from typing import Any
 
 from zoo.backend.choose import chosen_backend, keras
 from zoo.data.stream import Stream
-from zoo.errors import OtherTraining, TrainingError, UsageError, require
+from zoo.errors import OtherTraining, TrainingError, UsageError, report_damage, require
 from zoo.inference.model import Model
 from zoo.inference.rows import load_data
 from zoo.parts.settings import resolve_recipe, with_settings
 from zoo.registry.registry import spec_and_base
 from zoo.runs.history import draw_later
-from zoo.runs.run import Run, check_folder, fresh_folder
+from zoo.runs.run import START_AGAIN, Run, check_folder, fresh_folder
 from zoo.spec.metrics import Mode
 from zoo.spec.model import ModelSpec, Training
 from zoo.spec.toml import spec_to_data
@@ -209,7 +209,8 @@ def _seeds(training: Training, path: Path, seed: int | None, count: int) -> tupl
     """Return the seeds of each configuration; the first one also seeds all draws."""
     if seed is None:  # a resumed tuning keeps its seed, which may have been random
         record = read_record(path)
-        seed = record["identity"]["seeds"][0] if record else choose_seed(training)
+        with report_damage(path / RESULTS, START_AGAIN):
+            seed = record["identity"]["seeds"][0] if record else choose_seed(training)
     listed = training.seeds.get(chosen_backend(), ())
     further = range(seed, seed + count + len(listed))
     return tuple(dict.fromkeys([seed, *listed, *further]))[:count]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from zoo_cli.options import common_options
@@ -28,7 +30,7 @@ def command(as_json: bool) -> None:
     for line in align([(f"  {a}", b, c) for a, b, c in rows]):
         click.echo(line)
     click.echo("Folders and settings")
-    for line in align([(f"  {key}", str(value)) for key, value in report["settings"].items()]):
+    for line in align([(f"  {key}", _text(value)) for key, value in report["settings"].items()]):
         click.echo(line)
     click.echo("Plugins")
     plugins = [
@@ -42,3 +44,7 @@ def command(as_json: bool) -> None:
                    f"{problem['reason']} [{problem['file']}]")  # fmt: skip
     for hint in report["hints"]:
         click.echo(f"Hint: {hint}")
+
+
+def _text(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, tuple) else str(value)

@@ -10,6 +10,7 @@ import click
 
 from zoo.config import store
 from zoo.errors import UsageError
+from zoo.inference.base import check_record_licence
 from zoo.registry.entries import Entry
 from zoo.registry.registry import registry
 from zoo.spec.model import ModelSpec
@@ -90,6 +91,7 @@ def pull(models: tuple[str, ...], timeout: str | None) -> None:
 
     files = store(seconds=timeout)
     for entry, record in _records(models):
+        check_record_licence(entry.value, record)
         path = files.fetch(record, base=entry.base, progress=download_progress(record.name))
         click.echo(f"{entry.name}.{record.tag}: {path}")
 
@@ -106,6 +108,7 @@ def add(model: str, file: Path) -> int:
         msg = f"{model} has several weights files; pass {model}.TAG with a tag of {tags}"
         raise UsageError(msg)
     entry, record = candidates[0]
+    check_record_licence(entry.value, record)
     result = store().add(record, file)
     if result.matches:
         click.echo(f"{file} is {entry.name}.{record.tag} (its hash is the record's): {result.path}")
