@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .bundle import read_headers, write_bundle, write_weights
     from .errors import (
+        CannotWrite,
         FetchError,
         HashMismatch,
         LayoutMismatch,
@@ -22,16 +23,17 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from .fetch import download, get_bytes
-    from .files import atomic_write, hash_file
+    from .files import atomic_write, hash_file, is_stream, open_append, open_stream
     from .hdf5 import open_checked
     from .layout import Slot
     from .readers import detect_format, read_weights
     from .records import FileRecord, WeightsRecord
     from .store import AddResult, Store, VerifyResult
-    from .text import printable
+    from .text import escape_cell, escape_strings, printable, unescape_cell
 
 __all__ = [
     "AddResult",
+    "CannotWrite",
     "FetchError",
     "FileRecord",
     "HashMismatch",
@@ -46,12 +48,18 @@ __all__ = [
     "atomic_write",
     "detect_format",
     "download",
+    "escape_cell",
+    "escape_strings",
     "get_bytes",
     "hash_file",
+    "is_stream",
+    "open_append",
     "open_checked",
+    "open_stream",
     "printable",
     "read_headers",
     "read_weights",
+    "unescape_cell",
     "write_bundle",
     "write_weights",
 ]
@@ -59,6 +67,7 @@ __all__ = [
 _MODULES = {
     "bundle": ("read_headers", "write_bundle", "write_weights"),
     "errors": (
+        "CannotWrite",
         "FetchError",
         "HashMismatch",
         "LayoutMismatch",
@@ -67,13 +76,13 @@ _MODULES = {
         "WeightsError",
     ),
     "fetch": ("download", "get_bytes"),
-    "files": ("atomic_write", "hash_file"),
+    "files": ("atomic_write", "hash_file", "is_stream", "open_append", "open_stream"),
     "hdf5": ("open_checked",),
     "layout": ("Slot",),
     "readers": ("detect_format", "read_weights"),
     "records": ("FileRecord", "WeightsRecord"),
     "store": ("AddResult", "Store", "VerifyResult"),
-    "text": ("printable",),
+    "text": ("escape_cell", "escape_strings", "printable", "unescape_cell"),
 }
 _HOME_OF = {name: module for module, names in _MODULES.items() for name in names}
 

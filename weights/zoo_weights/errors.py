@@ -4,7 +4,21 @@ from __future__ import annotations
 
 
 class WeightsError(Exception):
-    """Base class of the errors that this package raises on purpose."""
+    """Base class of the errors that this package raises on purpose.
+
+    `exit_status` is that of a command it ends: 2 if the request itself was wrong.
+    """
+
+    exit_status = 1
+
+
+class CannotWrite(WeightsError, OSError):
+    """A file could not be written; nothing partial has its name.
+
+    `exit_status` is 1 if the disk is full.
+    """
+
+    exit_status = 2
 
 
 class FetchError(WeightsError):
