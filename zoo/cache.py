@@ -86,6 +86,7 @@ def write(folder: str, name: str, data: bytes) -> Path | None:
     if parent is None:
         return None
     try:
+        (parent / name).unlink(missing_ok=True)  # it may be a link, or have another owner
         with atomic_write(parent / name) as temporary:
             temporary.chmod(0o600)  # whatever the umask says
             temporary.write_bytes(data)

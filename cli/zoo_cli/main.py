@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import traceback
 import warnings
 from importlib import import_module
 from typing import Any
@@ -13,6 +14,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from zoo_cli.options import Verbosity, common_options
+from zoo_cli.terminal import echo, escape_unencodable
+from zoo_weights import printable
 
 COMMANDS = {
     "list": "List models.",
@@ -117,6 +120,7 @@ def main() -> None:
     # What a framework's import creates stays: collecting garbage in it takes an eighth of the
     # import, and another half second at the end. The system frees all of it at once.
     gc.set_threshold(100_000)
+    sys.excepthook = _show_traceback
     status = run(sys.argv[1:])
     gc.freeze()
     sys.exit(status)
@@ -125,6 +129,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit status."""
     warnings.showwarning = _show_warning
+    escape_unencodable()
     try:
         result = cli.main(arguments, prog_name="zoo", standalone_mode=False)
         sys.stdout.flush()
@@ -132,10 +137,11 @@ def run(arguments: list[str]) -> int:
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.UsageError as error:
-        error.show()
+        text = printable(error.format_message(), None)
+        click.UsageError(text, error.ctx).show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("zoo: interrupted", err=True)
+        echo("zoo: interrupted", err=True)
         return 130
     except BrokenPipeError:
         # The reader is gone (`zoo list | head`); Python would complain again while exiting.
@@ -149,17 +155,23 @@ def run(arguments: list[str]) -> int:
 
 def _report(error: Exception) -> int:
     """Print an error as one sentence; an unexpected one says how to see the traceback."""
-    from zoo.errors import ZooError, is_expected
+    from zoo.errors import is_expected
 
     if is_expected(error):
-        click.echo(f"zoo: {error}", err=True)
+        echo(f"zoo: {error}", err=True, breaks="\n  ")  # of a table in it
     else:
         text = " ".join(str(error).split())
-        click.echo(f"zoo: {type(error).__name__}: {text} (-vv shows where)", err=True)
-    return error.exit_status if isinstance(error, ZooError) else 1
+        echo(f"zoo: {type(error).__name__}: {text} (-vv shows where)", err=True)
+    return getattr(error, "exit_status", 1)
 
 
 def _show_warning(message: Any, category: Any, *_: Any, **__: Any) -> None:
     """Print a warning to the user (a renamed model) as a line; others only under ``-v``."""
     if issubclass(category, FutureWarning) or Verbosity.verbosity:
-        click.echo(f"zoo: {message}", err=True)
+        echo(f"zoo: {message}", err=True)
+
+
+def _show_traceback(kind: type[BaseException], error: BaseException, _: Any) -> None:
+    """Print a traceback; its messages may hold anything."""
+    for part in traceback.format_exception(error):
+        echo(part, err=True, breaks="\n", end="")

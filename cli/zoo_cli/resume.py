@@ -15,11 +15,13 @@ from typing import Any, BinaryIO
 
 import zoo
 from zoo.config import home
+from zoo.data.inputs import name_from_fields
 from zoo.errors import UsageError
-from zoo_weights import printable
+from zoo_weights import is_stream, printable, unescape_cell
 
-COLUMNS = ["input", "model", "weights", "rank", "index", "id", "label", "score", "error"]
-"""Columns of the CSV that ``zoo classify`` writes."""
+COLUMNS = ["input", "model", "weights", "rank", "index", "id", "label", "score", "error",
+           "input_bytes"]  # fmt: skip
+"""Columns of the CSV that ``zoo classify`` writes; the last is empty for a name that is UTF-8."""
 
 
 @dataclass
@@ -51,6 +53,9 @@ def resume_output(
     from filelock import FileLock, Timeout
 
     path = Path(output)
+    if is_stream(path):
+        msg = f"--resume continues a file; {output} is a pipe or a device"
+        raise UsageError(msg)
     locks = home("cache") / "locks"
     locks.mkdir(parents=True, exist_ok=True)
     name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:32]
@@ -76,12 +81,15 @@ def _read_written(path: Path, model: zoo.Model, form: str, top: int) -> WrittenR
         file = path.open("r+b")
     except FileNotFoundError:
         return done
+    except OSError as error:
+        msg = f"{path}: cannot be continued, {error.strerror or error}"
+        raise UsageError(msg) from None
     with file:
         complete = 0
         for record, end in _read_results(file, path, form, classes):
             if record is not None:
                 _check(record, path, expected, classes)
-                done.inputs[record["input"]] += 1
+                done.inputs[name_from_fields(record)] += 1
                 done.failed += bool(record["error"])
             complete = end
         file.truncate(complete)
@@ -121,7 +129,7 @@ def _read_results(
         elif len(cells) != len(COLUMNS):
             raise _foreign_line(path, number, form)
         else:
-            row = dict(zip(COLUMNS, cells, strict=True))
+            row = dict(zip(COLUMNS, map(unescape_cell, cells), strict=True))
             if row["rank"] == "1" and rows:
                 yield _join_rows(rows), last
                 rows = []
@@ -147,7 +155,8 @@ def _complete_lines(file: BinaryIO, form: str) -> Iterator[tuple[str, int]]:
 def _parse(line: str, path: Path, number: int) -> dict[str, Any]:
     try:
         record: dict[str, Any] = json.loads(line)
-        fits = isinstance(record["predictions"], list) and isinstance(record["input"], str)
+        fits = isinstance(record["predictions"], list)
+        fits = fits and isinstance(name_from_fields(record), str)
         fits = fits and {"model", "weights", "error"} <= record.keys()
     except (ValueError, TypeError, KeyError):
         fits = False

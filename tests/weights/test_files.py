@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo_weights import CannotWrite, WeightsError, atomic_write, hash_file, open_stream
+from zoo_weights import CannotWrite, WeightsError, atomic_write, hash_file, open_live
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs links, modes, pipes and devices")
 
@@ -188,7 +188,7 @@ def test_a_reader_that_has_enough_is_told_as_such(tmp_path):
     reading, writing = os.pipe()
     os.close(reading)
     try:
-        with pytest.raises(BrokenPipeError), open_stream(Path(f"/dev/fd/{writing}")) as stream:
+        with pytest.raises(BrokenPipeError), open_live(Path(f"/dev/fd/{writing}")) as stream:
             stream.write(b"x")
     finally:
         os.close(writing)

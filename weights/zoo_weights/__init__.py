@@ -23,13 +23,20 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from .fetch import download, get_bytes
-    from .files import atomic_write, hash_file, is_stream, open_append, open_stream
+    from .files import (
+        atomic_write,
+        check_folder,
+        hash_file,
+        is_stream,
+        make_folder,
+        open_live,
+    )
     from .hdf5 import open_checked
     from .layout import Slot
     from .readers import detect_format, read_weights
     from .records import FileRecord, WeightsRecord
     from .store import AddResult, Store, VerifyResult
-    from .text import escape_cell, escape_strings, printable, unescape_cell
+    from .text import csv_line, escape_strings, printable, unescape_cell
 
 __all__ = [
     "AddResult",
@@ -46,16 +53,17 @@ __all__ = [
     "WeightsError",
     "WeightsRecord",
     "atomic_write",
+    "check_folder",
+    "csv_line",
     "detect_format",
     "download",
-    "escape_cell",
     "escape_strings",
     "get_bytes",
     "hash_file",
     "is_stream",
-    "open_append",
+    "make_folder",
     "open_checked",
-    "open_stream",
+    "open_live",
     "printable",
     "read_headers",
     "read_weights",
@@ -76,13 +84,20 @@ _MODULES = {
         "WeightsError",
     ),
     "fetch": ("download", "get_bytes"),
-    "files": ("atomic_write", "hash_file", "is_stream", "open_append", "open_stream"),
+    "files": (
+        "atomic_write",
+        "check_folder",
+        "hash_file",
+        "is_stream",
+        "make_folder",
+        "open_live",
+    ),
     "hdf5": ("open_checked",),
     "layout": ("Slot",),
     "readers": ("detect_format", "read_weights"),
     "records": ("FileRecord", "WeightsRecord"),
     "store": ("AddResult", "Store", "VerifyResult"),
-    "text": ("escape_cell", "escape_strings", "printable", "unescape_cell"),
+    "text": ("csv_line", "escape_strings", "printable", "unescape_cell"),
 }
 _HOME_OF = {name: module for module, names in _MODULES.items() for name in names}
 

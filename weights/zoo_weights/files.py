@@ -52,7 +52,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
             temp.touch()
             with _reported(path, _FULL):
                 yield temp
-            with _reported(path), open_stream(path) as stream, temp.open("rb") as content:
+            with _reported(path), open_live(path) as stream, temp.open("rb") as content:
                 shutil.copyfileobj(content, stream)
         return
     with _reported(path):
@@ -94,23 +94,29 @@ def flush_and_rename(temp: Path, path: Path, like: os.stat_result | None = None)
             os.close(folder)
 
 
-def open_append(path: Path) -> BinaryIO:
-    """Open a regular file, or a new one, to append to it; raise `CannotWrite` if that fails."""
-    with _reported(path):
-        _check_place(path, _follow(path))
-        return path.open("ab")
+@contextmanager
+def open_live(path: Path) -> Iterator[BinaryIO]:
+    """Yield a pipe, a device or a descriptor to write to, or a file to append to.
 
-
-def open_stream(path: Path) -> BinaryIO:
-    """Open a pipe, a device or a descriptor to write to it; raise `CannotWrite` if that fails."""
+    Raises
+    ------
+    CannotWrite
+        It cannot be written, or the disk is full.
+    """
     with _reported(path):
         target = _follow(path)
         match = _DESCRIPTOR.fullmatch(str(target))
         if match and match[1] in (None, str(os.getpid())):
             # Opened by its name, a file would be written from its start.
-            return os.fdopen(os.dup(int(match[2])), "wb")
-        flags = os.O_WRONLY | os.O_APPEND | getattr(os, "O_NOCTTY", 0)
-        return os.fdopen(os.open(target, flags), "wb")
+            stream: BinaryIO = os.fdopen(os.dup(int(match[2])), "wb")
+        elif is_stream(path):
+            flags = os.O_WRONLY | os.O_APPEND | getattr(os, "O_NOCTTY", 0)
+            stream = os.fdopen(os.open(target, flags), "wb")
+        else:
+            _check_place(path, target)
+            stream = target.open("ab")
+    with _reported(path, _FULL), stream:
+        yield stream
 
 
 def is_stream(path: Path) -> bool:
@@ -120,6 +126,27 @@ def is_stream(path: Path) -> bool:
         if _DESCRIPTOR.fullmatch(str(target)):
             return True
         return target.exists() and not (target.is_file() or target.is_dir())
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and its parents, unless it exists; raise `CannotWrite` if that fails."""
+    with _reported(path):
+        Path(os.path.realpath(path)).mkdir(parents=True, exist_ok=True)
+
+
+def check_folder(path: Path) -> None:
+    """Raise `CannotWrite` unless a folder can be written to, or be made; call it before long work.
+
+    Nothing is made yet.
+    """
+    with _reported(path):
+        folder = Path(os.path.realpath(path))
+        while not folder.exists():
+            folder = folder.parent
+        if not folder.is_dir():
+            raise OSError(errno.ENOTDIR, f"{printable(str(folder), None)} is not a folder")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def _follow(path: Path) -> Path:

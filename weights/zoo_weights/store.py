@@ -259,7 +259,12 @@ class Store:
 
     def _write_pin(self, path: Path, now: os.stat_result, sha256: str, source: str) -> None:
         pin = Pin(
-            sha256, now.st_size, now.st_mtime_ns, source, ctime_ns=now.st_ctime_ns, inode=now.st_ino
+            sha256,
+            now.st_size,
+            now.st_mtime_ns,
+            printable(source, None),
+            ctime_ns=now.st_ctime_ns,
+            inode=now.st_ino,
         )
         with atomic_write(_pin_path(path)) as temp:
             temp.write_bytes(msgspec.json.encode(pin))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 # Control characters, line and paragraph separators, marks that set the reading direction, and
 # halves of characters: what may change what a reader sees, or is no text at all.
@@ -56,6 +57,17 @@ def escape_cell(cell: object) -> object:
     """
     is_formula = isinstance(cell, str) and _FORMULA.match(cell) and not _NUMBER.fullmatch(cell)
     return f"'{cell}" if is_formula else cell
+
+
+def csv_line(cells: Iterable[object]) -> str:
+    """Return cells as a line of CSV without formulas, numbers with all their digits."""
+    import csv
+    import io
+
+    line = io.StringIO()
+    # With "\n" alone, a cell with a carriage return would not be quoted.
+    csv.writer(line, lineterminator="\r\n").writerow(map(escape_cell, cells))
+    return line.getvalue().removesuffix("\r\n") + "\n"
 
 
 def unescape_cell(cell: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import glob
 import os
 import sys
@@ -47,6 +48,28 @@ class Input:
         if is_url(self.name):
             return fetch_url(self.name)
         return Path(self.name)
+
+
+def name_fields(name: str) -> dict[str, str]:
+    """Return the fields of a record that name its input.
+
+    ``input`` is the name. If that is no text, ``input`` has U+FFFD for what is none of it, and
+    ``input_bytes`` the bytes of the name, in base64.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raw = os.fsencode(name)
+        shown = raw.decode("utf-8", "replace")
+        return {"input": shown, "input_bytes": base64.b64encode(raw).decode()}
+    return {"input": name}
+
+
+def name_from_fields(record: Mapping[str, str]) -> str:
+    """Return the name that `name_fields` was given."""
+    if raw := record.get("input_bytes"):
+        return os.fsdecode(base64.b64decode(raw, validate=True))
+    return record["input"]
 
 
 def is_url(text: str) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import functools
 import importlib.util
-import io
 import json
 import os
 import platform
@@ -30,6 +29,7 @@ from zoo.plots.curves import History, draw_curves
 from zoo.registry.registry import registry
 from zoo.spec.model import EarlyStopping, ModelSpec, Training
 from zoo.spec.toml import read_spec, spec_from_data, spec_to_data, spec_to_toml
+from zoo_weights import atomic_write, check_folder, csv_line, make_folder, unescape_cell
 
 if TYPE_CHECKING:
     from zoo.inference.model import Model
@@ -40,7 +40,7 @@ def read_history(path: Path) -> History:
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     names = [name for name in (rows[0] if rows else ()) if name != "epoch"]
-    return {name: [float(row[name]) for row in rows] for name in names}
+    return {unescape_cell(name): [float(row[name]) for row in rows] for name in names}
 
 
 def best_epoch(history: History, training: Training | None = None) -> int | None:
@@ -185,7 +185,7 @@ class Run:
             "metrics": json.dumps(self.metrics),
             "environment": json.dumps(self.environment),
         }
-        self.path.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path)
         write_bundle(self.path / BUNDLE, headers, weight_arrays(network))
         write_text(self.path / "spec.toml", spec_to_toml(self.spec))
         epochs = enumerate(zip(*self.history.values(), strict=True), 1)
@@ -213,6 +213,8 @@ def run_folder(name: str, output: str | PathLike[str] | None, *, resume: bool) -
     ------
     UsageError
         If the folder holds something else.
+    CannotWrite
+        If it cannot be written to.
     """
     if output is None:
         runs = Path("runs") / name
@@ -228,6 +230,7 @@ def run_folder(name: str, output: str | PathLike[str] | None, *, resume: bool) -
     names = {path.name for path in output.iterdir()} if output.is_dir() else {""}
     run_files = names & {CHECKPOINT, BUNDLE, "fold-1", MEMBER}
     if not output.exists() or not names or (resume and run_files):
+        check_folder(output)
         return output
     what = "exists and is not an empty folder; a run needs its own folder"
     if resume and output.is_dir():
@@ -248,6 +251,7 @@ def fresh_folder(parent: Path, prefix: str = "") -> Path:
     while folder.exists():
         number += 1
         folder = parent / f"{stamp}-{number}"
+    check_folder(folder)
     return folder
 
 
@@ -283,15 +287,11 @@ def _version(package: str) -> str | None:
 
 
 def csv_text(rows: Iterable[Sequence[Any]]) -> str:
-    """Return rows of cells as CSV, numbers with all their digits."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+    """Return rows of cells as CSV, numbers with all their digits, and no formulas."""
+    return "".join(map(csv_line, rows))
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file completely or not at all."""
-    from zoo_weights import atomic_write
-
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -28,6 +28,7 @@ from zoo.tuning.engines import check_engine, open_engine
 from zoo.tuning.space import Range, Space, Values
 from zoo.tuning.suggest import suggest
 from zoo.tuning.work import Work
+from zoo_weights import check_folder
 
 
 @dataclass(frozen=True)
@@ -224,6 +225,7 @@ def _folder(name: str, output: str | PathLike[str] | None, *, resume: bool) -> P
     has_results = (output / RESULTS).is_file()
     empty = output.is_dir() and not any(output.iterdir())
     if not output.exists() or empty or (resume and has_results):
+        check_folder(output)
         return output
     what = "holds no tuning to resume" if resume else "exists and is not an empty folder"
     hint = "; continue with --resume" if has_results else ""

@@ -15,6 +15,7 @@ from zoo.registry.registry import registry
 from zoo.spec.model import ModelSpec
 from zoo_cli.options import common_options, complete_model
 from zoo_cli.output import align, print_json
+from zoo_cli.terminal import echo
 from zoo_weights import WeightsRecord
 
 
@@ -76,7 +77,7 @@ def list_weights(patterns: tuple[str, ...], as_json: bool) -> None:
         for r in records
     ]
     for line in align(rows):
-        click.echo(line)
+        echo(line)
 
 
 @command.command()
@@ -89,7 +90,7 @@ def pull(models: tuple[str, ...]) -> None:
 
     for entry, record in _records(models):
         path = store().fetch(record, base=entry.base, progress=download_progress(record.name))
-        click.echo(f"{entry.name}.{record.tag}: {path}")
+        echo(f"{entry.name}.{record.tag}: {path}")
 
 
 @command.command()
@@ -106,9 +107,9 @@ def add(model: str, file: Path) -> int:
     entry, record = candidates[0]
     result = store().add(record, file)
     if result.matches:
-        click.echo(f"{file} is {entry.name}.{record.tag} (its hash is the record's): {result.path}")
+        echo(f"{file} is {entry.name}.{record.tag} (its hash is the record's): {result.path}")
         return 0
-    click.echo(
+    echo(
         f"zoo: {file} is not {entry.name}.{record.tag}: expected hash {result.expected}, "
         f"received {result.got}; nothing was stored, use the file itself with --weights {file}",
         err=True,
@@ -127,12 +128,12 @@ def verify(models: tuple[str, ...]) -> int:
         name = f"{entry.name}.{record.tag}"
         if not result.present:
             if models:
-                click.echo(f"{name}: not here")
+                echo(f"{name}: not here")
                 bad += 1
         elif result.ok:
-            click.echo(f"{name}: ok")
+            echo(f"{name}: ok")
         else:
-            click.echo(f"{name}: WRONG, expected {result.expected}, found {result.got}")
+            echo(f"{name}: WRONG, expected {result.expected}, found {result.got}")
             bad += 1
     return 1 if bad else 0
 
@@ -145,7 +146,7 @@ def remove(models: tuple[str, ...]) -> None:
     """Delete downloaded files; they can be fetched again."""
     for entry, record in _records(models):
         removed = store().remove(record)
-        click.echo(f"{entry.name}.{record.tag}: {'removed' if removed else 'was not here'}")
+        echo(f"{entry.name}.{record.tag}: {'removed' if removed else 'was not here'}")
 
 
 @command.command()
@@ -154,7 +155,7 @@ def remove(models: tuple[str, ...]) -> None:
 def where(model: str | None) -> None:
     """Print the folder of weights files, or the path of a model's."""
     if model is None:
-        click.echo(store().root)
+        echo(store().root)
         return
     for entry, record in _records((model,)):
-        click.echo(store().path(record, base=entry.base))
+        echo(store().path(record, base=entry.base))
