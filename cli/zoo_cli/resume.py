@@ -15,18 +15,17 @@ from typing import Any, BinaryIO
 
 import zoo
 from zoo.config import home
-from zoo.data.inputs import name_from_fields
+from zoo.data.inputs import name_from_fields, text_name
 from zoo.errors import UsageError
 from zoo_weights import is_stream, printable, unescape_cell
 
-COLUMNS = ["input", "model", "weights", "rank", "index", "id", "label", "score", "error",
-           "input_bytes"]  # fmt: skip
-"""Columns of the CSV that ``zoo classify`` writes; the last is empty for a name that is UTF-8."""
+COLUMNS = ["input", "model", "weights", "rank", "index", "id", "label", "score", "error"]
+"""Columns of the CSV that ``zoo classify`` writes."""
 
 
 @dataclass
 class WrittenResults:
-    """The inputs with results in a file, how often each, and how many of them failed."""
+    """The inputs with results in a file (by `text_name`), how often each, and how many failed."""
 
     inputs: Counter[str] = field(default_factory=Counter)
     failed: int = 0
@@ -89,7 +88,7 @@ def _read_written(path: Path, model: zoo.Model, form: str, top: int) -> WrittenR
         for record, end in _read_results(file, path, form, classes):
             if record is not None:
                 _check(record, path, expected, classes)
-                done.inputs[name_from_fields(record)] += 1
+                done.inputs[text_name(name_from_fields(record))] += 1
                 done.failed += bool(record["error"])
             complete = end
         file.truncate(complete)

@@ -72,6 +72,11 @@ def name_from_fields(record: Mapping[str, str]) -> str:
     return record["input"]
 
 
+def text_name(name: str) -> str:
+    """Return a name as text, with escapes for bytes that are not UTF-8, as in CSV."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def is_url(text: str) -> bool:
     """Return whether a name is a URL: it has a scheme (a drive letter is not one)."""
     scheme, separator, _ = text.partition("://")
@@ -101,7 +106,7 @@ class NamedInputs:
     names
         Files, folders, globs, URLs, or ``"-"`` for standard input.
     skip
-        Number of inputs to skip, by name.
+        Number of inputs to skip, by `text_name`: the first ones of that name.
     """
 
     def __init__(self, names: Iterable[str], skip: Mapping[str, int] | None = None) -> None:
@@ -112,8 +117,8 @@ class NamedInputs:
         """Yield the inputs, holding no more than the names in a folder."""
         left = dict(self.skip)
         for item in _expand(self.names):
-            if left.get(item.name):
-                left[item.name] -= 1
+            if left.get(name := text_name(item.name)):
+                left[name] -= 1
             else:
                 yield item
 

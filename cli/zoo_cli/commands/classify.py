@@ -13,7 +13,7 @@ import click
 import zoo
 from zoo.backend.choose import DTYPES, prefer, request_dtype
 from zoo.config import settings
-from zoo.data.inputs import NamedInputs
+from zoo.data.inputs import NamedInputs, name_from_fields, text_name
 from zoo.errors import UsageError
 from zoo.inference.model import IMAGE_BATCH
 from zoo.parts.base import Classification, Classifier
@@ -157,11 +157,11 @@ def _lines(record: dict[str, Any], *, many: bool) -> list[str]:
 
 def _rows(record: dict[str, Any]) -> list[dict[str, Any]]:
     """Return one CSV row per prediction; a failed input has one row with its error."""
-    common = {key: record[key] for key in ("input", "model", "weights")}
+    name = text_name(name_from_fields(record))
+    common = {"input": name, "model": record["model"], "weights": record["weights"]}
     error = record["error"]["message"] if record["error"] else ""
-    raw = record.get("input_bytes", "")
     empty = {"index": "", "id": "", "label": "", "score": ""}
     return [
-        {**common, "rank": rank, **(prediction or empty), "error": error, "input_bytes": raw}
+        {**common, "rank": rank, **(prediction or empty), "error": error}
         for rank, prediction in enumerate(record["predictions"] or [None], 1)
     ]

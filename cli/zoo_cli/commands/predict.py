@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from zoo.data.inputs import NamedInputs, name_fields
+from zoo.data.inputs import NamedInputs, name_fields, name_from_fields, text_name
 from zoo.errors import UsageError
 from zoo.parts.base import Classifier, Regressor
 from zoo_cli.commands import classify
@@ -110,8 +110,9 @@ def _number(value: Any) -> str:
 def _rows(record: dict[str, Any], *, numbers: bool) -> list[dict[str, Any]]:
     """Return the CSV row of a record; all rows of a model have the same columns."""
     names = ["value"] if numbers else ["prediction", "score"]
-    cells = {"error": record.get("error", {}).get("message", "")}
     if "input" in record:
-        cells["input_bytes"] = record.get("input_bytes", "")
-    names.insert(0, "input" if "input" in record else "row")
-    return [{name: record.get(name, "") for name in names} | cells]
+        first = {"input": text_name(name_from_fields(record))}
+    else:
+        first = {"row": record["row"]}
+    error = record.get("error", {}).get("message", "")
+    return [{**first, **{name: record.get(name, "") for name in names}, "error": error}]
