@@ -28,9 +28,9 @@ def private_folder(name: str) -> Path | None:
     """
     path = home("cache") / name
     try:
-        from zoo_weights import make_folder
+        from zoo_weights import make_private_folder
 
-        make_folder(path)
+        make_private_folder(path)
         if hasattr(os, "getuid"):
             status = path.lstat()
             if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or exposed(path):
@@ -113,6 +113,7 @@ def write(folder: str, name: str, data: bytes) -> Path | None:
     if parent is None:
         return None
     try:
+        (parent / name).unlink(missing_ok=True)  # it may be a link, or have another owner
         with atomic_write(parent / name) as temporary:
             temporary.chmod(0o600)  # whatever the umask says
             temporary.write_bytes(data)

@@ -8,10 +8,16 @@ from collections.abc import Sequence
 from math import isfinite, nan
 from typing import Any
 
+from zoo_weights import escape_strings
+
 
 def to_json(value: Any, **options: Any) -> str:
-    """Return plain data as JSON text, null for numbers that are not finite; as `json.dumps`."""
-    return json.dumps(replace_nonfinite(value), allow_nan=False, **options)
+    """Return plain data as JSON text, as `json.dumps`.
+
+    Numbers that are not finite are null. Characters that could change what a terminal shows, and
+    halves of characters, are ``\\u`` escapes.
+    """
+    return escape_strings(json.dumps(replace_nonfinite(value), allow_nan=False, **options))
 
 
 def replace_nonfinite(value: Any, other: float | None = None) -> Any:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from zoo_weights import printable
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -21,7 +23,7 @@ def download_progress(name: str) -> Callable[[int, int | None], None] | None:
 
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     bar = _bar("{task.description}", *columns)
-    task = bar.add_task(name, total=None)
+    task = bar.add_task(printable(name), total=None)
 
     def update(done: int, total: int | None) -> None:
         if not bar.live.is_started:
@@ -52,7 +54,7 @@ def training_bar(epochs: int) -> Iterator[Callable[[int, dict[str, float]], None
     task = bar.add_task("", total=epochs, logs="")
 
     def update(done: int, logs: dict[str, float]) -> None:
-        text = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
+        text = "  ".join(f"{printable(name)} {value:.4f}" for name, value in logs.items())
         bar.update(task, completed=done, logs=text)
 
     with bar:
@@ -96,6 +98,8 @@ def images_bar(total: int, done: int = 0) -> Iterator[Callable[[], None]]:
 
 def _bar(*columns: Any, transient: bool = True) -> Progress:
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import Progress, TextColumn
 
-    return Progress(*columns, console=Console(stderr=True), transient=transient)
+    # A name may look like markup.
+    plain = [TextColumn(c, markup=False) if isinstance(c, str) else c for c in columns]
+    return Progress(*plain, console=Console(stderr=True), transient=transient)

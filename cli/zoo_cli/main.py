@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 import warnings
 from importlib import import_module
 from typing import Any
@@ -16,6 +17,8 @@ import click
 from click.shell_completion import CompletionItem, shell_complete
 
 from zoo_cli.options import Verbosity, common_options
+from zoo_cli.terminal import echo, escape_unencodable
+from zoo_weights import printable
 
 COMMANDS = {
     "list": "List models.",
@@ -135,6 +138,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit status."""
     warnings.showwarning = _show_warning
+    escape_unencodable()
     if any(argument.startswith("-vv") for argument in arguments):  # also where the usage is wrong
         Verbosity.verbosity = 2
     try:
@@ -162,7 +166,8 @@ def _report(error: BaseException) -> int:
     if isinstance(error, BrokenPipeError):  # the reader is gone (`zoo list | head`)
         return 0
     if isinstance(error, click.Abort | KeyboardInterrupt):
-        click.echo(err=True)  # closes the line of the terminal's ^C
+        with contextlib.suppress(OSError):
+            print(file=sys.stderr)  # closes the line of the terminal's ^C
         _print("interrupted")
         return 130
     _print_error(error)
@@ -174,18 +179,21 @@ def _print_error(error: BaseException | None) -> None:
     from zoo.errors import describe
 
     if isinstance(error, click.ClickException):
-        error.show()
+        text = printable(error.format_message(), None)
+        shown = click.UsageError(text, error.ctx) if isinstance(error, click.UsageError) else error
+        shown.show()
     elif error is not None:
         _print(describe(error, "standard output"))
     if error is not None and Verbosity.verbosity >= 2:
         import traceback
 
-        traceback.print_exception(error)
+        for part in traceback.format_exception(error):
+            echo(part, err=True, breaks="\n", end="")
 
 
 def _print(text: str) -> None:
     with contextlib.suppress(OSError):  # the status still tells it
-        click.echo(f"zoo: {text}", err=True)
+        echo(f"zoo: {text}", err=True, breaks="\n  ")  # of a table in it
 
 
 def _drop_output() -> None:
@@ -205,4 +213,10 @@ def _show_unraisable(event: Any) -> None:
 def _show_warning(message: Any, category: Any, *_: Any, **__: Any) -> None:
     """Print a warning to the user (a renamed model) as a line; others only under ``-v``."""
     if issubclass(category, FutureWarning) or Verbosity.verbosity:
-        click.echo(f"zoo: {message}", err=True)
+        echo(f"zoo: {message}", err=True)
+
+
+def _show_traceback(kind: type[BaseException], error: BaseException, _: Any) -> None:
+    """Print a traceback; its messages may hold anything."""
+    for part in traceback.format_exception(error):
+        echo(part, err=True, breaks="\n", end="")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import click
 
 import zoo
+from zoo_cli.terminal import echo
 
 if TYPE_CHECKING:
     from zoo_weights import Store
@@ -28,7 +29,37 @@ class Verbosity:
 def note(text: str) -> None:
     """Print a note on stderr, unless ``-q``."""
     if not Verbosity.quiet:
-        click.echo(f"zoo: {text}", err=True)
+        echo(f"zoo: {text}", err=True)
+
+
+class FailureLog:
+    """Names failed inputs on stderr, one a line; ``-q`` caps them and counts the rest.
+
+    Attributes
+    ----------
+    count
+        Number of failed inputs.
+    """
+
+    SHOWN = 100
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def add(self, name: str, message: str) -> None:
+        """Report an input that failed."""
+        self.count += 1
+        if not Verbosity.quiet or self.count <= self.SHOWN:
+            echo(f"zoo: {name}: {message}", err=True)
+
+    def __enter__(self) -> FailureLog:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Count the inputs that were not named."""
+        hidden = self.count - self.SHOWN
+        if Verbosity.quiet and hidden > 0:
+            echo(f"zoo: … and {hidden} more inputs failed, {self.count} in all", err=True)
 
 
 def note_orphans(files: Store) -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import functools
+import io
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-import click
-
 from zoo.numeric import to_json
+from zoo_cli.terminal import ESCAPE
+from zoo_weights import atomic_write, csv_line, is_stream, open_live, printable
 
 LineFormatter = Callable[[dict[str, Any]], Iterable[str]]
 RowFormatter = Callable[[dict[str, Any]], Iterable[dict[str, Any]]]
@@ -37,19 +37,29 @@ def open_output(path: str | None, *, append: bool = False) -> Iterator[TextIO]:
     path
         Its name; standard output if None or ``"-"``.
     append
-        Whether to append to it as results come. Otherwise the file appears once everything is
-        written, or stays as it was.
+        Whether to append to it as results come. Otherwise a file appears once everything is
+        written, or stays as it was; a pipe or a device receives results as they come.
+
+    Raises
+    ------
+    CannotWrite
+        The file cannot be written.
     """
     if path is None or path == "-":
         yield sys.stdout
         return
-    from zoo_weights.files import atomic_write, name_written
-
-    if append:
-        with name_written(Path(path)), open(path, "a", encoding="utf-8") as file:
+    target = Path(path)
+    if append or is_stream(target):
+        with (
+            open_live(target) as live,
+            io.TextIOWrapper(live, encoding="utf-8", errors=ESCAPE, line_buffering=True) as file,
+        ):
             yield file
         return
-    with atomic_write(Path(path)) as temporary, temporary.open("w", encoding="utf-8") as file:
+    with (
+        atomic_write(target) as temporary,
+        temporary.open("w", encoding="utf-8", errors=ESCAPE) as file,
+    ):
         yield file
 
 
@@ -92,26 +102,31 @@ def write_records(
             print(separator + _json(record), end="", file=file)
         print("\n]", file=file)
     elif form == "csv":
-        writer = None
+        header = not (at_once and file.tell())
         for record in records:
             for row in rows(record):
-                if writer is None:
-                    writer = csv.DictWriter(file, list(row), lineterminator="\n")
-                    if not (at_once and file.tell()):
-                        writer.writeheader()
-                writer.writerow(row)
+                if header:
+                    file.write(csv_line(row))
+                    header = False
+                file.write(csv_line(_shown(cell, file) for cell in row.values()))
             if read_as_written:
                 file.flush()
     else:
         for record in records:
             for line in lines(record):
-                print(line, file=file, flush=read_as_written)
+                print(printable(line, None), file=file, flush=read_as_written)
+
+
+def _shown(cell: Any, file: TextIO) -> Any:
+    """Return a CSV cell as a file may have it, and a terminal may show it."""
+    return printable(cell, None) if isinstance(cell, str) and file.isatty() else cell
 
 
 def align(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return rows as aligned lines, cut to the terminal's width where there is one."""
     if not rows:
         return []
+    rows = [[printable(cell, None) for cell in row] for row in rows]
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -127,4 +142,4 @@ def align(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def print_json(value: Any) -> None:
     """Print a value as indented JSON."""
-    click.echo(_json(value, indent=2))
+    print(_json(value, indent=2))

@@ -15,8 +15,9 @@ from typing import Any, BinaryIO
 
 import zoo
 from zoo.cache import private_folder
+from zoo.data.inputs import name_from_fields, text_name
 from zoo.errors import UsageError
-from zoo_weights import printable
+from zoo_weights import is_stream, printable, unescape_cell
 
 COLUMNS = ["input", "model", "weights", "rank", "index", "id", "label", "score", "error"]
 """Columns of the CSV that ``zoo classify`` writes."""
@@ -24,7 +25,7 @@ COLUMNS = ["input", "model", "weights", "rank", "index", "id", "label", "score",
 
 @dataclass
 class WrittenResults:
-    """The inputs with results in a file, how often each, and how many of them failed."""
+    """The inputs with results in a file (by `text_name`), how often each, and how many failed."""
 
     inputs: Counter[str] = field(default_factory=Counter)
     failed: int = 0
@@ -51,6 +52,9 @@ def resume_output(
     from filelock import FileLock, Timeout
 
     path = Path(output)
+    if is_stream(path):
+        msg = f"--resume continues a file; {output} is a pipe or a device"
+        raise UsageError(msg)
     beside, place = _lock_path(path.resolve())
     lock = FileLock(place)
     try:
@@ -85,12 +89,15 @@ def _read_written(path: Path, model: zoo.Model, form: str, top: int) -> WrittenR
         file = path.open("r+b")
     except FileNotFoundError:
         return done
+    except OSError as error:
+        msg = f"{path}: cannot be continued, {error.strerror or error}"
+        raise UsageError(msg) from None
     with file:
         complete = 0
         for record, end in _read_results(file, path, form, classes):
             if record is not None:
                 _check(record, path, expected, classes)
-                done.inputs[record["input"]] += 1
+                done.inputs[text_name(name_from_fields(record))] += 1
                 done.failed += bool(record["error"])
             complete = end
         file.truncate(complete)
@@ -133,7 +140,7 @@ def _read_results(
         elif len(cells) != len(COLUMNS):
             raise _foreign_line(path, number, form)
         else:
-            row = dict(zip(COLUMNS, cells, strict=True))
+            row = dict(zip(COLUMNS, map(unescape_cell, cells), strict=True))
             if row["rank"] == "1" and rows:
                 yield _join_rows(rows), last
                 rows = []
@@ -159,7 +166,8 @@ def _complete_lines(file: BinaryIO, form: str) -> Iterator[tuple[str, int]]:
 def _parse(line: str, path: Path, number: int) -> dict[str, Any]:
     try:
         record: dict[str, Any] = json.loads(line)
-        fits = isinstance(record["predictions"], list) and isinstance(record["input"], str)
+        fits = isinstance(record["predictions"], list)
+        fits = fits and isinstance(name_from_fields(record), str)
         fits = fits and {"model", "weights", "error"} <= record.keys()
     except (ValueError, TypeError, KeyError, RecursionError):
         fits = False

@@ -122,7 +122,7 @@ def test_a_killed_process_loses_nothing_that_was_written(tmp_path, photos, cli):
 @pytest.mark.parametrize(
     ("more", "text"),
     [
-        (["-o", "-"], "needs -o FILE and --format jsonl or csv, received standard output"),
+        (["-o", "-"], "pass -o FILE and --format jsonl or csv, received standard output"),
         (["--format", "json"], "received out and json"),
         (["--format", "csv"], "line 1 was not written by `zoo classify` as csv"),
         (["--top", "3"], "has 2 classes per input, this command writes 3"),

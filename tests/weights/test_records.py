@@ -59,3 +59,5 @@ def test_the_author_of_a_spec_is_told_the_place():
 def test_a_name_from_a_file_cannot_rewrite_the_terminal():
     assert printable("a\x1b[2J\u202eb\n\udc80") == "a\\x1b[2J\\u202eb\\n\\udc80"
     assert printable("x" * 300) == "x" * 200 + "…"
+    assert printable("x" * 300, None) == "x" * 300
+    assert printable("a\u00a0b\u3000ü日😀") == "a\u00a0b\u3000ü日😀"  # spaces in names of folders

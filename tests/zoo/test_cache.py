@@ -31,6 +31,10 @@ def test_what_others_could_have_written_is_not_read(folder: Path, tmp_path: Path
     (tmp_path / "elsewhere").write_bytes(b"2")
     (folder / "link").symlink_to(tmp_path / "elsewhere")
     assert cache.read("kept", "link") is None
+    for name in ("one", "link"):  # it is written again, and nothing elsewhere
+        cache.write("kept", name, b"3")
+        assert cache.read("kept", name) == b"3"
+    assert (tmp_path / "elsewhere").read_bytes() == b"2"
 
 
 def test_what_was_used_longest_ago_goes_first(

@@ -30,3 +30,15 @@ def test_the_deviation_of_figures() -> None:
     assert deviation([1.0, 3.0]) == pytest.approx(2**0.5)
     assert isnan(deviation([1.0, nan]))
     assert isnan(deviation([1.0, inf]))
+
+
+def test_what_could_change_a_terminal_is_escaped_and_read_back() -> None:
+    unsafe = [*range(32), *range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F, 0x2028, 0x2029,
+              *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xD800, 0xDFFF, 0xDCFF]  # fmt: skip
+    for code in unsafe:
+        for ascii_only in (False, True):
+            text = to_json({chr(code): [chr(code)]}, ensure_ascii=ascii_only)
+            assert chr(code) not in text, hex(code)
+            assert json.loads(text) == {chr(code): [chr(code)]}
+    plain = "ü日😀\u200d\u00a0\\u202e"  # what is no danger stays
+    assert to_json([plain], ensure_ascii=False) == f'["{plain}"]'.replace("\\", "\\\\")

@@ -43,6 +43,17 @@ def test_a_download_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     update(4_000_000, 4_000_000)
 
 
+def test_a_name_is_neither_markup_nor_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = terminal(monkeypatch)
+    update = progress.download_progress("[bold]a\x1b]0;b\x07")
+    assert update is not None
+    update(1, 1)
+    with progress.training_bar(1) as advance:
+        advance(1, {"[/x]\u202e": 0.5})
+    assert r"[bold]a\x1b]0;b\x07" in screen.getvalue()
+    assert r"[/x]\u202e 0.5000" in screen.getvalue()
+
+
 def test_no_download_is_drawn_where_nobody_sees_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     assert progress.download_progress("vgg16.h5") is None

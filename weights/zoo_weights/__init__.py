@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .bundle import read_headers, write_bundle, write_weights
     from .errors import (
+        CannotWrite,
         FetchError,
         HashMismatch,
         LayoutMismatch,
@@ -22,16 +23,26 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from .fetch import download, get_bytes
-    from .files import atomic_write, has_checksum, hash_file, make_folder
+    from .files import (
+        atomic_write,
+        check_folder,
+        has_checksum,
+        hash_file,
+        is_stream,
+        make_folder,
+        make_private_folder,
+        open_live,
+    )
     from .hdf5 import open_checked
     from .layout import Slot
     from .readers import detect_format, read_weights
     from .records import FileRecord, WeightsRecord
     from .store import AddResult, Store, VerifyResult
-    from .text import printable
+    from .text import csv_line, escape_strings, printable, unescape_cell
 
 __all__ = [
     "AddResult",
+    "CannotWrite",
     "FetchError",
     "FileRecord",
     "HashMismatch",
@@ -44,16 +55,23 @@ __all__ = [
     "WeightsError",
     "WeightsRecord",
     "atomic_write",
+    "check_folder",
+    "csv_line",
     "detect_format",
     "download",
+    "escape_strings",
     "get_bytes",
     "has_checksum",
     "hash_file",
+    "is_stream",
     "make_folder",
+    "make_private_folder",
     "open_checked",
+    "open_live",
     "printable",
     "read_headers",
     "read_weights",
+    "unescape_cell",
     "write_bundle",
     "write_weights",
 ]
@@ -61,6 +79,7 @@ __all__ = [
 _MODULES = {
     "bundle": ("read_headers", "write_bundle", "write_weights"),
     "errors": (
+        "CannotWrite",
         "FetchError",
         "HashMismatch",
         "LayoutMismatch",
@@ -69,13 +88,22 @@ _MODULES = {
         "WeightsError",
     ),
     "fetch": ("download", "get_bytes"),
-    "files": ("atomic_write", "has_checksum", "hash_file", "make_folder"),
+    "files": (
+        "atomic_write",
+        "check_folder",
+        "has_checksum",
+        "hash_file",
+        "is_stream",
+        "make_folder",
+        "make_private_folder",
+        "open_live",
+    ),
     "hdf5": ("open_checked",),
     "layout": ("Slot",),
     "readers": ("detect_format", "read_weights"),
     "records": ("FileRecord", "WeightsRecord"),
     "store": ("AddResult", "Store", "VerifyResult"),
-    "text": ("printable",),
+    "text": ("csv_line", "escape_strings", "printable", "unescape_cell"),
 }
 _HOME_OF = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -7,7 +7,21 @@ import os
 
 
 class WeightsError(Exception):
-    """Base class of the errors that this package raises on purpose."""
+    """Base class of the errors that this package raises on purpose.
+
+    `exit_status` is that of a command it ends: 2 if the request itself was wrong.
+    """
+
+    exit_status = 1
+
+
+class CannotWrite(WeightsError, OSError):
+    """A file could not be written; nothing partial has its name.
+
+    `exit_status` is 1 if the disk is full.
+    """
+
+    exit_status = 2
 
 
 class FetchError(WeightsError):
@@ -56,9 +70,6 @@ SYSTEM_CURES = {
 }
 """What the errors of the system mean, and what can be done about them."""
 
-WRITING = "while this file was being written"
-"""Note on an `OSError` that tells a write from a read."""
-
 WRITE_ERRORS = {"ENOSPC", "EDQUOT", "EFBIG", "EROFS"}
 """Errors that only writing can cause."""
 
@@ -77,14 +88,18 @@ def describe_system_error(error: OSError, written: str) -> str:
     file = error.filename
     if file is None and name in WRITE_ERRORS:
         file = written
-    reason = os.strerror(error.errno or 0)
-    reason = f"{reason[:1].lower()}{reason[1:]}"
-    cure = SYSTEM_CURES[name][1] if name in SYSTEM_CURES else "check the path and the disk"
     if file is None:  # no memory, no process
-        return f"{reason}; {cure}"
+        return describe_cause(error)
     file = str(file) if isinstance(file, int) else os.fsdecode(file)
-    writes = name in WRITE_ERRORS or WRITING in getattr(error, "__notes__", ())
     # What is not there was being made, unless that is the complaint.
     made = name != "ENOENT" and not os.path.lexists(file)
-    done = "written" if writes else "made" if made else "opened"
-    return f"{file}: cannot be {done}, {reason}; {cure}"
+    done = "written" if name in WRITE_ERRORS else "made" if made else "opened"
+    return f"{file}: cannot be {done}, {describe_cause(error)}"
+
+
+def describe_cause(error: OSError) -> str:
+    """Return why the system failed, and what can be done about it."""
+    name = errno.errorcode.get(error.errno or 0, "")
+    reason = os.strerror(error.errno or 0)
+    cure = SYSTEM_CURES[name][1] if name in SYSTEM_CURES else "check the path and the disk"
+    return f"{reason[:1].lower()}{reason[1:]}; {cure}"

@@ -1,4 +1,4 @@
-"""Atomic writes, locks, hashing in constant memory; the checksum that ends a file of our own."""
+"""How files are written, locked, hashed in constant memory, and end with a checksum."""
 
 from __future__ import annotations
 
@@ -10,19 +10,24 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
-from .errors import WRITE_ERRORS, WRITING, FetchError, UnsafeFile
+from .errors import CannotWrite, FetchError, UnsafeFile, describe_cause
 from .text import printable
 
 BLOCK = 1 << 20  # bytes read at a time
 
+_DESCRIPTOR = re.compile(r"(?:/proc/(\d+)(?:/task/\d+)?|/dev)/fd/(\d+)")
+_FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
+
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a fresh temporary path next to `path`; on success it is renamed to `path`.
+    """Yield a temporary file; on success, its content becomes that of `path`.
 
-    The temporary file exists and is empty. It is flushed to disk before the rename; if the block
-    raises, it is removed and `path` stays as it was.
+    A regular file is replaced by a rename, after a flush to disk: it appears complete or not at
+    all. Links to it stay, and so do its mode and its owner where the system allows that. A pipe, a
+    device or a descriptor is never replaced: it receives the content.
 
     Parameters
     ----------
@@ -32,37 +37,54 @@ def atomic_write(path: Path) -> Iterator[Path]:
     Yields
     ------
     pathlib.Path
-        Where to write.
+        Where to write; it exists and is empty.
+
+    Raises
+    ------
+    CannotWrite
+        The file cannot be written, or the disk is full.
     """
-    temp = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
-    with name_written(path, temp):
-        os.close(os.open(temp, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))  # the umask applies
-        try:
-            yield temp
-            flush_and_rename(temp, path)
-        finally:
-            temp.unlink(missing_ok=True)  # already gone after a rename
+    if is_stream(path):
+        import shutil
+        import tempfile
 
-
-@contextmanager
-def name_written(path: Path, temp: Path | None = None) -> Iterator[None]:
-    """Let the system's errors name the file that is being written.
-
-    A failing write names no file, and one to a temporary file names a file that is gone.
-    """
+        with tempfile.TemporaryDirectory() as folder:
+            temp = Path(folder, path.name)
+            temp.touch()
+            with _reported(path, _FULL):
+                yield temp
+            with _reported(path), open_live(path) as stream, temp.open("rb") as content:
+                shutil.copyfileobj(content, stream)
+        return
+    with _reported(path):
+        target = _follow(path)
+        _check_place(path, target)
+        old = target.stat() if target.exists() else None
+        # Cut: with the suffix, a long name may be too long.
+        name = os.fsdecode(os.fsencode(target.name)[:200])
+        temp = target.with_name(f".{name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
+        mode = 0o666 if old is None else 0o600  # the umask applies
+        os.close(os.open(temp, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
     try:
-        yield
-    except OSError as error:
-        full = error.filename is None and errno.errorcode.get(error.errno or 0) in WRITE_ERRORS
-        if full or error.filename in (str(temp or path), temp or path):
-            error.filename = str(path)
-            error.add_note(WRITING)
-        raise
+        with _reported(path, _FULL):
+            yield temp
+        with _reported(path):
+            flush_and_rename(temp, target, like=old)
+    finally:
+        temp.unlink(missing_ok=True)  # already gone after a rename
 
 
-def flush_and_rename(temp: Path, path: Path) -> None:
-    """Flush `temp` to disk and rename it to `path`, replacing what was there."""
+def flush_and_rename(temp: Path, path: Path, like: os.stat_result | None = None) -> None:
+    """Flush `temp` to disk and rename it to `path`, replacing what was there.
+
+    With `like`, it first gets that mode and, where allowed, that owner and group.
+    """
     with temp.open("r+b") as stream:
+        if like is not None and hasattr(os, "fchown"):
+            for user, group in ((like.st_uid, -1), (-1, like.st_gid)):
+                with suppress(OSError):
+                    os.fchown(stream.fileno(), user, group)
+            os.fchmod(stream.fileno(), like.st_mode & 0o777)
         os.fsync(stream.fileno())
     os.replace(temp, path)
     if os.name == "posix":  # elsewhere a folder can neither be opened nor need be
@@ -73,7 +95,103 @@ def flush_and_rename(temp: Path, path: Path) -> None:
             os.close(folder)
 
 
+@contextmanager
+def open_live(path: Path) -> Iterator[BinaryIO]:
+    """Yield a pipe, a device or a descriptor to write to, or a file to append to.
+
+    Raises
+    ------
+    CannotWrite
+        It cannot be written, or the disk is full.
+    """
+    with _reported(path):
+        target = _follow(path)
+        match = _DESCRIPTOR.fullmatch(str(target))
+        if match and match[1] in (None, str(os.getpid())):
+            # Opened by its name, a file would be written from its start.
+            stream: BinaryIO = os.fdopen(os.dup(int(match[2])), "wb")
+        elif is_stream(path):
+            flags = os.O_WRONLY | os.O_APPEND | getattr(os, "O_NOCTTY", 0)
+            stream = os.fdopen(os.open(target, flags), "wb")
+        else:
+            _check_place(path, target)
+            stream = target.open("ab")
+    with _reported(path, _FULL), stream:
+        yield stream
+
+
+def is_stream(path: Path) -> bool:
+    """Return whether a path leads to a pipe, a device or a descriptor, as ``/dev/stdout`` does."""
+    with _reported(path):
+        target = _follow(path)
+        if _DESCRIPTOR.fullmatch(str(target)):
+            return True
+        return target.exists() and not (target.is_file() or target.is_dir())
+
+
 def make_folder(path: Path) -> None:
+    """Make a folder and its parents, unless it exists; raise `CannotWrite` if that fails."""
+    with _reported(path):
+        Path(os.path.realpath(path)).mkdir(parents=True, exist_ok=True)
+
+
+def check_folder(path: Path) -> None:
+    """Raise `CannotWrite` unless a folder can be written to, or be made; call it before long work.
+
+    Nothing is made yet.
+    """
+    with _reported(path):
+        folder = Path(os.path.realpath(path))
+        while not folder.exists():
+            folder = folder.parent
+        if not folder.is_dir():
+            raise OSError(errno.ENOTDIR, f"{printable(str(folder), None)} is not a folder")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _follow(path: Path) -> Path:
+    """Return the path that links lead to; the descriptor itself, where one is on the way.
+
+    What a descriptor leads to is open already: it has a position, and no name that must stay.
+    """
+    for _ in range(40):
+        path = Path(os.path.realpath(path.parent), path.name)
+        if _DESCRIPTOR.fullmatch(str(path)) or not path.is_symlink():
+            return path
+        path = path.parent / os.readlink(path)
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+
+
+def _check_place(path: Path, target: Path) -> None:
+    shown = printable(str(path), None)
+    if target.is_dir():
+        message = f"{shown}: is a folder, expected a file to write"
+        raise CannotWrite(message)
+    if not target.parent.is_dir():
+        message = f"{shown}: there is no folder {printable(str(target.parent), None)}"
+        raise CannotWrite(message)
+
+
+@contextmanager
+def _reported(path: Path, numbers: frozenset[int] | None = None) -> Iterator[None]:
+    """Raise `CannotWrite` for an error of the system, or only for those with some numbers."""
+    try:
+        yield
+    except (CannotWrite, BrokenPipeError):  # a reader that has enough is no failure
+        raise
+    except OSError as error:
+        if numbers is not None and error.errno not in numbers:
+            raise
+        text = f"{printable(str(path), None)}: cannot be written, {describe_cause(error)}"
+        failure = CannotWrite(text)
+        failure.errno = error.errno
+        if error.errno in _FULL:
+            failure.exit_status = 1
+        raise failure from error
+
+
+def make_private_folder(path: Path) -> None:
     """Make a folder, and the parents that are missing, for this user alone."""
     for folder in (*reversed(path.parents), path):
         if not folder.is_dir():
@@ -97,11 +215,11 @@ def locked(path: Path, seconds: float = math.inf) -> Iterator[None]:
     lock = FileLock(path.with_name(f".{path.name}.lock"))
     wait = -1 if seconds == math.inf else max(0.0, seconds)
     try:
-        make_folder(path.parent)
+        make_private_folder(path.parent)
         try:
             lock.acquire(wait)
         except FileNotFoundError:  # the folder has been removed meanwhile
-            make_folder(path.parent)
+            make_private_folder(path.parent)
             lock.acquire(wait)
     except Timeout as error:
         message = f"another process is still writing {str(path)!r}; try again later"

@@ -17,9 +17,9 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from .errors import FetchError, HashMismatch, UnsafeFile, WeightsError
+from .errors import FetchError, HashMismatch, UnsafeFile, WeightsError, describe_system_error
 from .fetch import Progress, download
-from .files import atomic_write, copy_hashed, hash_file, locked, make_folder, remove_orphans
+from .files import atomic_write, copy_hashed, hash_file, locked, make_private_folder, remove_orphans
 from .partial import PartialFile
 from .records import FileRecord
 from .text import printable
@@ -304,7 +304,7 @@ class Store:
 
 def _make_folder(path: Path) -> None:
     try:
-        make_folder(path.parent)
+        make_private_folder(path.parent)
     except OSError as error:
         raise WeightsError(describe_system_error(error, str(path.parent))) from error
 

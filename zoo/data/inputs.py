@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import glob
 import os
 import sys
@@ -49,6 +50,33 @@ class Input:
         return Path(self.name)
 
 
+def name_fields(name: str) -> dict[str, str]:
+    """Return the fields of a record that name its input.
+
+    ``input`` is the name. If that is no text, ``input`` has U+FFFD for what is none of it, and
+    ``input_bytes`` the bytes of the name, in base64.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raw = os.fsencode(name)
+        shown = raw.decode("utf-8", "replace")
+        return {"input": shown, "input_bytes": base64.b64encode(raw).decode()}
+    return {"input": name}
+
+
+def name_from_fields(record: Mapping[str, str]) -> str:
+    """Return the name that `name_fields` was given."""
+    if raw := record.get("input_bytes"):
+        return os.fsdecode(base64.b64decode(raw, validate=True))
+    return record["input"]
+
+
+def text_name(name: str) -> str:
+    """Return a name as text, with escapes for bytes that are not UTF-8, as in CSV."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def is_url(text: str) -> bool:
     """Return whether a name is a URL: it has a scheme (a drive letter is not one)."""
     scheme, separator, _ = text.partition("://")
@@ -79,7 +107,7 @@ class NamedInputs:
     names
         Files, folders, globs, URLs, or ``"-"`` for standard input.
     skip
-        Number of inputs to skip, by name.
+        Number of inputs to skip, by `text_name`: the first ones of that name.
     """
 
     def __init__(self, names: Iterable[str], skip: Mapping[str, int] | None = None) -> None:
@@ -90,8 +118,8 @@ class NamedInputs:
         """Yield the inputs, holding no more than the names in a folder."""
         left = dict(self.skip)
         for item in _expand(self.names):
-            if left.get(item.name):
-                left[item.name] -= 1
+            if left.get(name := text_name(item.name)):
+                left[name] -= 1
             else:
                 yield item
 

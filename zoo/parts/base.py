@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from zoo.backend.runner import map_arrays
+from zoo.data.inputs import name_fields
 from zoo.errors import InputError
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Classification:
     def to_dict(self) -> dict[str, Any]:
         """Return the record that ``--format json`` prints."""
         return {
-            "input": self.input,
+            **name_fields(self.input),
             "model": self.model,
             "weights": self.weights,
             "predictions": [prediction.to_dict() for prediction in self.predictions],

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.plots.style import GREY, draw_cells, save_figure, shorten
+from zoo_weights import printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,7 +51,7 @@ def draw_confusion(
     shares = confusion / totals.clip(1)[:, None]
     right = confusion.trace() / confusion.sum()
     with save_figure(path, 1, "", size=size) as [panel]:
-        panel.set_title(f"{title}: {right:.1%} of {confusion.sum():,} right")
+        panel.set_title(f"{printable(title, None)}: {right:.1%} of {confusion.sum():,} right")
         bar = {"fraction": 0.05, "shrink": min(1, 4 / side)}
         style = {"cmap": "Blues", "vmin": 0, "vmax": 1, "aspect": "equal"}
         draw_cells(panel, shares, "share of the true class", bar=bar, **style)

@@ -10,7 +10,6 @@ from typing import Any
 from zoo.plots.grid import Grid, column_breaks, lay_out
 from zoo.plots.layers import Box, group_layers, read_network
 from zoo.plots.style import GREY, check_path, save_figure, shorten
-from zoo_weights import printable
 
 MAX_BOXES = 72
 """Up to this many boxes, every layer has its own."""
@@ -75,7 +74,7 @@ Point = tuple[float, float]
 def _box_lines(box: Box) -> list[Text]:
     """Return the lines of a box, each with its font size and whether it is bold."""
     kind = f"{box.layers} layers" if box.layers > 1 else box.kind
-    lines = [(shorten(printable(box.name), 40), NAME, True)]
+    lines = [(shorten(box.name, 40), NAME, True)]
     lines.append((f"{kind} · {box.shape}" if box.shape else kind, SMALL, False))
     if box.parameters:
         lines.append((f"{box.parameters:,} parameters", SMALL, False))

@@ -13,6 +13,7 @@ from zoo.errors import UsageError, did_you_mean
 from zoo.plots.curves import History, draw_curve, label_axes, metric_names
 from zoo.plots.spread import spread
 from zoo.plots.style import COLOURS, GREY, save_figure
+from zoo_weights import printable
 
 LINE = 0.17
 """Height of a line of a label, in inches."""
@@ -50,7 +51,7 @@ def draw_overlay(
     names = [_check_metric(metric, runs)] if metric else ["loss", *itertools.islice(shared, 1)]
     both = [("", "-"), ("val_", "--")]
     parts = [("val_", "-")] if metric and metric.startswith("val_") else both
-    labels = [textwrap.fill(label, 34) for label, _ in runs]
+    labels = [textwrap.fill(printable(label, None), 34) for label, _ in runs]
     histories = [history for _, history in runs]
     height = max(2.9, 0.9 + sum(_height(label) for label in labels))
     size = (8.4, 0.7 + height * len(names))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import UsageError, require
-from zoo_weights import atomic_write
+from zoo_weights import atomic_write, printable
 
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
 
@@ -80,7 +80,7 @@ def save_figure(
         figure = Figure(figsize=size, layout="constrained")
         shape = (panels, 1) if stacked else (1, panels)
         axes = figure.subplots(*shape, squeeze=False, sharex=stacked)
-        figure.suptitle(title)
+        figure.suptitle(printable(title, None))
         yield list(axes.flat)
         with atomic_write(path) as temporary:
             # Text outside the figure's frame is kept, empty margins are cut off.
@@ -120,5 +120,6 @@ def draw_cells(panel: Any, values: Any, label: str, *, bar: dict[str, Any], **st
 
 
 def shorten(text: str, length: int) -> str:
-    """Return a text cut to `length` characters, with an ellipsis if it was cut."""
+    """Return a text escaped and cut to `length` characters, with an ellipsis if it was cut."""
+    text = printable(text, None)
     return text if len(text) <= length else text[: length - 1] + "…"

@@ -39,6 +39,7 @@ from zoo.registry.loading import (
 from zoo.spec.component import Component
 from zoo.spec.dataset import Dataset
 from zoo.spec.model import ModelSpec
+from zoo_weights import printable
 
 if TYPE_CHECKING:
     import pluggy
@@ -194,7 +195,7 @@ class Registry:
                         raise PluginError(problem.sentence()) from error
                     self._failed_events.add((plugin.name, event))
                     self.problems.append(problem)
-                    print(problem.line(), file=sys.stderr)
+                    print(printable(problem.line(), None), file=sys.stderr)
 
     def _call(self, plugin: Plugin, event: str, values: dict[str, Any]) -> None:
         module = self.hooks.get_plugin(plugin.name)
@@ -312,7 +313,7 @@ def _registry() -> Registry:
     loaded = Registry()
     loaded.load_installed()
     for problem in loaded.problems:
-        print(problem.line(), file=sys.stderr)
+        print(printable(problem.line(), None), file=sys.stderr)
     return loaded
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from zoo.plots.curves import History, draw_curves
 from zoo.spec.model import EarlyStopping, Training
 from zoo.spec.toml import read_spec
+from zoo_weights import unescape_cell
 
 
 def read_history(path: Path) -> History:
@@ -24,7 +25,7 @@ def read_history(path: Path) -> History:
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     names = [name for name in (rows[0] if rows else ()) if name != "epoch"]
-    return {name: [float(row[name]) for row in rows] for name in names}
+    return {unescape_cell(name): [float(row[name]) for row in rows] for name in names}
 
 
 def best_epoch(history: History, training: Training | None = None) -> int | None:

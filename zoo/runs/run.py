@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import functools
-import io
 import json
 import os
 import platform
@@ -28,6 +26,7 @@ from zoo.runs.history import draw_later
 from zoo.spec.headers import read_json_headers
 from zoo.spec.model import ModelSpec
 from zoo.spec.toml import spec_from_data, spec_to_data, spec_to_toml
+from zoo_weights import atomic_write, check_folder, csv_line, make_folder
 
 if TYPE_CHECKING:
     from zoo.inference.model import Model
@@ -140,7 +139,7 @@ class Run:
             "metrics": json.dumps(self.metrics),
             "environment": json.dumps(self.environment),
         }
-        self.path.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path)
         write_bundle(self.path / BUNDLE, headers, weight_arrays(network))
         write_text(self.path / "spec.toml", spec_to_toml(self.spec))
         epochs = enumerate(zip(*self.history.values(), strict=True), 1)
@@ -168,6 +167,8 @@ def run_folder(name: str, output: str | PathLike[str] | None, *, resume: bool) -
     ------
     UsageError
         If the folder holds something else.
+    CannotWrite
+        If it cannot be written to.
     """
     if output is None:
         runs = Path("runs") / name
@@ -180,10 +181,10 @@ def run_folder(name: str, output: str | PathLike[str] | None, *, resume: bool) -
                 return max(unfinished, key=lambda path: path.stat().st_mtime)
         return fresh_folder(runs)
     files = (CHECKPOINT, BUNDLE, "fold-1", MEMBER)
-    return check_folder(Path(output), "run", files, resume=resume)
+    return claim_folder(Path(output), "run", files, resume=resume)
 
 
-def check_folder(
+def claim_folder(
     path: Path, kind: str, files: Collection[str] = (), *, resume: bool = False
 ) -> Path:
     """Return the folder for the results of a command, if it may write there.
@@ -203,10 +204,13 @@ def check_folder(
     ------
     UsageError
         If it is not a folder, or holds something else.
+    zoo_weights.CannotWrite
+        If it cannot be made or written to.
     """
     names = {item.name for item in path.iterdir()} if path.is_dir() else {""}
     earlier = not names.isdisjoint(files)
     if not path.exists() or not names or (resume and earlier):
+        check_folder(path)
         return path
     if resume and path.is_dir():
         msg = f"{path}: holds no {kind} to resume"
@@ -228,6 +232,7 @@ def fresh_folder(parent: Path, prefix: str = "") -> Path:
     while folder.exists():
         number += 1
         folder = parent / f"{stamp}-{number}"
+    check_folder(folder)
     return folder
 
 
@@ -263,15 +268,11 @@ def _version(package: str) -> str | None:
 
 
 def csv_text(rows: Iterable[Sequence[Any]]) -> str:
-    """Return rows of cells as CSV, numbers with all their digits."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+    """Return rows of cells as CSV, numbers with all their digits, and no formulas."""
+    return "".join(map(csv_line, rows))
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file completely or not at all."""
-    from zoo_weights import atomic_write
-
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

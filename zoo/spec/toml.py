@@ -13,7 +13,7 @@ from zoo.errors import SpecError, did_you_mean
 from zoo.spec.component import NAME, Component, component_from_data, component_to_data
 from zoo.spec.dataset import Dataset
 from zoo.spec.model import ModelSpec
-from zoo_weights import printable
+from zoo_weights import escape_strings, printable
 
 R = TypeVar("R", bound=msgspec.Struct)
 
@@ -149,7 +149,7 @@ def spec_to_toml(spec: ModelSpec) -> str:
     """Return a spec as TOML that `read_spec` accepts."""
     import tomli_w
 
-    return tomli_w.dumps(spec_to_data(spec))
+    return escape_strings(tomli_w.dumps(spec_to_data(spec)))
 
 
 def json_schema() -> dict[str, Any]:

@@ -174,7 +174,7 @@ class Checkpoint:
 
     def save(self, progress: Progress, *, now: bool = False) -> None:
         """Write a checkpoint, unless one was written recently."""
-        from zoo_weights import write_bundle
+        from zoo_weights import make_folder, write_bundle
 
         numpy = keras().ops.convert_to_numpy
         start = time.monotonic()
@@ -182,7 +182,7 @@ class Checkpoint:
             not now and start - self._last_time < max(MIN_SECONDS, self._seconds / SHARE)
         ):
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         headers = {
             "identity": json.dumps(self.identity),
             "progress": json.dumps(vars(progress)),

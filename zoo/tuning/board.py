@@ -16,6 +16,7 @@ from zoo.spec.component import component_from_data
 from zoo.spec.metrics import Mode, mode_of
 from zoo.training.checkpoint import check_same
 from zoo.tuning.space import format_value
+from zoo_weights import make_folder
 
 RESULTS, LEADERBOARD = "tune.json", "leaderboard.csv"
 
@@ -171,7 +172,7 @@ class Board:
         return sorted(self.results, key=rank)
 
     def _write(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         record = {
             "identity": self.identity,
             "metric": self.metric,

@@ -19,7 +19,7 @@ from zoo.inference.rows import load_data
 from zoo.parts.settings import resolve_recipe, with_settings
 from zoo.registry.registry import spec_and_base
 from zoo.runs.history import draw_later
-from zoo.runs.run import START_AGAIN, Run, check_folder, fresh_folder
+from zoo.runs.run import START_AGAIN, Run, claim_folder, fresh_folder
 from zoo.spec.metrics import Mode
 from zoo.spec.model import ModelSpec, Training
 from zoo.spec.toml import spec_to_data
@@ -222,4 +222,4 @@ def _folder(name: str, output: str | PathLike[str] | None, *, resume: bool) -> P
     if output is None:
         files = sorted(parent.glob(f"tune-*/{RESULTS}"), key=lambda path: path.stat().st_mtime)
         return files[-1].parent if resume and files else fresh_folder(parent, "tune-")
-    return check_folder(Path(output), "tuning", [RESULTS], resume=resume)
+    return claim_folder(Path(output), "tuning", [RESULTS], resume=resume)

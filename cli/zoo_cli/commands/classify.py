@@ -13,21 +13,20 @@ import click
 import zoo
 from zoo.backend.choose import DTYPES, prefer, request_dtype
 from zoo.config import settings
-from zoo.data.inputs import NamedInputs
+from zoo.data.inputs import NamedInputs, name_from_fields, text_name
 from zoo.errors import UsageError
 from zoo.inference.model import IMAGE_BATCH
 from zoo.parts.base import Classification, Classifier
 from zoo_cli.options import (
     FORMATS,
+    FailureLog,
     Verbosity,
     common_options,
     complete_model,
     model_or_bundle,
-    note,
 )
 from zoo_cli.output import open_output, write_records
 from zoo_cli.resume import WrittenResults, resume_output
-from zoo_weights import printable
 
 
 @click.command()
@@ -88,19 +87,21 @@ def run(
             msg = f"{', '.join(inputs)}: no images found"
             raise UsageError(msg)
         results = model.stream(items, top=top, batch_size=batch_size or IMAGE_BATCH)
-        tally = _Tally(results, fail_fast=fail_fast)
         many = count > 1 or bool(done.inputs)
-        results = _with_bar(tally, items, done) if many and _is_bar_visible(output) else iter(tally)
-        with open_output(output, append=resume) as file, contextlib.closing(results):
-            write_records(
-                (result.to_dict() for result in results),
-                file,
-                form,
-                lines=lambda record: _lines(record, many=many),
-                rows=_rows,
-                at_once=resume,
-            )
-    return 1 if tally.failed or done.failed else 0
+        with open_output(output, append=resume) as file, FailureLog() as failures:
+            results = _log_failures(results, failures, fail_fast=fail_fast)
+            if many and _is_bar_visible(output):
+                results = _with_bar(results, items, done)
+            with contextlib.closing(results):
+                write_records(
+                    (result.to_dict() for result in results),
+                    file,
+                    form,
+                    lines=lambda record: _lines(record, many=many),
+                    rows=_rows,
+                    at_once=resume,
+                )
+    return 1 if failures.count or done.failed else 0
 
 
 def _no_results() -> contextlib.nullcontext[WrittenResults]:
@@ -113,13 +114,15 @@ def _is_bar_visible(output: str | None) -> bool:
     return sys.stderr.isatty() and not Verbosity.quiet and (to_file or not sys.stdout.isatty())
 
 
-def _with_bar(tally: _Tally, items: NamedInputs, done: WrittenResults) -> Generator[Classification]:
+def _with_bar(
+    results: Generator[Classification], items: NamedInputs, done: WrittenResults
+) -> Generator[Classification]:
     """Pass results on and show their number in a progress bar."""
     from zoo.progress import images_bar
 
     before = sum(done.inputs.values())
     with images_bar(before + sum(1 for _ in items), done=before) as advance:
-        for result in tally:
+        for result in results:
             yield result
             advance()
 
@@ -134,33 +137,28 @@ def _load_classifier(name: str, weights: str | None) -> zoo.Model:
     return model
 
 
-class _Tally:
-    """Passes results on, counts those that failed, and reports them on stderr."""
-
-    def __init__(self, results: Generator[Classification], *, fail_fast: bool) -> None:
-        self.results = results
-        self.fail_fast = fail_fast
-        self.failed = 0
-
-    def __iter__(self) -> Generator[Classification]:
-        with contextlib.closing(self.results):  # its threads end with it
-            for result in self.results:
-                yield result
-                if result.error:
-                    self.failed += 1
-                    note(f"{result.input}: {result.error.message}")
-                    if self.fail_fast:
-                        return
+def _log_failures(
+    results: Generator[Classification], failures: FailureLog, *, fail_fast: bool
+) -> Generator[Classification]:
+    """Pass results on, and report those that failed."""
+    with contextlib.closing(results):  # its threads end with it
+        for result in results:
+            yield result
+            if result.error:
+                failures.add(result.input, result.error.message)
+                if fail_fast:
+                    return
 
 
 def _lines(record: dict[str, Any], *, many: bool) -> list[str]:
     prefix = f"{record['input']}: " if many else ""
-    return [f"{prefix}{printable(p['label'])} ({p['score']:.1%})" for p in record["predictions"]]
+    return [f"{prefix}{p['label']} ({p['score']:.1%})" for p in record["predictions"]]
 
 
 def _rows(record: dict[str, Any]) -> list[dict[str, Any]]:
     """Return one CSV row per prediction; a failed input has one row with its error."""
-    common = {key: record[key] for key in ("input", "model", "weights")}
+    name = text_name(name_from_fields(record))
+    common = {"input": name, "model": record["model"], "weights": record["weights"]}
     error = record["error"]["message"] if record["error"] else ""
     empty = {"index": "", "id": "", "label": "", "score": ""}
     return [

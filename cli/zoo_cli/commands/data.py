@@ -13,6 +13,7 @@ from zoo.registry.registry import registry
 from zoo.spec.dataset import Dataset
 from zoo_cli.options import common_options, note_orphans
 from zoo_cli.output import align, print_json
+from zoo_cli.terminal import echo
 
 
 @click.group(name="data")
@@ -53,7 +54,7 @@ def list_data(as_json: bool) -> None:
         return
     rows = [(r["name"], "here" if r["here"] else "-", r["kind"], r["summary"]) for r in records]
     for line in align(rows):
-        click.echo(line)
+        echo(line)
 
 
 @command.command()
@@ -73,7 +74,7 @@ def show(name: str, as_json: bool, plot: str | None) -> None:
         print_json(report)
         return
     for line in report_lines(report):
-        click.echo(line)
+        echo(line)
 
 
 @command.command()
@@ -86,9 +87,9 @@ def add(name: str, file: Path) -> int:
 
     result = datasets.add(registry().datasets.find(name), file)
     if result.path is not None:
-        click.echo(f"{file} is {name}: {result.path}")
+        echo(f"{file} is {name}: {result.path}")
         return 0
-    click.echo(
+    echo(
         f"zoo: {file} is not {name}: expected the content {result.expected}, received "
         f"{result.got}; nothing was stored, to train on the file itself pass --data {file}",
         err=True,
@@ -108,17 +109,15 @@ def verify(names: tuple[str, ...]) -> int:
     for entry in _entries(names):
         if not datasets.is_present(entry):
             if names:
-                click.echo(f"{entry.value.name}: not here")
+                echo(f"{entry.value.name}: not here")
                 bad += 1
             continue
         result = datasets.verify(entry)
         if result.path is None:
             bad += 1
-            click.echo(
-                f"{entry.value.name}: wrong, expected {result.expected}, received {result.got}"
-            )
+            echo(f"{entry.value.name}: wrong, expected {result.expected}, received {result.got}")
         else:
-            click.echo(f"{entry.value.name}: ok")
+            echo(f"{entry.value.name}: ok")
     return 1 if bad else 0
 
 
@@ -129,4 +128,4 @@ def where(name: str) -> None:
     """Print the path of a dataset's file."""
     from zoo.data.datasets import content_path
 
-    click.echo(content_path(registry().datasets.find(name)))
+    echo(content_path(registry().datasets.find(name)))

@@ -8,6 +8,7 @@ import click
 
 from zoo_cli.options import common_options
 from zoo_cli.output import align, print_json
+from zoo_cli.terminal import echo
 
 
 @click.command()
@@ -26,24 +27,24 @@ def command(as_json: bool) -> None:
         state = backend["version"] or "not installed"
         extra = ", ".join(backend["devices"]) or backend["hint"]
         rows.append((("* " if backend["chosen"] else "  ") + backend["name"], state, extra))
-    click.echo("Backends (* is the one zoo uses)")
+    echo("Backends (* is the one zoo uses)")
     for line in align([(f"  {a}", b, c) for a, b, c in rows]):
-        click.echo(line)
-    click.echo("Folders and settings")
+        echo(line)
+    echo("Folders and settings")
     for line in align([(f"  {key}", _text(value)) for key, value in report["settings"].items()]):
-        click.echo(line)
-    click.echo("Plugins")
+        echo(line)
+    echo("Plugins")
     plugins = [
         (f"  {p['plugin']}", f"{p['package']} {p['version']}", f"models {p['models']}")
         for p in report["plugins"]
     ]
     for line in align(plugins):
-        click.echo(line)
+        echo(line)
     for problem in report["problems"]:
-        click.echo(f"  ! {problem['plugin']} ({problem['package']} {problem['version']}): "
+        echo(f"  ! {problem['plugin']} ({problem['package']} {problem['version']}): "
                    f"{problem['reason']} [{problem['file']}]")  # fmt: skip
     for hint in report["hints"]:
-        click.echo(f"Hint: {hint}")
+        echo(f"Hint: {hint}")
 
 
 def _text(value: Any) -> str:

@@ -7,6 +7,7 @@ import click
 import zoo
 from zoo_cli.options import common_options, model_or_bundle, note, parse_numbers
 from zoo_cli.output import align, print_json
+from zoo_cli.terminal import echo
 
 
 @click.command()
@@ -47,5 +48,5 @@ def command(
     for name, values in zip(names, run.metrics.values(), strict=False):
         rows.append([name, *(f"{value:.4f}" for value in values.values())])
     for line in align(rows if run.metrics else []):
-        click.echo(line)
-    click.echo(f"run: {run.path}")
+        echo(line)
+    echo(f"run: {run.path}")

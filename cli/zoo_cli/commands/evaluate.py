@@ -8,6 +8,7 @@ import click
 
 from zoo_cli.options import common_options, complete_model, model_or_bundle, note
 from zoo_cli.output import print_json
+from zoo_cli.terminal import echo
 
 
 @click.command()
@@ -55,11 +56,11 @@ def command(
         print_json({**record, "report": details.data()} if report and details else record)
         return
     for name, value in values.items():
-        click.echo(f"{name} {value:.4f}")
-    click.echo(f"of {values.words}")
+        echo(f"{name} {value:.4f}")
+    echo(f"of {values.words}")
     if scale != "none":  # such values have no unit
-        click.echo(f"in the scale of the network, {scale}; --report prints errors in the original")
+        echo(f"in the scale of the network, {scale}; --report prints errors in the original")
     if report and details is not None:
-        click.echo()
+        echo()
         for line in details.lines():
-            click.echo(line)
+            echo(line)

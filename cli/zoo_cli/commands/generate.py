@@ -11,6 +11,7 @@ import click
 
 from zoo_cli.options import FORMATS, common_options, complete_model, model_or_bundle, note
 from zoo_cli.output import write_records
+from zoo_cli.terminal import echo
 
 
 @click.command()
@@ -57,5 +58,5 @@ def command(
 
 def _print_text(records: Iterable[dict[str, Any]]) -> None:
     for record in records:
-        click.echo(record["output"], nl=False)
-    click.echo()
+        echo(record["output"], breaks="\n", end="")
+    echo()

@@ -10,6 +10,7 @@ import zoo
 from zoo.registry.registry import registry
 from zoo_cli.options import common_options, note
 from zoo_cli.output import align, print_json
+from zoo_cli.terminal import echo
 
 
 @click.command(name="list")
@@ -58,6 +59,6 @@ def command(
         for record in records
     ]
     for line in align(rows):
-        click.echo(line)
+        echo(line)
     if not records:
         note("no model matches")

@@ -7,6 +7,7 @@ import click
 from zoo.registry.registry import registry
 from zoo_cli.options import common_options
 from zoo_cli.output import align, print_json
+from zoo_cli.terminal import echo
 
 
 @click.group(name="plugins")
@@ -29,7 +30,7 @@ def list_plugins(as_json: bool) -> None:
         (r["plugin"], f"{r['package']} {r['version']}", f"models {r['models']}") for r in records
     ]
     for line in align(rows):
-        click.echo(line)
+        echo(line)
 
 
 @command.command()
@@ -44,13 +45,13 @@ def doctor(as_json: bool) -> int:
         return 1 if problems else 0
     for problem in problems:
         plugin = problem.plugin
-        click.echo(f"{plugin.name}: {problem.reason}")
-        click.echo(f"  package  {plugin.distribution or '(unknown)'} {plugin.version}")
-        click.echo(f"  module   {plugin.module}")
-        click.echo(f"  file     {problem.file or '(unknown)'}")
-        click.echo(f"  state    {'left out' if problem.quarantined else 'in use'}")
+        echo(f"{plugin.name}: {problem.reason}")
+        echo(f"  package  {plugin.distribution or '(unknown)'} {plugin.version}")
+        echo(f"  module   {plugin.module}")
+        echo(f"  file     {problem.file or '(unknown)'}")
+        echo(f"  state    {'left out' if problem.quarantined else 'in use'}")
         for line in problem.detail.rstrip().splitlines():
-            click.echo(f"  | {line}")
+            echo(f"  | {line}")
     if not problems:
-        click.echo(f"{len(reg.plugins)} plugins, no problems")
+        echo(f"{len(reg.plugins)} plugins, no problems")
     return 1 if problems else 0

@@ -11,13 +11,12 @@ from typing import Any
 
 import click
 
-from zoo.data.inputs import NamedInputs
+from zoo.data.inputs import NamedInputs, name_fields, name_from_fields, text_name
 from zoo.errors import UsageError
 from zoo.parts.base import Classifier, Regressor
 from zoo_cli.commands import classify
-from zoo_cli.options import FORMATS, common_options, complete_model, model_or_bundle, note
+from zoo_cli.options import FORMATS, FailureLog, common_options, complete_model, model_or_bundle
 from zoo_cli.output import open_output, write_records
-from zoo_weights import printable
 
 _TAKES = {
     "image": "images", "table": "a CSV or parquet file", "text": "a file with one text per line",
@@ -72,10 +71,9 @@ def command(
             raise UsageError(msg)
         sources.append((name, sys.stdin.buffer if name == "-" else Path(name)))
     subject.check_weights()
-    numbers, failed = isinstance(subject.decoder, Regressor), 0
+    numbers, failures = isinstance(subject.decoder, Regressor), FailureLog()
 
     def records() -> Iterator[dict[str, Any]]:
-        nonlocal failed
         rows = itertools.count()
         for name, source in sources:
             for result in subject.stream_rows(source):
@@ -84,25 +82,24 @@ def command(
                 if kind == "image":
                     del record["row"]
                     where = source[result.row].name
-                    record = {"input": where, **record}
+                    record = {**name_fields(where), **record}
                 if result.error:
-                    failed += 1
-                    note(f"{where}: {result.error.message}")
+                    failures.add(where, result.error.message)
                 yield record
 
-    with open_output(output) as file:
+    with open_output(output) as file, failures:
         rows = functools.partial(_rows, numbers=numbers)
         write_records(records(), file, form, lines=_lines, rows=rows)
-    return 1 if failed else 0
+    return 1 if failures.count else 0
 
 
 def _lines(record: dict[str, Any]) -> list[str]:
-    name = printable(str(record.get("input", record.get("row"))))
+    name = record.get("input", record.get("row"))
     if "error" in record:
         return [f"{name}: error"]
     if "value" in record:
         return [f"{name}: {_number(record['value'])}"]
-    return [f"{name}: {printable(record['prediction'])} ({record['score']:.1%})"]
+    return [f"{name}: {record['prediction']} ({record['score']:.1%})"]
 
 
 def _number(value: Any) -> str:
@@ -113,6 +110,9 @@ def _number(value: Any) -> str:
 def _rows(record: dict[str, Any], *, numbers: bool) -> list[dict[str, Any]]:
     """Return the CSV row of a record; all rows of a model have the same columns."""
     names = ["value"] if numbers else ["prediction", "score"]
-    key = "input" if "input" in record else "row"
+    if "input" in record:
+        first = {"input": text_name(name_from_fields(record))}
+    else:
+        first = {"row": record["row"]}
     error = record.get("error", {}).get("message", "")
-    return [{**{name: record.get(name, "") for name in (key, *names)}, "error": error}]
+    return [{**first, **{name: record.get(name, "") for name in names}, "error": error}]

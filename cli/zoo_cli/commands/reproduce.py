@@ -11,6 +11,7 @@ import click
 from zoo.errors import InputError, UsageError
 from zoo_cli.options import common_options, complete_model, note
 from zoo_cli.output import ROWS, align, print_json
+from zoo_cli.terminal import echo
 
 if TYPE_CHECKING:
     from zoo.runs.run import Run
@@ -54,12 +55,12 @@ def command(
         done.append(result)
         if form == "text":
             for line in _lines(result.to_dict()):
-                click.echo(line)
+                echo(line)
     records = [result.to_dict() for result in done]
     if form == "json":
         print_json(records)
     elif form == "markdown":
-        click.echo(markdown(records), nl=False)
+        echo(markdown(records), breaks="\n", end="")
     return 0 if all(result.passed for result in done) else 1
 
 

@@ -9,6 +9,7 @@ import click
 import zoo
 from zoo_cli.options import common_options, note, parse_numbers
 from zoo_cli.output import align, print_json
+from zoo_cli.terminal import echo
 
 
 @click.command()
@@ -50,6 +51,6 @@ def command(run: str, data: str, as_json: bool, **options: Any) -> int:
         print_json({"path": str(done.path), "metrics": done.metrics, "lineage": lineage})
     else:
         for line in align(compare_figures(done)):
-            click.echo(line)
-        click.echo(f"run: {done.path}")
+            echo(line)
+        echo(f"run: {done.path}")
     return 130 if done.environment.get("interrupted") else 0

@@ -11,6 +11,7 @@ import click
 
 from zoo_cli.options import common_options, note
 from zoo_cli.output import align, print_json
+from zoo_cli.terminal import echo
 
 if TYPE_CHECKING:
     from zoo.runs.records import RunRecord
@@ -64,7 +65,7 @@ def list_runs(
         note(f"no runs{of} under {place}; name another folder, or train one with `zoo train`")
     candidates = with_members(all_runs)
     for line in align([_row(run, candidates) for run in runs]):
-        click.echo(line)
+        echo(line)
 
 
 @command.command()
@@ -80,10 +81,8 @@ def compare(folders: tuple[Path, ...], as_json: bool) -> None:
     if as_json:
         print_json([run.data() for run in runs])
         return
-    from zoo_weights import printable
-
-    for line in align([[printable(cell) for cell in row] for row in compare_runs(runs)]):
-        click.echo(line)
+    for line in align(compare_runs(runs)):
+        echo(line)
 
 
 @command.command()
@@ -102,7 +101,7 @@ def show(folder: Path, as_json: bool) -> None:
         print_json({**run.data(), **more})
         return
     for line in (*_lines(run, changed), *_lineage_lines(run)):
-        click.echo(line)
+        echo(line)
 
 
 @command.command()
@@ -144,34 +143,32 @@ def remove(folders: tuple[Path, ...], yes: bool) -> int:
             raise click.UsageError(msg)
         for folder in unique:
             files, size = size_of(folder)
-            click.echo(f"{folder}: {files} files, {size / 1e6:.1f} MB", err=True)
+            echo(f"{folder}: {files} files, {size / 1e6:.1f} MB", err=True)
         if not click.confirm("Remove?", err=True):
             note("nothing was removed")
             return 1
     for folder in unique:
         if folder.exists():  # a fold goes with its run
             remove_run(folder)
-            click.echo(f"removed {folder}")
+            echo(f"removed {folder}")
     return 0
 
 
 def _row(run: RunRecord, runs: Sequence[RunRecord]) -> list[str]:
     from zoo.runs.lineage import describe_origin
-    from zoo_weights import printable
 
     if run.problem:
         moment = run.time.replace("T", " ")
-        path = printable(str(run.path))
-        return [path, "-", moment, "-", "-", "damaged", printable(run.problem), ""]
+        return [str(run.path), "-", moment, "-", "-", "damaged", run.problem, ""]
     return [
-        printable(str(run.path)),
+        str(run.path),
         str(run.model),
         run.time.replace("T", " "),
         f"{run.members} members" if run.members else f"{run.epochs}/{run.planned} epochs",
         "-" if run.members else f"seed {run.seed}",
         _state(run),
         _main_metrics(run),
-        printable(describe_origin(run, runs)),
+        describe_origin(run, runs),
     ]
 
 
@@ -192,38 +189,34 @@ def _main_metrics(run: RunRecord) -> str:
 
 
 def _figures(values: dict[str, Any]) -> str:
-    from zoo_weights import printable
-
     numbers = {name: value for name, value in values.items() if isinstance(value, int | float)}
     return ", ".join(
-        f"{printable(name)} {f'{value:.4f}' if isinstance(value, float) else value}"
+        f"{name} {f'{value:.4f}' if isinstance(value, float) else value}"
         for name, value in numbers.items()
     )
 
 
 def _lines(run: RunRecord, changed: dict[str, str]) -> Iterator[str]:
-    from zoo_weights import printable
-
     environment = run.environment
     keras = (environment.get("versions") or {}).get("keras")
     devices = ", ".join(str(device) for device in environment.get("devices", ()))
     where = f"{environment.get('backend', '?')}{f' on {devices}' if devices else ''}"
     best = f", best {run.best}" if run.best else ""
-    yield printable(f"{run.path}: {run.model}, {_state(run)}")
+    yield f"{run.path}: {run.model}, {_state(run)}"
     yield f"written: {run.time.replace('T', ' ')}"
     if run.identity:
-        yield printable(f"identity: {run.identity}")
-    yield printable(f"trained: seed {run.seed}, {where}{f', Keras {keras}' if keras else ''}")
+        yield f"identity: {run.identity}"
+    yield f"trained: seed {run.seed}, {where}{f', Keras {keras}' if keras else ''}"
     if run.members:
         yield f"members: {run.members}"
     else:
         yield f"epochs: {run.epochs} of {run.planned}{best}"
     for part, values in run.metrics.items():
-        yield f"{printable(part)}: {_figures(values)}"
+        yield f"{part}: {_figures(values)}"
     if not run.metrics and (text := _main_metrics(run)):
         yield text
     if changed:
-        yield printable("changed: " + ", ".join(f"{key}={value}" for key, value in changed.items()))
+        yield "changed: " + ", ".join(f"{key}={value}" for key, value in changed.items())
 
 
 def _lineage_lines(run: RunRecord) -> Iterator[str]:
@@ -236,15 +229,14 @@ def _lineage_lines(run: RunRecord) -> Iterator[str]:
         with_members,
     )
     from zoo.runs.records import find_runs
-    from zoo_weights import printable
 
     places = {path.resolve(): path for path in (run.path.parent, Path("runs")) if path.is_dir()}
     by_path = {other.path.resolve(): other for path in places.values() for other in find_runs(path)}
     runs = with_members(by_path.values())
     if text := describe_origin(run, runs):
-        yield printable(f"from: {text}")
+        yield f"from: {text}"
     for reference in ancestors(run):
         if resolve_reference(reference, runs) is None and not reference.get("weights"):
-            yield printable(f"not found: {reference.get('path')} ({reference.get('id')})")
+            yield f"not found: {reference.get('path')} ({reference.get('id')})"
     for child in children(run, runs):
-        yield printable(f"led to: {child.path}, {describe_origin(child, runs)}")
+        yield f"led to: {child.path}, {describe_origin(child, runs)}"

@@ -8,6 +8,7 @@ import click
 
 from zoo_cli.options import common_options, complete_model, model_or_bundle
 from zoo_cli.output import align, print_json
+from zoo_cli.terminal import echo
 
 
 @click.command()
@@ -24,14 +25,14 @@ def command(model: str, form: str | None) -> None:
 
     spec = model_or_bundle(model).spec
     if form == "toml":
-        click.echo(spec_to_toml(spec), nl=False)
+        print(spec_to_toml(spec), end="")  # its strings are escaped as TOML
         return
     data = spec_to_data(spec)
     if form == "json":
         print_json(data)
         return
     for line in align(list(_flat(data, ""))):
-        click.echo(line)
+        echo(line)
 
 
 def _flat(value: Any, path: str) -> Any:

@@ -8,6 +8,7 @@ import click
 
 import zoo
 from zoo_cli.options import common_options, complete_model, model_or_bundle, note
+from zoo_cli.terminal import echo
 
 
 @click.command()
@@ -29,7 +30,7 @@ def command(model: str, plot: Path | None) -> None:
         from zoo.plots.diagram import draw_diagram
 
         note(f"plot: {draw_diagram(network, subject.spec.name, plot)}")
-    network.summary(print_fn=lambda text, **_: click.echo(text), line_length=100)
+    network.summary(print_fn=lambda text, **_: echo(text, breaks="\n"), line_length=100)
 
 
 def _subject(name: str) -> zoo.Model:

@@ -7,6 +7,7 @@ import click
 import zoo
 from zoo_cli.options import common_options, complete_model, note
 from zoo_cli.output import ROWS
+from zoo_cli.terminal import echo
 
 
 @click.command()
@@ -57,12 +58,12 @@ def command(
         if part in ROWS:
             numbers = {name: value for name, value in values.items() if isinstance(value, float)}
             figures = ", ".join(f"{name} {value:.4f}" for name, value in numbers.items())
-            click.echo(f"{part}: {figures} ({ROWS[part]})")
+            echo(f"{part}: {figures} ({ROWS[part]})")
     rule = run.spec.training.early_stopping if run.spec.training else None
     best = run.metrics.get("best_epoch")
     if rule and best and rule.monitor in best:
         rows = ROWS["validation" if rule.monitor.startswith("val_") else "train"]
         figure = f"{rule.monitor} {best[rule.monitor]:.4f} ({rows})"
-        click.echo(f"best epoch: {best['epoch']} of {len(run.history['loss'])}, {figure}")
-    click.echo(f"run: {run.path}")
+        echo(f"best epoch: {best['epoch']} of {len(run.history['loss'])}, {figure}")
+    echo(f"run: {run.path}")
     return 130 if run.environment.get("interrupted") else 0

@@ -9,6 +9,7 @@ import click
 import zoo
 from zoo_cli.options import common_options, complete_model, note
 from zoo_cli.output import align
+from zoo_cli.terminal import echo
 
 if TYPE_CHECKING:
     from zoo.tuning.board import Board, Result
@@ -86,11 +87,11 @@ def command(
         finished=_note_result,
     )
     for line in align(list(_rows(tuning))):
-        click.echo(line)
+        echo(line)
     for text in tuning.run.notes:
         note(text)
-    click.echo(f"leaderboard: {tuning.path / 'leaderboard.csv'}")
-    click.echo(f"run: {tuning.run.path}")
+    echo(f"leaderboard: {tuning.path / 'leaderboard.csv'}")
+    echo(f"run: {tuning.run.path}")
     interrupted = tuning.run.environment.get("interrupted")
     return 130 if interrupted else int(any(r.state == "failed" for r in tuning.results))
 

@@ -16,6 +16,7 @@ from zoo.registry.registry import registry
 from zoo.spec.model import ModelSpec
 from zoo_cli.options import common_options, complete_model, note_orphans
 from zoo_cli.output import align, print_json
+from zoo_cli.terminal import echo
 from zoo_weights import WeightsRecord
 
 
@@ -77,7 +78,7 @@ def list_weights(patterns: tuple[str, ...], as_json: bool) -> None:
         for r in records
     ]
     for line in align(rows):
-        click.echo(line)
+        echo(line)
 
 
 @command.command()
@@ -93,7 +94,7 @@ def pull(models: tuple[str, ...], timeout: str | None) -> None:
     for entry, record in _records(models):
         check_record_licence(entry.value, record)
         path = files.fetch(record, base=entry.base, progress=download_progress(record.name))
-        click.echo(f"{entry.name}.{record.tag}: {path}")
+        echo(f"{entry.name}.{record.tag}: {path}")
 
 
 @command.command()
@@ -111,9 +112,9 @@ def add(model: str, file: Path) -> int:
     check_record_licence(entry.value, record)
     result = store().add(record, file)
     if result.matches:
-        click.echo(f"{file} is {entry.name}.{record.tag} (its hash is the record's): {result.path}")
+        echo(f"{file} is {entry.name}.{record.tag} (its hash is the record's): {result.path}")
         return 0
-    click.echo(
+    echo(
         f"zoo: {file} is not {entry.name}.{record.tag}: expected hash {result.expected}, "
         f"received {result.got}; nothing was stored, use the file itself with --weights {file}",
         err=True,
@@ -135,12 +136,12 @@ def verify(models: tuple[str, ...]) -> int:
             begun = files.unfinished(record)
             if models or begun:
                 unfinished = f", {begun:,} bytes of an unfinished download" if begun else ""
-                click.echo(f"{name}: not here{unfinished}")
+                echo(f"{name}: not here{unfinished}")
             bad += bool(models)
         elif result.ok:
-            click.echo(f"{name}: ok")
+            echo(f"{name}: ok")
         else:
-            click.echo(f"{name}: WRONG, expected {result.expected}, found {result.got}")
+            echo(f"{name}: WRONG, expected {result.expected}, found {result.got}")
             bad += 1
     return 1 if bad else 0
 
@@ -157,7 +158,7 @@ def remove(models: tuple[str, ...]) -> None:
         begun = files.unfinished(record)
         done = "removed" if files.remove(record) else "was not here"
         unfinished = f"; removed {begun:,} bytes of an unfinished download" if begun else ""
-        click.echo(f"{entry.name}.{record.tag}: {done}{unfinished}")
+        echo(f"{entry.name}.{record.tag}: {done}{unfinished}")
 
 
 @command.command()
@@ -166,7 +167,7 @@ def remove(models: tuple[str, ...]) -> None:
 def where(model: str | None) -> None:
     """Print the folder of weights files, or the path of a model's."""
     if model is None:
-        click.echo(store().root)
+        echo(store().root)
         return
     for entry, record in _records((model,)):
-        click.echo(store().path(record, base=entry.base))
+        echo(store().path(record, base=entry.base))

@@ -57,3 +57,26 @@ def test_things_that_overlap_are_pushed_apart_and_others_stay() -> None:
     assert spread([1.0, 1.2, 9.0], [1.0, 1.0, 1.0]) == pytest.approx([0.6, 1.6, 9.0])
     heavy = spread([0.0, 0.1], [1.0, 0.2], [1.0, 0.0001])
     assert heavy == pytest.approx([0.0, 0.6], abs=1e-3)  # the light one makes room
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.svg"])
+def test_texts_of_any_characters_are_drawn(tmp_path: Path, texts, name: str) -> None:
+    """Half a character cannot be drawn, and no SVG file may have a control character."""
+    pytest.importorskip("matplotlib")
+    import numpy as np
+
+    from zoo.plots.confusion import draw_confusion
+    from zoo.plots.overlay import draw_overlay
+
+    path, odd = tmp_path / name, "a\x1b\udcff\u202e"
+    shown = r"a\x1b\udcff\u202e"
+    history = {"loss": [1.0, 0.5, 0.25]}
+    draw_overlay([(odd, history), ("b", history)], path, title=odd)
+    if path.suffix == ".svg":
+        assert texts(path).count(shown) >= 2
+    draw_confusion(np.eye(2, dtype=np.int64), [odd, "b"], odd, path)
+    if path.suffix == ".svg":
+        found = texts(path)
+        assert shown in found
+        assert f"{shown} (1)" in found
+        assert any(text.startswith(f"{shown}: 100.0%") for text in found)
