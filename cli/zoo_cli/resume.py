@@ -149,7 +149,7 @@ def _parse(line: str, path: Path, number: int) -> dict[str, Any]:
         record: dict[str, Any] = json.loads(line)
         fits = isinstance(record["predictions"], list) and isinstance(record["input"], str)
         fits = fits and {"model", "weights", "error"} <= record.keys()
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         fits = False
     if not fits:
         raise _foreign_line(path, number, "jsonl")

@@ -225,8 +225,8 @@ def _download_url(job: _Job, session: requests.Session, url: str) -> str:
     except HashMismatch:
         part.discard()
         raise
+    part.sidecar.unlink(missing_ok=True)  # first: nobody looks for it once the target is there
     flush_and_rename(part.path, job.target)
-    part.discard()
     return digest
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import UnsafeFile
+from .leftovers import temporary_path
 from .text import printable
 
 BLOCK = 1 << 20  # bytes read at a time
@@ -32,7 +33,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     pathlib.Path
         Where to write.
     """
-    temp = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
+    temp = temporary_path(path)
     os.close(os.open(temp, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))  # the umask applies
     try:
         yield temp

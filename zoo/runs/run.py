@@ -13,17 +13,14 @@ import secrets
 import subprocess
 import sys
 import threading
-import time
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.backend.choose import chosen_backend, devices
-from zoo.errors import UsageError
 from zoo.inference.base import BUNDLE
 from zoo.numeric import to_json
 from zoo.plots.curves import History, draw_curves
@@ -99,6 +96,9 @@ if __name__ == "__main__":
 CHECKPOINT = "checkpoint.h5"
 """File in a run folder from which training resumes."""
 
+ENVIRONMENT = "environment.json"
+"""File in a run folder with versions and machine; the first that is written."""
+
 MEMBER = "member"
 """Folder inside an ensemble's run folder: the run of the member trained for it."""
 
@@ -166,7 +166,9 @@ class Run:
         return cls(path, spec, environment["seed"], history, metrics, environment, [*notes])
 
     def save(self, network: Any, state: dict[str, Any]) -> None:
-        """Write the run folder: bundle, spec, history, metrics, environment, and curves.
+        """Write the run folder: environment, spec, history, metrics, bundle, and curves.
+
+        The bundle is the last but for the picture: a folder that holds it is complete.
 
         Parameters
         ----------
@@ -186,69 +188,20 @@ class Run:
             "environment": json.dumps(self.environment),
         }
         self.path.mkdir(parents=True, exist_ok=True)
-        write_bundle(self.path / BUNDLE, headers, weight_arrays(network))
+        write_text(self.path / ENVIRONMENT, to_json(self.environment, indent=2) + "\n")
         write_text(self.path / "spec.toml", spec_to_toml(self.spec))
         epochs = enumerate(zip(*self.history.values(), strict=True), 1)
         table = [["epoch", *self.history], *([number, *values] for number, values in epochs)]
         write_text(self.path / "history.csv", csv_text(table))
         write_text(self.path / "metrics.json", to_json(self.metrics, indent=2) + "\n")
-        write_text(self.path / "environment.json", to_json(self.environment, indent=2) + "\n")
+        write_bundle(self.path / BUNDLE, headers, weight_arrays(network))
         if self.history:
             draw_later(self.path)
-
-
-def run_folder(name: str, output: str | PathLike[str] | None, *, resume: bool) -> Path:
-    """Return the folder of a new run, or of the run to resume.
-
-    Parameters
-    ----------
-    name
-        Name of the model.
-    output
-        The folder; ``runs/NAME/TIME`` under the current folder if not given.
-    resume
-        Whether the folder may hold an earlier run; without `output` it is the last unfinished one.
-
-    Raises
-    ------
-    UsageError
-        If the folder holds something else.
-    """
-    if output is None:
-        runs = Path("runs") / name
-        if resume:
-            unfinished = [path.parent for path in runs.glob(f"*/{CHECKPOINT}")]
-            unfinished += [
-                path.parent for path in runs.glob(f"*/{MEMBER}") if not is_complete(path.parent)
-            ]
-            if unfinished:
-                return max(unfinished, key=lambda path: path.stat().st_mtime)
-        return fresh_folder(runs)
-    output = Path(output)
-    names = {path.name for path in output.iterdir()} if output.is_dir() else {""}
-    run_files = names & {CHECKPOINT, BUNDLE, "fold-1", MEMBER}
-    if not output.exists() or not names or (resume and run_files):
-        return output
-    what = "exists and is not an empty folder; a run needs its own folder"
-    if resume and output.is_dir():
-        what = "holds no run to resume"
-    msg = f"{output}: {what}"
-    raise UsageError(msg)
 
 
 def is_complete(path: Path) -> bool:
     """Whether a run folder holds a finished training."""
     return (path / BUNDLE).is_file() and not (path / CHECKPOINT).is_file()
-
-
-def fresh_folder(parent: Path, prefix: str = "") -> Path:
-    """Return a folder below `parent` that does not exist yet, named by the current time."""
-    stamp = prefix + time.strftime("%Y-%m-%d-%H%M%S")
-    folder, number = parent / stamp, 1
-    while folder.exists():
-        number += 1
-        folder = parent / f"{stamp}-{number}"
-    return folder
 
 
 def _environment(seed: int) -> dict[str, Any]:
