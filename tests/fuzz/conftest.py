@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 COMMON = {"deadline": None, "suppress_health_check": list(HealthCheck), "print_blob": True}
-settings.register_profile("quick", max_examples=60, derandomize=True, database=None, **COMMON)
+settings.register_profile("quick", max_examples=50, derandomize=True, database=None, **COMMON)
 settings.register_profile("long", max_examples=3_000, database=None, **COMMON)
 settings.register_profile("hours", max_examples=300_000, **COMMON)
 

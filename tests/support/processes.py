@@ -6,6 +6,7 @@ backend starts before the fork.
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import resource
@@ -27,8 +28,6 @@ CHANGES = frozenset(
 
 PRELOADED = ("processes", "h5py", "numpy", "requests", "zoo_cli.main", "zoo_cli.commands.weights")
 
-NOBODY = 65534
-
 
 @dataclass(frozen=True)
 class Faults:
@@ -42,14 +41,14 @@ class Faults:
         Seconds after that at which it is killed.
     file_limit
         Maximum size of the files that it writes, in bytes: a disk that is full.
-    user
-        The user that it runs as, if root runs the tests.
+    bound
+        Whether the permissions of files bind it even if it is root's.
     """
 
     change: int = 0
     delay: float = 0.0
     file_limit: int | None = None
-    user: int | None = None
+    bound: bool = False
 
 
 @dataclass
@@ -107,16 +106,25 @@ def _run(
     os.chdir(folder)
     if faults.file_limit is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (faults.file_limit, faults.file_limit))
-    if faults.user is not None and os.getuid() == 0:
-        os.setgroups([])
-        os.setgid(faults.user)
-        os.setuid(faults.user)
+    if faults.bound and os.getuid() == 0:
+        _drop_override()
     _count_changes(changes, faults)
     from zoo_cli.main import run
 
     status = run(arguments)
     sys.stdout.flush()
     sys.exit(status)
+
+
+def _drop_override() -> None:
+    """Give up root's right to read and write what permissions forbid (Linux only)."""
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # version 3, this process
+    sets = (ctypes.c_uint32 * 6)()  # effective, permitted and inheritable; low words, high words
+    system = ctypes.CDLL(None, use_errno=True)
+    assert system.capget(header, sets) == 0
+    for place in range(3):
+        sets[place] &= ~(1 << 1 | 1 << 2)  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+    assert system.capset(header, sets) == 0
 
 
 def _count_changes(changes: Any, faults: Faults) -> None:

@@ -106,7 +106,7 @@ class Store:
     def has(self, record: FileRecord, *, base: Path | None = None) -> bool:
         """Return whether the file exists, without hashing it."""
         shipped = _shipped_path(record, base)
-        if shipped is None and not (record.sha256 or record.md5):
+        if shipped is None and not _is_named(record):
             return False
         return (shipped or self._cache_path(record)).is_file()
 
@@ -200,6 +200,8 @@ class Store:
 
     def verify(self, record: FileRecord, *, base: Path | None = None) -> VerifyResult:
         """Hash the entire file and compare it with the record, and with the pin."""
+        if not _is_named(record) and _shipped_path(record, base) is None:
+            return VerifyResult(ok=False, present=False, expected="", got="")
         path = self.path(record, base=base)
         pin = self._read_pin(path)
         if not path.is_file():
@@ -215,6 +217,8 @@ class Store:
         """
         from filelock import FileLock
 
+        if not _is_named(record):
+            return False
         path = self._cache_path(record)
         if not path.parent.is_dir():
             return False
@@ -229,7 +233,7 @@ class Store:
         return present
 
     def _cache_path(self, record: FileRecord) -> Path:
-        if not (record.sha256 or record.md5):
+        if not _is_named(record):
             what = record.urls[0] if record.urls else record.file or record.source
             message = (
                 f"the record of {printable(what)!r} has neither sha256 nor md5; without a hash a "
@@ -289,6 +293,11 @@ def _shipped_path(record: FileRecord, base: Path | None) -> Path | None:
         return None  # it may still be downloaded, or was added by hand
     message = f"file {printable(record.file)!r} is not in {str(folder)!r}; reinstall the package"
     raise FetchError(message)
+
+
+def _is_named(record: FileRecord) -> bool:
+    """Return whether a record has a hash, by which a stored file is named."""
+    return bool(record.sha256 or record.md5)
 
 
 def _hash_names(record: FileRecord) -> tuple[str, ...]:
