@@ -92,8 +92,8 @@ def test_an_output_on_a_full_disk(form: str, limit: int, place: Place) -> None:
     rows, out = table(place), place.folder / f"out.{form}"
     out.write_text(OLD)
     full = start(
-        "predict", SYNTHETIC, rows, "--format", form, "-o", out.name, folder=place.folder, env=place.env,
-        faults=Faults(file_limit=limit),
+        "predict", SYNTHETIC, rows, "--format", form, "-o", out.name,
+        folder=place.folder, env=place.env, faults=Faults(file_limit=limit),
     )  # fmt: skip
     assert full.wait() in (1, 2)
     assert out.read_text() == OLD

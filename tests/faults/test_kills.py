@@ -102,7 +102,9 @@ JOBS = {
          "-o", "out.jsonl", "--format", "jsonl", "--resume"),
         prepare=photos, growing=("out.jsonl",), chain=2,
     ),
-    "predict": Job(("predict", SYNTHETIC, "rows.csv", "--format", "jsonl", "-o", "out.jsonl"), prepare=rows),
+    "predict": Job(
+        ("predict", SYNTHETIC, "rows.csv", "--format", "jsonl", "-o", "out.jsonl"), prepare=rows
+    ),
 }  # fmt: skip
 
 KILLS = {
