@@ -160,7 +160,7 @@ def clear_compiled() -> Iterator[None]:
 def no_curves() -> Iterator[None]:
     """Keep trainings in this process from starting another to draw curves; commands still do."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("zoo.runs.run.draw_later", lambda folder: None)
+        patch.setattr("zoo.runs.run.draw_later", lambda *_: None)
         yield
 
 

@@ -169,7 +169,7 @@ def _parse(line: str, path: Path, number: int) -> dict[str, Any]:
         fits = isinstance(record["predictions"], list)
         fits = fits and isinstance(name_from_fields(record), str)
         fits = fits and {"model", "weights", "error"} <= record.keys()
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         fits = False
     if not fits:
         raise _foreign_line(path, number, "jsonl")

@@ -115,6 +115,14 @@ def test_with_md5_alone_the_first_content_seen_is_the_only_one(server, store, fi
         store.fetch(record)
 
 
+def test_a_record_without_a_hash_is_never_here(store):
+    """It must not end a command that goes through all records."""
+    record = FileRecord(urls=("https://h/x",))
+    assert not store.has(record)
+    assert not store.verify(record).present
+    assert not store.remove(record)
+
+
 def test_adding_the_right_file_twice_succeeds(store, file):
     for record in (FileRecord(sha256=SHA), FileRecord(md5=MD5), FileRecord(sha256=SHA, md5=MD5)):
         for _ in range(2):

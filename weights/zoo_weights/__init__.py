@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from .fetch import download, get_bytes
     from .files import (
         atomic_write,
-        check_folder,
         has_checksum,
         hash_file,
         is_stream,
@@ -55,7 +54,6 @@ __all__ = [
     "WeightsError",
     "WeightsRecord",
     "atomic_write",
-    "check_folder",
     "csv_line",
     "detect_format",
     "download",
@@ -90,7 +88,6 @@ _MODULES = {
     "fetch": ("download", "get_bytes"),
     "files": (
         "atomic_write",
-        "check_folder",
         "has_checksum",
         "hash_file",
         "is_stream",

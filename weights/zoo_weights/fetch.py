@@ -217,8 +217,8 @@ def _download_url(job: _Job, session: PacedSession, url: str, patience: float) -
             part.discard()
             if not resumed:  # else it may be a mixture of two versions: once more, from the start
                 raise
+    part.sidecar.unlink(missing_ok=True)  # first: nobody looks for it once the target is there
     flush_and_rename(part.path, job.target)
-    part.discard()
     return digest
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .errors import CannotWrite, FetchError, UnsafeFile, describe_cause
+from .leftovers import temporary_path
 from .text import printable
 
 BLOCK = 1 << 20  # bytes read at a time
@@ -60,9 +61,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         target = _follow(path)
         _check_place(path, target)
         old = target.stat() if target.exists() else None
-        # Cut: with the suffix, a long name may be too long.
-        name = os.fsdecode(os.fsencode(target.name)[:200])
-        temp = target.with_name(f".{name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
+        temp = temporary_path(target)
         mode = 0o666 if old is None else 0o600  # the umask applies
         os.close(os.open(temp, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
     try:
@@ -133,21 +132,6 @@ def make_folder(path: Path) -> None:
     """Make a folder and its parents, unless it exists; raise `CannotWrite` if that fails."""
     with _reported(path):
         Path(os.path.realpath(path)).mkdir(parents=True, exist_ok=True)
-
-
-def check_folder(path: Path) -> None:
-    """Raise `CannotWrite` unless a folder can be written to, or be made; call it before long work.
-
-    Nothing is made yet.
-    """
-    with _reported(path):
-        folder = Path(os.path.realpath(path))
-        while not folder.exists():
-            folder = folder.parent
-        if not folder.is_dir():
-            raise OSError(errno.ENOTDIR, f"{printable(str(folder), None)} is not a folder")
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def _follow(path: Path) -> Path:

@@ -112,7 +112,7 @@ class Store:
     def has(self, record: FileRecord, *, base: Path | None = None) -> bool:
         """Return whether the file exists, without hashing it."""
         shipped = _shipped_path(record, base)
-        if shipped is None and not (record.sha256 or record.md5):
+        if shipped is None and not _is_named(record):
             return False
         return (shipped or self._cache_path(record)).is_file()
 
@@ -213,6 +213,8 @@ class Store:
 
     def verify(self, record: FileRecord, *, base: Path | None = None) -> VerifyResult:
         """Hash the entire file and compare it with the record, and with the pin."""
+        if not _is_named(record) and _shipped_path(record, base) is None:
+            return VerifyResult(ok=False, present=False, expected="", got="")
         path = self.path(record, base=base)
         pin = self._read_pin(path)
         if not path.is_file():
@@ -226,6 +228,8 @@ class Store:
 
         A file shipped in a package is not touched.
         """
+        if not _is_named(record):
+            return False
         path = self._cache_path(record)
         if not path.parent.is_dir():
             return False
@@ -241,7 +245,7 @@ class Store:
 
     def unfinished(self, record: FileRecord) -> int:
         """Return the bytes of an unfinished download, which the next `fetch` continues."""
-        return PartialFile(self._cache_path(record)).size
+        return PartialFile(self._cache_path(record)).size if _is_named(record) else 0
 
     def sweep(self) -> list[tuple[Path, int]]:
         """Remove the temporary files of processes that were killed; return their paths and sizes.
@@ -271,7 +275,7 @@ class Store:
             raise WeightsError(describe_system_error(error, str(path))) from error
 
     def _cache_path(self, record: FileRecord) -> Path:
-        if not (record.sha256 or record.md5):
+        if not _is_named(record):
             what = record.urls[0] if record.urls else record.file or record.source
             message = (
                 f"the record of {printable(what)!r} has neither sha256 nor md5; without a hash a "
@@ -327,6 +331,11 @@ def _shipped_path(record: FileRecord, base: Path | None) -> Path | None:
         return None  # it may still be downloaded, or was added by hand
     message = f"file {printable(record.file)!r} is not in {str(folder)!r}; reinstall the package"
     raise FetchError(message)
+
+
+def _is_named(record: FileRecord) -> bool:
+    """Return whether a record has a hash, by which a stored file is named."""
+    return bool(record.sha256 or record.md5)
 
 
 def _hash_names(record: FileRecord) -> tuple[str, ...]:

@@ -99,7 +99,11 @@ def _name_and_version(distribution: metadata.Distribution) -> tuple[str, str]:
 
 def _is_shadowed(distribution: metadata.Distribution, name: str) -> bool:
     """Whether Python finds another distribution of that name, and its modules, first."""
-    return metadata.distribution(name).locate_file("") != distribution.locate_file("")
+    try:
+        first = metadata.distribution(name)
+    except (metadata.PackageNotFoundError, ValueError):  # its folder has another name, or none
+        return False
+    return first.locate_file("") != distribution.locate_file("")
 
 
 STARTED_AT = time.time_ns()

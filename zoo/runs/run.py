@@ -8,16 +8,14 @@ import os
 import platform
 import secrets
 import sys
-import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Required, TypedDict
 
 from zoo.backend.choose import chosen_backend, devices
-from zoo.errors import UsageError, report_damage
+from zoo.errors import report_damage
 from zoo.inference.base import BUNDLE
 from zoo.numeric import to_json
 from zoo.plots.curves import History
@@ -26,7 +24,7 @@ from zoo.runs.history import draw_later
 from zoo.spec.headers import read_json_headers
 from zoo.spec.model import ModelSpec
 from zoo.spec.toml import spec_from_data, spec_to_data, spec_to_toml
-from zoo_weights import atomic_write, check_folder, csv_line, make_folder
+from zoo_weights import atomic_write, csv_line, make_folder
 
 if TYPE_CHECKING:
     from zoo.inference.model import Model
@@ -54,6 +52,9 @@ HEADERS = {
     "environment": Environment,
 }
 """What the bundle of a run tells of it, and its types."""
+
+ENVIRONMENT = "environment.json"
+"""File in a run folder with versions and machine; the first that is written."""
 
 MEMBER = "member"
 """Folder inside an ensemble's run folder: the run of the member trained for it."""
@@ -120,7 +121,9 @@ class Run:
         return cls(path, spec, environment["seed"], history, metrics, environment, [*notes])
 
     def save(self, network: Any, state: dict[str, Any]) -> None:
-        """Write the run folder: bundle, spec, history, metrics, environment, and curves.
+        """Write the run folder: environment, spec, history, metrics, bundle, and curves.
+
+        The bundle is the last but for the picture: a folder that holds it is complete.
 
         Parameters
         ----------
@@ -140,100 +143,20 @@ class Run:
             "environment": json.dumps(self.environment),
         }
         make_folder(self.path)
-        write_bundle(self.path / BUNDLE, headers, weight_arrays(network))
+        write_text(self.path / ENVIRONMENT, to_json(self.environment, indent=2) + "\n")
         write_text(self.path / "spec.toml", spec_to_toml(self.spec))
         epochs = enumerate(zip(*self.history.values(), strict=True), 1)
         table = [["epoch", *self.history], *([number, *values] for number, values in epochs)]
         write_text(self.path / "history.csv", csv_text(table))
         write_text(self.path / "metrics.json", to_json(self.metrics, indent=2) + "\n")
-        write_text(self.path / "environment.json", to_json(self.environment, indent=2) + "\n")
+        write_bundle(self.path / BUNDLE, headers, weight_arrays(network))
         if self.history:
             draw_later(self.path)
-
-
-def run_folder(name: str, output: str | PathLike[str] | None, *, resume: bool) -> Path:
-    """Return the folder of a new run, or of the run to resume.
-
-    Parameters
-    ----------
-    name
-        Name of the model.
-    output
-        The folder; ``runs/NAME/TIME`` under the current folder if not given.
-    resume
-        Whether the folder may hold an earlier run; without `output` it is the last unfinished one.
-
-    Raises
-    ------
-    UsageError
-        If the folder holds something else.
-    CannotWrite
-        If it cannot be written to.
-    """
-    if output is None:
-        runs = Path("runs") / name
-        if resume:
-            unfinished = [path.parent for path in runs.glob(f"*/{CHECKPOINT}")]
-            unfinished += [
-                path.parent for path in runs.glob(f"*/{MEMBER}") if not is_complete(path.parent)
-            ]
-            if unfinished:
-                return max(unfinished, key=lambda path: path.stat().st_mtime)
-        return fresh_folder(runs)
-    files = (CHECKPOINT, BUNDLE, "fold-1", MEMBER)
-    return claim_folder(Path(output), "run", files, resume=resume)
-
-
-def claim_folder(
-    path: Path, kind: str, files: Collection[str] = (), *, resume: bool = False
-) -> Path:
-    """Return the folder for the results of a command, if it may write there.
-
-    Parameters
-    ----------
-    path
-        The folder; it need not exist.
-    kind
-        What is written there: ``"run"`` or ``"tuning"``.
-    files
-        Names of files or folders that show that an earlier one is there.
-    resume
-        Whether an earlier one may be there.
-
-    Raises
-    ------
-    UsageError
-        If it is not a folder, or holds something else.
-    zoo_weights.CannotWrite
-        If it cannot be made or written to.
-    """
-    names = {item.name for item in path.iterdir()} if path.is_dir() else {""}
-    earlier = not names.isdisjoint(files)
-    if not path.exists() or not names or (resume and earlier):
-        check_folder(path)
-        return path
-    if resume and path.is_dir():
-        msg = f"{path}: holds no {kind} to resume"
-    else:
-        msg = f"{path}: exists and is not an empty folder; "
-        msg += "continue with --resume" if earlier else f"a {kind} needs its own folder"
-    raise UsageError(msg)
 
 
 def is_complete(path: Path) -> bool:
     """Whether a run folder holds a finished training."""
     return (path / BUNDLE).is_file() and not (path / CHECKPOINT).is_file()
-
-
-def fresh_folder(parent: Path, prefix: str = "") -> Path:
-    """Return a folder below `parent` that does not exist yet, named by the current time."""
-    stamp = prefix + time.strftime("%Y-%m-%d-%H%M%S")
-    folder, number = parent / stamp, 1
-    while folder.exists():
-        number += 1
-        folder = parent / f"{stamp}-{number}"
-    check_folder(folder)
-    return folder
 
 
 def _environment(seed: int) -> dict[str, Any]:

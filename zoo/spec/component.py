@@ -15,6 +15,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from zoo_weights import printable
+
 
 class Component:
     """The name of a part and its options; immutable.
@@ -81,8 +83,8 @@ def _plain_value(uses: str, name: str, value: Any) -> Any:
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return {key: _plain_value(uses, name, item) for key, item in value.items()}
     msg = (
-        f"{uses!r}: option {name!r} must be a number, text, boolean, list or table, "
-        f"received {value!r}"
+        f"{printable(repr(uses))}: option {printable(repr(name))} must be a number, text, "
+        f"boolean, list or table, received {printable(repr(value))}"
     )
     raise ValueError(msg)
 
@@ -100,7 +102,7 @@ def component_from_data(value: object) -> Component:
         return Component(value)
     if isinstance(value, Mapping) and isinstance(value.get("uses"), str):
         return Component(value["uses"], **{k: v for k, v in value.items() if k != "uses"})
-    msg = f"expected a name or a table with 'uses', received {value!r}"
+    msg = f"expected a name or a table with 'uses', received {printable(repr(value))}"
     raise ValueError(msg)
 
 

@@ -24,7 +24,8 @@ from zoo.numeric import deviation
 from zoo.parts.heads import with_head
 from zoo.parts.settings import assignments, resolve_recipe
 from zoo.registry.registry import spec_and_base
-from zoo.runs.run import CHECKPOINT, Run, is_complete, run_folder
+from zoo.runs.folder import run_folder
+from zoo.runs.run import CHECKPOINT, Run, is_complete
 from zoo.spec.model import ModelSpec, Training
 from zoo.training.checkpoint import read_seed
 from zoo.training.fit import fit
@@ -108,38 +109,38 @@ def train(
         spec = replace(spec, training=replace(training, target=target))
     spec, start = resolve_start(spec, weights)
     training = cast("Training", spec.training)
-    path = run_folder(spec.name, output, resume=resume)
-    keras()
-    if seed is None:
-        seed = choose_seed(training, path)
-    make_model = functools.partial(Model, spec, weights=start, base=base)
-    instance = make_model()
-    content = load_data(instance.preprocessor, training, data, target)
-    run = Run.begin(path, spec, seed)
-    source = source_of(training, data)
-    trained_on = run.environment["trained_on"] = {"data": [source] if source else []}
-    rows, count = content["train"], folds or training.folds
-    if isinstance(rows, Stream):
-        if training.carry_state:
-            msg = f"{rows.source} is streamed; carry_state needs rows in memory"
+    with run_folder(spec.name, output, resume=resume) as path:
+        keras()
+        if seed is None:
+            seed = choose_seed(training, path)
+        make_model = functools.partial(Model, spec, weights=start, base=base)
+        instance = make_model()
+        content = load_data(instance.preprocessor, training, data, target)
+        run = Run.begin(path, spec, seed)
+        source = source_of(training, data)
+        trained_on = run.environment["trained_on"] = {"data": [source] if source else []}
+        rows, count = content["train"], folds or training.folds
+        if isinstance(rows, Stream):
+            if training.carry_state:
+                msg = f"{rows.source} is streamed; carry_state needs rows in memory"
+                raise TrainingError(msg)
+            if count:
+                msg = f"{rows.source} is streamed and cannot be cut into folds"
+                raise UsageError(msg)
+            streamed = Streamed(instance, _hold_out_validation(content, run), seed)
+            return fit(run, instance, streamed, exact=exact)
+        if training.steps_per_epoch is not None:
+            msg = (
+                f"training.steps_per_epoch={training.steps_per_epoch} is for streamed rows; "
+                f"{rows.source} is in memory, and an epoch is all of it"
+            )
             raise TrainingError(msg)
+        trained_on["rows"] = len(rows)
         if count:
-            msg = f"{rows.source} is streamed and cannot be cut into folds"
-            raise UsageError(msg)
-        streamed = Streamed(instance, _hold_out_validation(content, run), seed)
-        return fit(run, instance, streamed, exact=exact)
-    if training.steps_per_epoch is not None:
-        msg = (
-            f"training.steps_per_epoch={training.steps_per_epoch} is for streamed rows; "
-            f"{rows.source} is in memory, and an epoch is all of it"
-        )
-        raise TrainingError(msg)
-    trained_on["rows"] = len(rows)
-    if count:
-        run.metrics["folds"] = _cross_validate(make_model, run, rows, count, exact=exact)
-    else:
-        content = _hold_out_validation(content, run)
-    return fit(run, instance, InMemory(instance, content, seed), exact=exact)
+            run.metrics["folds"] = _cross_validate(make_model, run, rows, count, exact=exact)
+        else:
+            content = _hold_out_validation(content, run)
+        return fit(run, instance, InMemory(instance, content, seed), exact=exact)
 
 
 def _hold_out_validation(content: dict[str, Any], run: Run) -> dict[str, Any]:

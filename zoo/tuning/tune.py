@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from math import isnan
@@ -18,8 +19,9 @@ from zoo.inference.model import Model
 from zoo.inference.rows import load_data
 from zoo.parts.settings import resolve_recipe, with_settings
 from zoo.registry.registry import spec_and_base
+from zoo.runs.folder import fresh_folder, own_folder
 from zoo.runs.history import draw_later
-from zoo.runs.run import START_AGAIN, Run, claim_folder, fresh_folder
+from zoo.runs.run import START_AGAIN, Run
 from zoo.spec.metrics import Mode
 from zoo.spec.model import ModelSpec, Training
 from zoo.spec.toml import spec_to_data
@@ -135,58 +137,62 @@ def tune(
     spec, base = spec_and_base(model)
     spec, training = resolve_recipe(spec, settings)
     space = Space(grid)
-    path = _folder(spec.name, output, resume=resume)
-    run_seeds = _seeds(training, path, seed, seeds)
-    configurations: list[dict[str, Any]] = []
-    if not optuna:
-        configurations = list(space.all()) if random is None else space.draw(random, run_seeds[0])
-    for configuration in configurations[:1000]:  # report wrong names and values before any work
-        with_settings(spec, configuration)
-    preprocessor = Model(spec, weights=None, base=base).preprocessor
-    rows = load_data(preprocessor, training, data, target)["train"]
-    if isinstance(rows, Stream):
-        msg = f"{rows.source} is streamed and cannot be cut into folds"
-        raise UsageError(msg)
-    identity = {
-        "spec": spec_to_data(spec),
-        "grid": space.to_dict(),
-        "search": f"random {random}" if random else "optuna" if optuna else "all",
-        "folds": folds,
-        "seeds": run_seeds,
-        "backend": chosen_backend(),
-        "rows": len(rows),
-        "data": rows.content()["sha256"],
-    }
-    work = Work(spec, rows, folds, run_seeds, base)
-    work.fold_rows(spec)  # report too few rows before any work
-    board = Board(path, identity, metric, mode)
-    board.read()
-    board.mode  # noqa: B018  # report an unknown direction before any work
-    with open_engine(engine) as solve:
-        keras()
-        if optuna:
-            total, results = optuna, suggest(work, space, board, optuna, run_seeds[0])
-        else:
-            remaining = [settings for settings in configurations if board.of(settings) is None]
-            total, results = len(configurations), solve(work, work.groups(remaining))
-        for result in results:
-            board.add(result)
-            finished(result, board, total)
-    ranked = board.ranked()
-    if board.metric is None or isnan(ranked[0].mean(board.metric)):
-        reason = next((r.problem for r in ranked if r.problem), "all figures are NaN")
-        msg = f"no configuration could be trained: {reason}"
-        raise TrainingError(msg)
-    best = with_settings(spec, ranked[0].settings)
-    out = path / "best"
-    train_best = partial(train, best, data, target=target, seed=run_seeds[0], output=out, base=base)
-    try:
-        run = train_best(resume=resume)
-    except OtherTraining:  # the best of an earlier, shorter list of results
-        shutil.rmtree(out)
-        run = train_best()
-    draw_later(path, "zoo.tuning.picture")
-    return Tuning(path, board.metric, tuple(ranked), run)
+    with _folder(spec.name, output, resume=resume) as path:
+        run_seeds = _seeds(training, path, seed, seeds)
+        configurations: list[dict[str, Any]] = []
+        if not optuna:
+            configurations = (
+                list(space.all()) if random is None else space.draw(random, run_seeds[0])
+            )
+        for configuration in configurations[:1000]:  # report wrong names and values before any work
+            with_settings(spec, configuration)
+        preprocessor = Model(spec, weights=None, base=base).preprocessor
+        rows = load_data(preprocessor, training, data, target)["train"]
+        if isinstance(rows, Stream):
+            msg = f"{rows.source} is streamed and cannot be cut into folds"
+            raise UsageError(msg)
+        identity = {
+            "spec": spec_to_data(spec),
+            "grid": space.to_dict(),
+            "search": f"random {random}" if random else "optuna" if optuna else "all",
+            "folds": folds,
+            "seeds": run_seeds,
+            "backend": chosen_backend(),
+            "rows": len(rows),
+            "data": rows.content()["sha256"],
+        }
+        work = Work(spec, rows, folds, run_seeds, base)
+        work.fold_rows(spec)  # report too few rows before any work
+        board = Board(path, identity, metric, mode)
+        board.read()
+        board.mode  # noqa: B018  # report an unknown direction before any work
+        with open_engine(engine) as solve:
+            keras()
+            if optuna:
+                total, results = optuna, suggest(work, space, board, optuna, run_seeds[0])
+            else:
+                remaining = [settings for settings in configurations if board.of(settings) is None]
+                total, results = len(configurations), solve(work, work.groups(remaining))
+            for result in results:
+                board.add(result)
+                finished(result, board, total)
+        ranked = board.ranked()
+        if board.metric is None or isnan(ranked[0].mean(board.metric)):
+            reason = next((r.problem for r in ranked if r.problem), "all figures are NaN")
+            msg = f"no configuration could be trained: {reason}"
+            raise TrainingError(msg)
+        best = with_settings(spec, ranked[0].settings)
+        out = path / "best"
+        train_best = partial(
+            train, best, data, target=target, seed=run_seeds[0], output=out, base=base
+        )
+        try:
+            run = train_best(resume=resume)
+        except OtherTraining:  # the best of an earlier, shorter list of results
+            shutil.rmtree(out)
+            run = train_best()
+        draw_later(path, "zoo.tuning.picture")
+        return Tuning(path, board.metric, tuple(ranked), run)
 
 
 def _check_search(folds: int, draws: int | None, suggestions: int | None, engine: str) -> None:
@@ -216,10 +222,14 @@ def _seeds(training: Training, path: Path, seed: int | None, count: int) -> tupl
     return tuple(dict.fromkeys([seed, *listed, *further]))[:count]
 
 
-def _folder(name: str, output: str | PathLike[str] | None, *, resume: bool) -> Path:
-    """Return the folder of a new tuning, or of the one to resume."""
+def _folder(
+    name: str, output: str | PathLike[str] | None, *, resume: bool
+) -> AbstractContextManager[Path]:
+    """Return the folder of a new tuning, or of the one to resume; see `run_folder`."""
     parent = Path("runs") / name
     if output is None:
         files = sorted(parent.glob(f"tune-*/{RESULTS}"), key=lambda path: path.stat().st_mtime)
-        return files[-1].parent if resume and files else fresh_folder(parent, "tune-")
-    return claim_folder(Path(output), "tuning", [RESULTS], resume=resume)
+        if not (resume and files):
+            return fresh_folder(parent, "tune-")
+        output = files[-1].parent
+    return own_folder(Path(output), "tuning", (RESULTS,), resume=resume)

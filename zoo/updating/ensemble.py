@@ -17,7 +17,8 @@ from zoo.errors import UsageError
 from zoo.inference.model import Model
 from zoo.inference.origin import ancestor, environment_of, lineage_in, recipe_of, recipe_record
 from zoo.parts.members import MAX_MEMBERS, normalise_weights
-from zoo.runs.run import Run, claim_folder, fresh_folder
+from zoo.runs.folder import run_folder
+from zoo.runs.run import Run
 from zoo.spec.component import NAME_LENGTH, Component, component_from_data, component_to_data
 from zoo.spec.model import ModelSpec
 
@@ -82,14 +83,13 @@ def ensemble(
     """
     loaded = [m if isinstance(m, Model) else Model.from_bundle(Path(m)) for m in models]
     model, members = build_ensemble(loaded, member_weights)
-    parent = Path("runs") / model.spec.name
-    path = claim_folder(Path(output), "run") if output else fresh_folder(parent)
-    metrics: dict[str, dict[str, float]] = {}
-    if data is not None:
-        names = [*(f"member_{number}" for number, _ in enumerate(loaded, 1)), "test"]
-        for name, one in zip(names, (*loaded, model), strict=True):
-            metrics[name] = _rescale(one, loaded[0]).evaluate(data, target=target)
-    return save_ensemble(path, model, members, metrics=metrics)
+    with run_folder(model.spec.name, output, resume=False) as path:
+        metrics: dict[str, dict[str, float]] = {}
+        if data is not None:
+            names = [*(f"member_{number}" for number, _ in enumerate(loaded, 1)), "test"]
+            for name, one in zip(names, (*loaded, model), strict=True):
+                metrics[name] = _rescale(one, loaded[0]).evaluate(data, target=target)
+        return save_ensemble(path, model, members, metrics=metrics)
 
 
 def build_ensemble(

@@ -28,7 +28,8 @@ from zoo.inference.rows import to_tensors
 from zoo.parts.construct import keras_class
 from zoo.parts.settings import assignments, resolve_recipe
 from zoo.registry.registry import spec_and_base
-from zoo.runs.run import MEMBER, Run, is_complete, run_folder
+from zoo.runs.folder import run_folder
+from zoo.runs.run import MEMBER, Run, is_complete
 from zoo.spec.component import Component, component_from_data
 from zoo.spec.model import ModelSpec, Training
 from zoo.training.fit import fit
@@ -163,11 +164,11 @@ def retrain(
     spec = _member_spec(parent, settings) if ensemble else _update_spec(parent, settings)
     if target is not None:
         spec = replace(spec, training=replace(_training(spec), target=target))
-    path = run_folder(spec.name, output, resume=resume)
-    plan = _plan(parent, spec, data, old, test, strategy)
-    if ensemble:
-        return _add_member(plan, path, seed, member_weights, exact=exact)
-    return _update(plan, path, seed, exact=exact)
+    with run_folder(spec.name, output, resume=resume) as path:
+        plan = _plan(parent, spec, data, old, test, strategy)
+        if ensemble:
+            return _add_member(plan, path, seed, member_weights, exact=exact)
+        return _update(plan, path, seed, exact=exact)
 
 
 # The two strategies
