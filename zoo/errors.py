@@ -172,7 +172,7 @@ def report_damage(path: Path, cure: str) -> Iterator[None]:
     try:
         yield
     except DamagedHeader as error:
-        msg = f"{error}; it cannot be resumed: {cure}"
+        msg = f"{error}; {cure}"
         raise TrainingError(msg) from error
     except ZooError:
         raise

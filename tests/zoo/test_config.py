@@ -173,7 +173,7 @@ def test_bundles_of_other_licences_are_refused(home, monkeypatch, tmp_path):
 
     spec = replace(zoo.get_spec("mlp-pima"), licence="GPL-3.0")
     for name, made in (("gpl", spec), ("own", replace(spec, licence=""))):
-        headers = {"spec": json.dumps(spec_to_data(made)), "state": "{}"}
+        headers = {"spec": json.dumps(spec_to_data(made)), "state": '{"input": {}, "output": {}}'}
         write_bundle(tmp_path / name, headers, [])
     zoo.load(tmp_path / "gpl")
     monkeypatch.setenv("ZOO_LICENCES", "MIT")

@@ -92,7 +92,7 @@ def describe_system_error(error: OSError, written: str) -> str:
         return describe_cause(error)
     file = str(file) if isinstance(file, int) else os.fsdecode(file)
     # What is not there was being made, unless that is the complaint.
-    made = name != "ENOENT" and not os.path.lexists(file)
+    made = name == "EEXIST" or (name != "ENOENT" and not os.path.lexists(file))
     done = "written" if name in WRITE_ERRORS else "made" if made else "opened"
     return f"{file}: cannot be {done}, {describe_cause(error)}"
 
