@@ -63,10 +63,11 @@ class InputError(ZooError):
         self.message = message
 
 
-def unreadable(name: object, error: OSError) -> InputError:
+def unreadable(name: object, error: OSError | ValueError) -> InputError:
     """Return the `InputError` of a file that the system cannot open or read."""
     kind = "not-found" if isinstance(error, FileNotFoundError) else "unreadable"
-    return InputError(f"{name}: cannot be read, {error.strerror or error}", kind=kind)
+    reason = getattr(error, "strerror", None) or error
+    return InputError(f"{name}: cannot be read, {reason}", kind=kind)
 
 
 class TrainingError(ZooError):

@@ -22,6 +22,7 @@ from zoo_cli.options import (
     Verbosity,
     common_options,
     complete_model,
+    max_pixels_option,
     model_or_bundle,
     note,
 )
@@ -39,6 +40,7 @@ from zoo_weights import printable
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE.")
 @click.option("--batch-size", type=click.IntRange(1, 4096), help="Images per batch.")
 @click.option("--dtype", type=click.Choice(DTYPES), default="float32", help="Type to compute in.")
+@max_pixels_option
 @click.option("--fail-fast", is_flag=True, help="Stop at the first bad input.")
 @click.option("--resume", is_flag=True, help="Skip the inputs in FILE; append the rest.")
 @common_options
