@@ -22,6 +22,9 @@ INPUT_BYTES = 50_000_000
 
 URL_SECONDS = 30.0
 
+MAX_PATTERN = 1000
+"""Maximum characters of a pattern: matching takes the square of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Input:
@@ -122,7 +125,7 @@ def _expand(names: Iterable[str]) -> Iterator[Input]:
     for name in names:
         if name in STANDARD_INPUT_NAMES or is_url(name):
             yield Input(name)
-        elif os.path.lexists(name) or not glob.has_magic(name):
+        elif os.path.lexists(name) or not glob.has_magic(name) or len(name) > MAX_PATTERN:
             yield from _expand_path(name)
         else:
             try:
