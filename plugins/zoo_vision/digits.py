@@ -119,11 +119,11 @@ def _centre(grey: PillowImage) -> NDArray[np.uint8]:
 
     array = np.asarray(grey)
     ink = array > (int(array.min()) + int(array.max())) / 2
-    rows, columns = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
-    if not len(rows):
+    lines, places = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
+    if not len(lines):
         msg = "the image has a single colour; expected a digit"
         raise InputError(msg, kind="no-digit")
-    box = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+    box = int(places[0]), int(lines[0]), int(places[-1]) + 1, int(lines[-1]) + 1
     digit = grey.crop(box)
     scale = INK / max(digit.size)
     size = tuple(max(1, round(side * scale)) for side in digit.size)

@@ -21,7 +21,7 @@ from typing import IO, Any
 
 import numpy as np
 from PIL import Image as Pillow
-from PIL import UnidentifiedImageError
+from PIL import UnidentifiedImageError, _imaging
 
 from zoo import InputError
 from zoo_vision.photo import SWAPPING, UPRIGHT, Photo, budget
@@ -49,7 +49,7 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())
 with contextlib.suppress(OSError, AttributeError):
     # libtiff prints each fault of a file on file descriptor 2. Its handler is the only place to
     # stop that without taking the descriptor from all other threads; Pillow offers no way to it.
-    _library = ctypes.CDLL(Pillow.core.__file__)
+    _library = ctypes.CDLL(_imaging.__file__)
     _library.TIFFSetErrorHandler.argtypes = [ctypes.c_void_p]
     _library.TIFFSetErrorHandler.restype = ctypes.c_void_p
     _library.TIFFSetErrorHandler(None)

@@ -347,9 +347,7 @@ def test_an_image_that_takes_too_much_memory_is_refused(monkeypatch: pytest.Monk
 
 
 def test_memory_is_returned_whatever_happens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        photo.budget, "_limit", 1
-    )  # each is alone: a byte kept would block the next
+    monkeypatch.setattr(photo.budget, "_limit", 1)  # a byte kept would block the next
     for data in (encoded(gradient(), "PNG"), encoded(gradient(), "TIFF")[:-100], b"\x89PNG") * 2:
         _outcome(data)
     assert photo.budget._used == 0

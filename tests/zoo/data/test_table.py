@@ -61,13 +61,13 @@ def test_what_is_no_table(text: str, kind: str) -> None:
     [
         (
             [b"1,2", b"3,\xff", b"5,6"],
-            {1: "is not UTF-8 text, it holds the byte 0xff; save it as "},
+            {1: "is not UTF-8 text, it holds the byte 0xff"},
         ),
         ([b"1,2", b"3," + b"x" * 140_000, b"5,6"], {1: "line 3: a cell is longer than 131,072"}),
         ([b"1,2", b"3", b"5,6"], {1: "has 1 cells, the header has 2"}),
         (
             [b"1,2", b'3,"4', b"5,6", b"7,8"],
-            {1: "has a quote that is never closed; 2 lines are lost"},
+            {1: "has a quote that is never closed; 2 lines"},
         ),
         (
             [b"1,2", b'"3,4', b"5,6"],
@@ -84,7 +84,7 @@ def test_a_row_that_cannot_be_read_costs_that_row(
     data = b"\n".join([b"a,b", *lines]) + end
     table = join_tables(stream_csv(io.BytesIO(data), size))
     assert table.columns["a"][0] == "1"
-    if "lost" not in str(problems):
+    if "quote" not in str(problems):
         assert table.columns["a"][-1] == "5"
     assert table.problems.keys() == problems.keys()
     for row, text in problems.items():
@@ -117,11 +117,10 @@ def test_a_line_without_an_end_is_not_read_into_memory(head: bytes) -> None:
             buffer[:] = taken.ljust(len(buffer), b"\0")
             return len(buffer)
 
-    rows = 0
+    tables: list[Table] = []
     with pytest.raises(InputError, match="more than 16,777,216 characters, expected CSV"):
-        for table in stream_csv(io.BufferedReader(Endless())):
-            rows += len(table)
-    assert rows == head.count(b"\n1")  # what came before it counts
+        tables.extend(stream_csv(io.BufferedReader(Endless())))
+    assert sum(map(len, tables)) == head.count(b"\n1")  # what came before it counts
 
 
 def test_the_apostrophe_before_a_formula_is_left_out() -> None:
@@ -135,7 +134,7 @@ def test_the_apostrophe_before_a_formula_is_left_out() -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_other_encodings_are_named(encoding: str) -> None:
-    with pytest.raises(InputError, match="expected UTF-8 text|save it as UTF-8") as caught:
+    with pytest.raises(InputError, match=r"expected UTF-8 text|save it as UTF-8") as caught:
         read_csv(io.BytesIO("a,b\n1,2\n".encode(encoding)))
     assert caught.value.kind == "not-text"
 
