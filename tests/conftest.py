@@ -215,7 +215,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         # Each command normally has a process, and so these values, of its own.
         monkeypatch.setattr(Verbosity, "verbosity", 0)
         monkeypatch.setattr(Verbosity, "quiet", False)
-        for name in ("ZOO_QUIET", "ZOO_OFFLINE"):
+        for name in ("ZOO_QUIET", "ZOO_OFFLINE", "ZOO_MAX_PIXELS"):
             monkeypatch.setenv(name, os.environ.get(name, ""))
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
         capsys.readouterr()

@@ -201,6 +201,7 @@ def commands() -> str:
 ENVIRONMENT = (
     ("ZOO_HOME", "Folder for cache and configuration, instead of the platform's."),
     ("ZOO_OFFLINE", "`1`: download nothing, as `--offline`."),
+    ("ZOO_MAX_PIXELS", "Pixels of the largest image to read: 100000000, if not set."),
     ("ZOO_PLAIN", "`1`: take no fast path; slower, with the same results."),
     ("ZOO_MIRROR", "Folder or URL to try first for every download, see [weights.md](weights.md)."),
     ("ZOO_TIMEOUT", "Seconds that a download may take, retries and waits included."),

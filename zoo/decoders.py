@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from zoo.errors import InputError
+from zoo.numeric import number_of as number_of
 from zoo.parts.base import Classifier, Prediction, Regressor
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ class Value(Regressor):
         """Return the numbers, float32 of shape (rows, 1), and an error for each non-number."""
         import numpy as np
 
-        numbers = np.array([_as_number(label) for label in labels], np.float64)
+        numbers = np.array([number_of(label) for label in labels], np.float64)
         usable = np.isfinite(numbers)
         errors: list[InputError | None] = [None] * len(numbers)
         for row in np.flatnonzero(~usable).tolist():
@@ -176,7 +177,7 @@ class Value(Regressor):
         """Learn the scale from the training labels."""
         if self.scale == "none":
             return
-        values = [number for number in map(_as_number, labels) if math.isfinite(number)]
+        values = [number for number in map(number_of, labels) if math.isfinite(number)]
         if not values:
             msg = "the target holds no number in the training rows"
             raise InputError(msg, kind="not-a-number")
@@ -216,7 +217,7 @@ def as_cell(label: Any) -> str:
         return label.strip()
     if label is None:
         return ""
-    number = _as_number(label)
+    number = number_of(label)
     if number != number:
         return str(label).strip()
     return str(int(number)) if number.is_integer() else str(number)
@@ -224,14 +225,6 @@ def as_cell(label: Any) -> str:
 
 def _sort_key(label: str) -> tuple[bool, float, str]:
     """Return the sort key of a class: numbers by value, then texts by name."""
-    number = _as_number(label)
+    number = number_of(label)
     is_text = number != number  # "nan" is a text too: numbers cannot be sorted with it
     return is_text, 0.0 if is_text else number, label
-
-
-def _as_number(label: Any) -> float:
-    """Return the number in a cell, NaN if it does not hold one."""
-    try:
-        return float(label)
-    except (TypeError, ValueError, OverflowError):
-        return float("nan")

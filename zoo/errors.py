@@ -69,10 +69,11 @@ class InputError(ZooError):
         self.message = message
 
 
-def unreadable(name: object, error: OSError) -> InputError:
+def unreadable(name: object, error: OSError | ValueError) -> InputError:
     """Return the `InputError` of a file that the system cannot open or read."""
+    reason = getattr(error, "strerror", None) or error
     return InputError(
-        f"{name}: cannot be read, {error.strerror or error}",
+        f"{name}: cannot be read, {reason}",
         kind="not-found" if isinstance(error, FileNotFoundError) else "unreadable",
     )
 

@@ -1,14 +1,18 @@
-"""Figures that may be NaN or infinite: as JSON, which has neither, and their deviation."""
+"""Numbers: in the cells of a table, and figures that may be NaN or infinite, also as JSON."""
 
 from __future__ import annotations
 
 import json
+import re
 import statistics
 from collections.abc import Sequence
 from math import isfinite, nan
 from typing import Any
 
 from zoo_weights import escape_strings
+
+NUMBER = re.compile(r"[0-9eE.+\-\s]*")
+"""Characters of numbers and of the spaces around them; what they say is left to ``float``."""
 
 
 def to_json(value: Any, **options: Any) -> str:
@@ -36,3 +40,18 @@ def replace_nonfinite(value: Any, other: float | None = None) -> Any:
 def deviation(values: Sequence[float]) -> float:
     """Return the standard deviation of several figures, NaN if any is not finite."""
     return statistics.stdev(values) if all(map(isfinite, values)) else nan
+
+
+def number_of(cell: Any) -> float:
+    """Return the number that a cell holds, NaN if it holds none.
+
+    A text is a number if it is digits with an optional sign, decimal point and exponent. Python
+    also takes ``1_000``, the digits of other scripts and ``infinity``, which nobody writes into a
+    table of numbers.
+    """
+    if isinstance(cell, str) and not NUMBER.fullmatch(cell):
+        return float("nan")
+    try:
+        return float(cell)
+    except (TypeError, ValueError, OverflowError):
+        return float("nan")

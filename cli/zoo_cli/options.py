@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -24,6 +26,19 @@ class Verbosity:
 
     verbosity: ClassVar[int] = 0
     quiet: ClassVar[bool] = False
+
+
+def max_pixels_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--max-pixels`` to a command that reads images."""
+
+    def remember(ctx: click.Context, param: click.Parameter, value: int | None) -> None:
+        if value is not None:
+            os.environ["ZOO_MAX_PIXELS"] = str(value)
+
+    return click.option(
+        "--max-pixels", metavar="N", type=click.IntRange(min=1), expose_value=False,
+        callback=remember, help="Pixels of the largest image to read (100000000).",
+    )(function)  # fmt: skip
 
 
 def note(text: str) -> None:
@@ -88,6 +103,10 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         Verbosity.verbosity = max(Verbosity.verbosity, verbose)
         Verbosity.quiet = Verbosity.quiet or quiet
+        if Verbosity.verbosity >= 2:  # the tracebacks of errors that became records
+            logger = logging.getLogger("zoo")
+            logger.handlers = [logging.StreamHandler(sys.stderr)]
+            logger.setLevel(logging.DEBUG)
         if Verbosity.quiet:
             os.environ["ZOO_QUIET"] = "1"
         if offline:

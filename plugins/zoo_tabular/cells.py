@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from zoo.decoders import number_of
 from zoo.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -273,14 +274,23 @@ class NameEncoder:
 
 
 def _parse_all(cells: Sequence[Any]) -> NDArray[np.float64] | None:
-    """Return the numbers of cells that hold numbers or None; None if a cell holds anything else."""
+    """Return the numbers of cells that hold numbers or None; None if a cell holds anything else.
+
+    Numbers are those of `number_of`.
+    """
     import numpy as np
 
     try:
         values = np.array(cells, np.float64)
     except (TypeError, ValueError, OverflowError):
         return None
-    return values if values.ndim == 1 else None
+    try:
+        text = "".join(cells)
+    except TypeError:
+        text = "".join(cell for cell in cells if isinstance(cell, str))
+    # Of what NumPy takes and `number_of` does not, all has one of these: 1_000, nan, infinity.
+    plain = text.isascii() and "_" not in text and "n" not in text.lower()
+    return values if plain and values.ndim == 1 else None
 
 
 def _is_finite(values: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -290,14 +300,6 @@ def _is_finite(values: NDArray[np.float64]) -> NDArray[np.bool_]:
     with np.errstate(over="ignore"):  # larger numbers become infinite
         finite: NDArray[np.bool_] = np.isfinite(values.astype(np.float32))
     return finite
-
-
-def number_of(cell: Any) -> float:
-    """Return the number that a cell holds, NaN if it holds none."""
-    try:
-        return float(cell)
-    except (TypeError, ValueError, OverflowError):
-        return float("nan")
 
 
 def text_of(cell: Any) -> str:

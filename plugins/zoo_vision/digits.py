@@ -92,9 +92,7 @@ def _to_digit(raw: Any) -> NDArray[np.uint8]:
         return array
     import numpy as np
 
-    from zoo_vision.reading import read_rgb
-
-    grey = read_rgb(raw).convert("L")
+    grey = _read_grey(raw)
     pixels = np.asarray(grey)
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     if border.mean() > 127:  # black on white, as people write
@@ -104,17 +102,30 @@ def _to_digit(raw: Any) -> NDArray[np.uint8]:
     return _centre(grey)
 
 
+def _read_grey(raw: Any) -> PillowImage:
+    from PIL import Image as Pillow
+
+    from zoo_vision.reading import read_photo
+
+    with read_photo(raw) as photo:
+        grey = Pillow.new("L", photo.decoded_size)
+        for start, strip in photo.strips((0, 0, *photo.decoded_size)):
+            grey.paste(strip.convert("L"), (0, start))
+    return grey
+
+
 def _centre(grey: PillowImage) -> NDArray[np.uint8]:
     import numpy as np
     from PIL import Image as Pillow
 
     array = np.asarray(grey)
-    ink = np.argwhere(array > (int(array.min()) + int(array.max())) / 2)
-    if not len(ink):
+    ink = array > (int(array.min()) + int(array.max())) / 2
+    lines, places = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
+    if not len(lines):
         msg = "the image has a single colour; expected a digit"
         raise InputError(msg, kind="no-digit")
-    (top, left), (bottom, right) = ink.min(axis=0), ink.max(axis=0) + 1
-    digit = grey.crop((int(left), int(top), int(right), int(bottom)))
+    box = int(places[0]), int(lines[0]), int(places[-1]) + 1, int(lines[-1]) + 1
+    digit = grey.crop(box)
     scale = INK / max(digit.size)
     size = tuple(max(1, round(side * scale)) for side in digit.size)
     small = np.asarray(digit.resize((size[0], size[1]), Pillow.Resampling.BICUBIC), np.float64)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image as PillowImage
 
-    from zoo_vision.reading import Photo
+    from zoo_vision.photo import Photo
 
 
 Triple = tuple[float, float, float]
@@ -150,7 +150,8 @@ class Image(Preprocessor):
 
         from zoo_vision.reading import read_photo
 
-        return np.asarray(self._crop_and_resize(read_photo(raw, self._max_scale)))
+        with read_photo(raw, self._max_scale) as photo:
+            return np.asarray(self._crop_and_resize(photo))
 
     def _crop_and_resize(self, photo: Photo) -> PillowImage:
         from PIL import Image as Pillow
@@ -158,13 +159,18 @@ class Image(Preprocessor):
         box = self._crop_box(*photo.size)
         size = self.width, self.height
         if photo.scale == 1 and (box[2] - box[0], box[3] - box[1]) == size:
-            return photo.image.crop(box)
+            return photo.crop(box)
         left, top, right, bottom = (side / photo.scale for side in box)
         # Crop to full pixels first: the filter must not look beyond the edge of the crop.
         x, y = math.floor(left), math.floor(top)
-        part = photo.image.crop((x, y, math.ceil(right), math.ceil(bottom)))
+        part = x, y, math.ceil(right), math.ceil(bottom)
         filter_ = Pillow.Resampling[self.interpolation.upper()]
-        return part.resize(size, filter_, box=(left - x, top - y, right - x, bottom - y))
+        # Pillow resizes rows first, each by itself, then columns: in strips the result is the same.
+        narrow = Pillow.new("RGB", (self.width, part[3] - y))
+        for start, strip in photo.strips(part):
+            across = left - x, 0, right - x, strip.height
+            narrow.paste(strip.resize((self.width, strip.height), filter_, across), (0, start))
+        return narrow.resize(size, filter_, (0, top - y, self.width, bottom - y))
 
     def _max_scale(self, width: int, height: int) -> float:
         """Return how many times smaller a photo of this size may be decoded.

@@ -6,7 +6,10 @@ and whatever the decoder raises becomes the `InputError` of that one input.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import io
+import logging
 import os
 import stat
 import threading
@@ -14,19 +17,23 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any
 
 import numpy as np
 from PIL import Image as Pillow
-from PIL import UnidentifiedImageError
+from PIL import UnidentifiedImageError, _imaging
 
 from zoo import InputError
+from zoo_vision.photo import SWAPPING, UPRIGHT, Photo, budget
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 """No others are opened: Pillow also reads formats that run programs or are barely maintained."""
 
 MAX_PIXELS = 100_000_000
-"""Maximum number of pixels of an image: 300 MB as RGB."""
+"""Default maximum number of pixels of an image; ``ZOO_MAX_PIXELS`` changes it."""
+
+BYTES_PER_PIXEL = 9
+"""Bytes of memory that decoding may take for each of the maximum number of pixels."""
 
 MAX_BYTES = 512 * 1024 * 1024
 """Maximum size of a file in bytes; an uncompressed image of `MAX_PIXELS` fits."""
@@ -35,38 +42,17 @@ SIGNATURES = (b"BM", b"GIF8", b"\xff\xd8\xff", b"\x89PNG", b"II*\0", b"MM\0*", b
 """First bytes of files in those formats: they distinguish a damaged image from another file."""
 
 ORIENTATION = 0x0112
-UPRIGHT = {
-    2: Pillow.Transpose.FLIP_LEFT_RIGHT,
-    3: Pillow.Transpose.ROTATE_180,
-    4: Pillow.Transpose.FLIP_TOP_BOTTOM,
-    5: Pillow.Transpose.TRANSPOSE,
-    6: Pillow.Transpose.ROTATE_270,
-    7: Pillow.Transpose.TRANSVERSE,
-    8: Pillow.Transpose.ROTATE_90,
-}
-"""EXIF orientation to the operation that makes the image upright."""
-
-QUARTER_TURNS = (5, 6, 7, 8)
-
 _filters_lock = threading.Lock()
 
-
-class Photo(NamedTuple):
-    """An image as people see it: upright, 8-bit RGB, transparent parts on white.
-
-    Attributes
-    ----------
-    image
-        The decoded pixels.
-    scale
-        How many times smaller than the original it was decoded: 1, 2, 4 or 8.
-    size
-        Width and height of the original, in pixels.
-    """
-
-    image: Pillow.Image
-    scale: int
-    size: tuple[int, int]
+# Pillow reports what it cannot read as an exception, and may log it as well.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+with contextlib.suppress(OSError, AttributeError):
+    # libtiff prints each fault of a file on file descriptor 2. Its handler is the only place to
+    # stop that without taking the descriptor from all other threads; Pillow offers no way to it.
+    _library = ctypes.CDLL(_imaging.__file__)
+    _library.TIFFSetErrorHandler.argtypes = [ctypes.c_void_p]
+    _library.TIFFSetErrorHandler.restype = ctypes.c_void_p
+    _library.TIFFSetErrorHandler(None)
 
 
 def read_photo(raw: Any, max_scale: Callable[[int, int], float] | None = None) -> Photo:
@@ -88,25 +74,34 @@ def read_photo(raw: Any, max_scale: Callable[[int, int], float] | None = None) -
         ``"not-an-image"``, ``"bad-image"``, ``"too-large"``, ``"wrong-type"``, ``"wrong-shape"``.
     """
     if isinstance(raw, np.ndarray):
-        return _full_size(_from_array(raw))
+        return Photo(_from_array(raw))
     if isinstance(raw, Pillow.Image):
-        return _full_size(_load_rgb(raw, "the Pillow image"))
+        what = "the Pillow image"
+        _check_size(*raw.size, what)
+        return _load(raw, what)
     if isinstance(raw, bytes | bytearray | memoryview):
         data = bytes(raw)
-        return _decode(data, f"the input of {len(data):,} bytes", max_scale)
+        what = f"the input of {len(data):,} bytes"
+        return _decode(io.BytesIO(data), len(data), what, max_scale)
     if isinstance(raw, str | Path):
-        return _decode(_file_bytes(raw), repr(str(raw)), max_scale)
+        with _open_file(raw) as (file, length):
+            return _decode(file, length, repr(str(raw)), max_scale)
     msg = f"expected a path, bytes, a Pillow image or an array, received {type(raw).__name__}"
     raise InputError(msg, kind="wrong-type")
 
 
 def read_rgb(raw: Any) -> Pillow.Image:
     """Return an image at full size; see `read_photo`."""
-    return read_photo(raw).image
+    with read_photo(raw) as photo:
+        return photo.image
 
 
-def _full_size(image: Pillow.Image) -> Photo:
-    return Photo(image, 1, image.size)
+def max_pixels() -> int:
+    """Return the maximum number of pixels of an image."""
+    try:
+        return max(1, int(os.environ["ZOO_MAX_PIXELS"]))
+    except (KeyError, ValueError):
+        return MAX_PIXELS
 
 
 def _from_array(array: np.ndarray[Any, Any]) -> Pillow.Image:
@@ -120,81 +115,148 @@ def _from_array(array: np.ndarray[Any, Any]) -> Pillow.Image:
     return Pillow.fromarray(np.ascontiguousarray(array))
 
 
-def _file_bytes(path: str | Path) -> bytes:
-    """Return the bytes of a regular file; reading a pipe or a device might never end."""
-    try:
-        with open(path, "rb", opener=_open_nonblocking) as file:
+@contextmanager
+def _open_file(path: str | Path) -> Iterator[tuple[IO[bytes], int]]:
+    """Open a regular file and return its length; reading a pipe or a device might never end."""
+    with contextlib.ExitStack() as stack:
+        try:
+            file = stack.enter_context(open(path, "rb", opener=_open_nonblocking))
             status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                msg = f"{str(path)!r} is not a regular file, expected an image file"
-                raise InputError(msg, kind="unreadable")
-            if status.st_size > MAX_BYTES:
-                msg = f"{str(path)!r} has {status.st_size:,} bytes, expected at most {MAX_BYTES:,}"
-                raise InputError(msg, kind="too-large")
-            return file.read()
-    except FileNotFoundError:
-        msg = f"{str(path)!r} does not exist, expected an image file"
-        raise InputError(msg, kind="not-found") from None
-    except IsADirectoryError:
-        msg = f"{str(path)!r} is a folder, expected an image file"
-        raise InputError(msg, kind="unreadable") from None
-    except (OSError, ValueError) as error:  # ValueError: a path with a null character
-        reason = getattr(error, "strerror", None) or str(error)
-        msg = f"{str(path)!r} cannot be read: {reason[:1].lower()}{reason[1:]}"
-        raise InputError(msg, kind="unreadable") from None
+        except FileNotFoundError:
+            msg = f"{str(path)!r} does not exist, expected an image file"
+            raise InputError(msg, kind="not-found") from None
+        except IsADirectoryError:
+            msg = f"{str(path)!r} is a folder, expected an image file"
+            raise InputError(msg, kind="unreadable") from None
+        except (OSError, ValueError) as error:  # ValueError: a path with a null character
+            reason = getattr(error, "strerror", None) or str(error)
+            msg = f"{str(path)!r} cannot be read: {reason[:1].lower()}{reason[1:]}"
+            raise InputError(msg, kind="unreadable") from None
+        if not stat.S_ISREG(status.st_mode):
+            msg = f"{str(path)!r} is not a regular file, expected an image file"
+            raise InputError(msg, kind="unreadable")
+        if status.st_size > MAX_BYTES:
+            msg = f"{str(path)!r} has {status.st_size:,} bytes, expected at most {MAX_BYTES:,}"
+            raise InputError(msg, kind="too-large")
+        yield file, status.st_size
 
 
 def _open_nonblocking(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
-def _decode(data: bytes, what: str, max_scale: Callable[[int, int], float] | None) -> Photo:
-    if not data:
+def _decode(
+    file: IO[bytes], length: int, what: str, max_scale: Callable[[int, int], float] | None
+) -> Photo:
+    """Decode an open file of so many bytes."""
+    try:
+        start = file.read(8)
+        file.seek(0)
+    except OSError as error:
+        raise _damage_error(what, error) from None
+    if not start:
         msg = f"{what} is empty, expected an image"
         raise InputError(msg, kind="empty")
     try:
         with _silence_pillow():
-            image = Pillow.open(io.BytesIO(data), formats=FORMATS)
-    except Pillow.DecompressionBombError:
-        raise _size_error(what, "") from None
+            image = Pillow.open(file, formats=FORMATS)
     except Exception as error:
-        if isinstance(error, UnidentifiedImageError) and not data.startswith(SIGNATURES):
+        if isinstance(error, UnidentifiedImageError) and not start.startswith(SIGNATURES):
             msg = f"{what} is not an image, expected one of {', '.join(FORMATS)}"
             raise InputError(msg, kind="not-an-image") from None
         raise _damage_error(what, error) from None
-    with image:
-        _check_size(*image.size, what)
-        if max_scale is None or image.format != "JPEG":
-            return _full_size(_load_rgb(image, what))
-        turn = _orientation(image)
+    try:
         width, height = image.size
-        upright = (height, width) if turn in QUARTER_TURNS else (width, height)
-        allowed = max_scale(*upright)
-        # A side not divisible by the scale ends in part of a pixel; turning would put it first.
-        fits = [s for s in (8, 4, 2) if turn not in UPRIGHT or width % s == height % s == 0]
-        scale = next((scale for scale in fits if scale <= allowed), 1)
-        if image.draft(None, (width // scale, height // scale)) is None:
-            scale = 1  # not every file allows it
-        return Photo(_load_rgb(image, what), scale, upright)
+        _check_size(width, height, what)
+        turn = UPRIGHT.get(_orientation(image))
+        upright = (height, width) if turn in SWAPPING else (width, height)
+        scale = 1
+        if max_scale is not None and image.format == "JPEG":
+            allowed = max_scale(*upright)
+            # A side not divisible by the scale ends in part of a pixel; turning would put it first.
+            fits = [s for s in (8, 4, 2) if turn is None or width % s == height % s == 0]
+            scale = next((scale for scale in fits if scale <= allowed), 1)
+            if image.draft(None, (width // scale, height // scale)) is None:
+                scale = 1  # not every file allows it
+        taken = _estimate_bytes(image, width * height, length, turned=turn is not None)
+        limit = BYTES_PER_PIXEL * max_pixels()
+        if taken > limit:
+            msg = f"{what} takes {taken:,} bytes of memory to decode, expected at most {limit:,}"
+            raise InputError(msg, kind="too-large")
+        return _load(image, what, scale, upright, taken)
+    except BaseException:
+        image.close()
+        raise
 
 
-def _load_rgb(image: Pillow.Image, what: str) -> Pillow.Image:
-    """Decode the pixels of an opened image, upright and as RGB."""
-    _check_size(*image.size, what)
+def _estimate_bytes(image: Pillow.Image, pixels: int, length: int, *, turned: bool) -> int:
+    """Return how many bytes of memory the decoding of an image takes.
+
+    Parameters
+    ----------
+    image
+        The opened image; its size is that of the decoded pixels.
+    pixels
+        Pixels of the original.
+    length
+        Bytes of the file.
+    turned
+        Whether it must be turned to be upright.
+    """
+    width, height = image.size
+    own = width * height * {"1": 1, "L": 1, "P": 1, "I;16": 2}.get(image.mode, 4)
+    kind = image.format
+    if kind == "JPEG" and "progressive" in image.info:
+        return own + 2 * pixels * len(image.getbands())  # the coefficients, however small the image
+    if kind == "WEBP":  # two canvases and a copy of the pixels
+        return 4 * own + length
+    if kind in ("GIF", "PNG") and getattr(image, "is_animated", False):  # of frames to go back to
+        return 3 * own
+    if kind == "TIFF" and turned:
+        own *= 2
+    if kind == "TIFF" and getattr(image, "use_load_libtiff", False):
+        tags = image.tag_v2  # type: ignore[attr-defined]
+        across = _number(tags.get(322), width)
+        down = _number(tags.get(323 if 322 in tags else 278), height)
+        down = down if 322 in tags else min(down, height)
+        piece = across * down * max(4, len(image.getbands()) * _number(tags.get(258), 8) // 8)
+        return own + piece + length
+    return own
+
+
+def _number(value: Any, default: int) -> int:
+    """Return the first number of a TIFF tag."""
+    first = value[0] if isinstance(value, tuple) and value else value
+    return max(1, first) if isinstance(first, int) else default
+
+
+def _load(
+    image: Pillow.Image,
+    what: str,
+    scale: int = 1,
+    size: tuple[int, int] | None = None,
+    taken: int = 0,
+) -> Photo:
+    """Decode the pixels of an opened image."""
+    budget.take(taken)
     try:
         # Decoding takes most of the time and runs in parallel; only the parts that may warn (TIFF
         # tags, EXIF) take turns.
-        if image.format == "TIFF":
-            with _silence_pillow():
-                image.load()
-        else:
+        with _silence_pillow() if image.format == "TIFF" else contextlib.nullcontext():
             image.load()
-        turn = UPRIGHT.get(_orientation(image))
-        rgb = _to_rgb(image, what)
-        return rgb.transpose(turn) if turn is not None else rgb
-    except InputError:
-        raise
-    except Exception as error:
+        turn = UPRIGHT.get(_orientation(image))  # Pillow turns a TIFF itself
+        if image.mode == "F":
+            msg = f"{what} has floating-point pixels, expected 8 or 16 bits per channel"
+            raise InputError(msg, kind="bad-image")
+        low, high = image.getextrema() if image.mode == "I" else (0, 0)
+        if low < 0 or high > 65535:  # type: ignore[operator]  # the mode has one channel
+            msg = f"{what} has 32-bit pixels, expected 8 or 16 bits per channel"
+            raise InputError(msg, kind="bad-image")
+        return Photo(image, turn, scale, size, taken)
+    except BaseException as error:
+        budget.give(taken)
+        if isinstance(error, InputError | MemoryError) or not isinstance(error, Exception):
+            raise
         raise _damage_error(what, error) from None
 
 
@@ -207,37 +269,10 @@ def _orientation(image: Pillow.Image) -> int:
     return value if isinstance(value, int) else 1
 
 
-def _to_rgb(image: Pillow.Image, what: str) -> Pillow.Image:
-    if image.mode.startswith("I"):
-        image = _to_eight_bits(image, what)
-    if image.mode == "F":
-        msg = f"{what} has floating-point pixels, expected 8 or 16 bits per channel"
-        raise InputError(msg, kind="bad-image")
-    if image.has_transparency_data:
-        opaque = Pillow.new("RGBA", image.size, "white")
-        opaque.alpha_composite(image.convert("RGBA"))
-        image = opaque
-    # Always a copy: changes to it must not reach the caller's image.
-    return image.copy() if image.mode == "RGB" else image.convert("RGB")
-
-
-def _to_eight_bits(image: Pillow.Image, what: str) -> Pillow.Image:
-    """Return 16-bit greys as 8-bit ones; Pillow's own conversion clips them at 255."""
-    greys = np.asarray(image)
-    if greys.min() < 0 or greys.max() > 65535:
-        msg = f"{what} has 32-bit pixels, expected 8 or 16 bits per channel"
-        raise InputError(msg, kind="bad-image")
-    return Pillow.fromarray(((greys.astype(np.uint32) + 128) // 257).astype(np.uint8))
-
-
 def _check_size(width: int, height: int, what: str) -> None:
-    if width * height > MAX_PIXELS:
-        raise _size_error(what, f"{width} x {height} pixels, ")
-
-
-def _size_error(what: str, received: str) -> InputError:
-    million = MAX_PIXELS // 1_000_000
-    return InputError(f"{what} has {received}more than {million} million pixels", kind="too-large")
+    if width * height > max_pixels():
+        msg = f"{what} has {width} x {height} pixels, more than {max_pixels():,}"
+        raise InputError(msg, kind="too-large")
 
 
 def _damage_error(what: str, error: Exception) -> InputError:
@@ -252,8 +287,13 @@ def _damage_error(what: str, error: Exception) -> InputError:
 def _silence_pillow() -> Iterator[None]:
     """Silence Pillow's warnings; a real fault still raises, and becomes the input's error.
 
-    Python's warning filters are global, so threads take turns.
+    Python's warning filters are global, so threads take turns. So is Pillow's own bound on pixels,
+    which is off meanwhile: `max_pixels` bounds them.
     """
     with _filters_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        yield
+        bound, Pillow.MAX_IMAGE_PIXELS = Pillow.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Pillow.MAX_IMAGE_PIXELS = bound

@@ -149,7 +149,8 @@ def test_a_file_that_is_no_table_of_these_columns(cli, run, tmp_path, content, t
 def test_a_header_alone(cli, run, tmp_path):
     (tmp_path / "rows.csv").write_text(HEADER + "\n")
     done = cli("predict", run, "rows.csv", "--format", "json")
-    assert (done.status, json.loads(done.out)) == (0, [])
+    assert (done.status, json.loads(done.out)) == (1, [])
+    assert done.err == "zoo: rows.csv: has no rows\n"
     for arguments in (("evaluate", run), ("train", "mlp-pima", "-o", "new")):
         done = cli(*arguments, "--data", "rows.csv")
         assert done.status == 1

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from math import inf, isnan, nan
 
 import pytest
 
-from zoo.numeric import deviation, replace_nonfinite, to_json
+from zoo.numeric import deviation, number_of, replace_nonfinite, to_json
 
 
 def test_what_is_not_finite_is_null() -> None:
@@ -42,3 +43,32 @@ def test_what_could_change_a_terminal_is_escaped_and_read_back() -> None:
             assert json.loads(text) == {chr(code): [chr(code)]}
     plain = "ü日😀\u200d\u00a0\\u202e"  # what is no danger stays
     assert to_json([plain], ensure_ascii=False) == f'["{plain}"]'.replace("\\", "\\\\")
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [("1", 1.0), (" +1.5e-3 ", 0.0015), (".5", 0.5), ("2.", 2.0), ("1e400", math.inf), (3, 3.0)],
+)
+def test_a_cell_that_holds_a_number(cell: object, number: float) -> None:
+    assert number_of(cell) == number
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "1_000",
+        "\u0661\u0662",
+        "\uff11",
+        "infinity",
+        "-inf",
+        "nan",
+        "0x10",
+        "1 2",
+        "--1",
+        "",
+        "e",
+        None,
+    ],
+)
+def test_a_cell_that_holds_none(cell: object) -> None:
+    assert math.isnan(number_of(cell))

@@ -11,6 +11,7 @@ from zoo.data.datasets import load_dataset
 from zoo.data.labelled import LabelledRows
 from zoo.data.table import Table
 from zoo.errors import UsageError
+from zoo.numeric import number_of
 from zoo.registry.entries import Entry
 from zoo.spec.dataset import Dataset
 from zoo_weights import printable
@@ -56,9 +57,10 @@ def _column(name: str, cells: Any) -> dict[str, Any]:
         if cell is None or not str(cell).strip():
             missing += 1
             continue
-        try:
-            numbers.append(float(cell))
-        except ValueError:
+        number = number_of(cell)
+        if number == number:
+            numbers.append(number)
+        else:
             texts.append(str(cell).strip())
     record: dict[str, Any] = {"name": name, "missing": missing}
     if texts or not numbers:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from zoo.data.inputs import IMAGE_SUFFIXES
-from zoo.errors import InputError
+from zoo.data.inputs import Input, walk_images
+from zoo.errors import InputError, unreadable
 
 
 def read_folder(folder: Path) -> tuple[list[Path], list[str]]:
@@ -16,17 +17,19 @@ def read_folder(folder: Path) -> tuple[list[Path], list[str]]:
     InputError
         If it is not a folder, has fewer than two subfolders with images, or a class is empty.
     """
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         msg = f"{folder}: expected a folder with one subfolder of images per class"
         raise InputError(msg, kind="not-a-folder")
     files: list[Path] = []
     labels: list[str] = []
-    for child in sorted(folder.iterdir()):
-        if not child.is_dir() or child.name.startswith("."):
+    try:
+        children = sorted(folder.iterdir())
+    except OSError as error:
+        raise unreadable(folder, error) from None
+    for child in children:
+        if not os.path.isdir(child) or child.name.startswith("."):
             continue
-        images = sorted(
-            f for f in child.rglob("*") if f.suffix.lower() in IMAGE_SUFFIXES and f.is_file()
-        )
+        images = [_image_path(item) for item in walk_images(str(child))]
         if not images:
             msg = f"{child}: holds no images; every subfolder is a class and needs at least one"
             raise InputError(msg, kind="empty-class")
@@ -37,3 +40,10 @@ def read_folder(folder: Path) -> tuple[list[Path], list[str]]:
         msg = f"{folder}: needs at least two subfolders with images, one per class, found {names}"
         raise InputError(msg, kind="too-few-classes")
     return files, labels
+
+
+def _image_path(item: Input) -> Path:
+    """Return the path of an image; what could not be listed would be missing from the training."""
+    if item.error is not None:
+        raise item.error
+    return Path(item.name)

@@ -5,22 +5,26 @@ from __future__ import annotations
 import base64
 import glob
 import os
-import sys
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.errors import InputError
+from zoo.data.files import STANDARD_INPUT, STANDARD_INPUT_NAMES, standard_input
+from zoo.errors import InputError, unreadable
 
 IMAGE_SUFFIXES = frozenset({
     ".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff",
 })  # fmt: skip
 """Suffixes of the files in a folder that are taken for images."""
 
-STANDARD_INPUT = "-"
+INPUT_BYTES = 50_000_000
+"""Maximum bytes of an input that is not a file."""
 
-URL_BYTES = 50_000_000
 URL_SECONDS = 30.0
+
+MAX_PATTERN = 1000
+"""Maximum characters of a pattern: matching takes the square of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +35,17 @@ class Input:
     ----------
     name
         Path, URL, or ``"-"``.
+    error
+        Why it cannot be an input, where that was found while it was looked for.
     """
 
     name: str
+    error: InputError | None = None
+
+    @property
+    def is_standard_input(self) -> bool:
+        """Whether the name is one of standard input."""
+        return self.name in STANDARD_INPUT_NAMES
 
     def fetch(self) -> Path | bytes:
         """Return the path, or the bytes of a URL or of standard input.
@@ -41,13 +53,26 @@ class Input:
         Raises
         ------
         InputError
-            If a URL cannot be fetched.
+            If it cannot be an input, or a URL cannot be fetched.
         """
-        if self.name == STANDARD_INPUT:
-            return sys.stdin.buffer.read()
+        if self.error is not None:
+            raise self.error
+        if self.is_standard_input:
+            return _read_standard_input()
         if is_url(self.name):
             return fetch_url(self.name)
         return Path(self.name)
+
+
+def _read_standard_input() -> bytes:
+    try:
+        data = standard_input().read(INPUT_BYTES + 1)
+    except OSError as error:
+        raise unreadable(STANDARD_INPUT, error) from None
+    if len(data) > INPUT_BYTES:
+        msg = f"standard input has more than {INPUT_BYTES:,} bytes; pass it as a file"
+        raise InputError(msg, kind="too-large")
+    return data
 
 
 def name_fields(name: str) -> dict[str, str]:
@@ -90,7 +115,7 @@ def fetch_url(url: str) -> bytes:
 
     try:
         seconds = timeout() or URL_SECONDS
-        return get_bytes(url, max_bytes=URL_BYTES, seconds=seconds, offline=offline())
+        return get_bytes(url, max_bytes=INPUT_BYTES, seconds=seconds, offline=offline())
     except FetchError as error:
         raise InputError(str(error), kind="not-fetched") from None
 
@@ -99,8 +124,9 @@ class NamedInputs:
     """The inputs that names stand for, looked up again, one by one, on every iteration.
 
     A folder stands for the images in it and below, sorted; a pattern that is not itself a file,
-    for the files it matches, sorted. A name that matches nothing is an input too: its record says
-    so.
+    for the files it matches, sorted. Links to folders are not followed; pipes, sockets and devices
+    in a folder are passed over. A name that matches nothing, a folder that cannot be listed, and a
+    link in one that leads nowhere or in a circle, are inputs too: their records say so.
 
     Parameters
     ----------
@@ -126,32 +152,66 @@ class NamedInputs:
 
 def _expand(names: Iterable[str]) -> Iterator[Input]:
     for name in names:
-        if name == STANDARD_INPUT or is_url(name) or os.path.isfile(name):
+        if name in STANDARD_INPUT_NAMES or is_url(name):
             yield Input(name)
-        elif os.path.isdir(name):
-            yield from (Input(str(Path(path))) for path in _walk_images(name))
-        elif glob.has_magic(name) and (matches := sorted(glob.glob(name, recursive=True))):
-            yield from _expand(glob.escape(m) if not os.path.exists(m) else m for m in matches)
+        elif os.path.lexists(name) or not glob.has_magic(name) or len(name) > MAX_PATTERN:
+            yield from _expand_path(name)
         else:
-            yield Input(name)
+            try:
+                matches = sorted(glob.glob(name, recursive=True))
+            except (OSError, ValueError, RecursionError, re.error) as error:
+                msg = f"{name}: cannot be looked for, {error}"
+                yield Input(name, InputError(msg, kind="unreadable"))
+            else:
+                for match in matches or [name]:
+                    yield from _expand_path(match)
 
 
-def _walk_images(folder: str) -> Iterator[str]:
+def _expand_path(name: str) -> Iterator[Input]:
+    return walk_images(name) if os.path.isdir(name) else iter([Input(name)])
+
+
+def walk_images(folder: str) -> Iterator[Input]:
     """Yield the images in a folder and below, sorted; links to folders are not followed."""
-    try:
-        with os.scandir(folder) as entries:
-            # Only names and whether they are folders are kept: there may be millions.
-            children = sorted(
-                (entry.name, is_folder)
-                for entry in entries
-                if (is_folder := entry.is_dir(follow_symlinks=False))
-                or (os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES and entry.is_file())
-            )
-    except PermissionError:
-        return
-    for name, is_folder in children:
-        path = os.path.join(folder, name)
-        if is_folder:
-            yield from _walk_images(path)
+    pending = [("", iter([(folder, True)]))]
+    while pending:  # not a call for each level: there may be thousands
+        parent, children = pending[-1]
+        name, is_folder = next(children, ("", False))
+        path = os.path.join(parent, name)
+        if not name:
+            pending.pop()
+        elif not is_folder:
+            yield Input(str(Path(path)))
         else:
-            yield path
+            try:
+                pending.append((path, iter(_list_images(path))))
+            except OSError as error:
+                yield Input(str(Path(path)), unreadable(path, error))
+
+
+def _list_images(folder: str) -> list[tuple[str, bool]]:
+    """Return the names of the images and folders in a folder, sorted, and which are folders."""
+    with os.scandir(folder) as entries:
+        # Only names are kept, and whether they are folders: there may be millions.
+        names = sorted(
+            (entry.name, is_folder)
+            for entry in entries
+            if (is_folder := _is_folder(entry)) or _is_image(entry)
+        )
+    return names
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:
+        return False
+
+
+def _is_image(entry: os.DirEntry[str]) -> bool:
+    if os.path.splitext(entry.name)[1].lower() not in IMAGE_SUFFIXES:
+        return False
+    try:
+        return entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path))
+    except OSError:  # a link in a circle
+        return True

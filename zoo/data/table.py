@@ -5,15 +5,14 @@ Parquet files need polars (the ``tables`` extra).
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, overload
 
+from zoo.data.csv_rows import BadRow, clean, count_lost, open_text, read_rows
+from zoo.data.files import require_regular
 from zoo.errors import InputError, did_you_mean, unreadable
 from zoo_weights import printable
 
@@ -24,19 +23,11 @@ if TYPE_CHECKING:
     RowNumbers = Sequence[int] | NDArray[np.int64]
 
 
-SEPARATORS = ",;\t|"
 CHUNK = 8192
 """Rows read at a time, so that a file of any length takes the same memory."""
 
 BLOCK = 512
 """Rows transposed into columns at once: few enough for their cells to fit the processor's cache."""
-
-CONTAINERS = {
-    b"\x1f\x8b": ("gzip", "unpack it first"),
-    b"PK\x03\x04": ("zip or Excel", "save it as CSV"),
-    b"PAR1": ("parquet", "name it .parquet"),
-}
-"""First bytes of files often mistaken for CSV: what they are, and what to do."""
 
 
 class Table(Sequence[Mapping[str, Any]]):
@@ -170,7 +161,9 @@ def stream_csv(source: Path | IO[Any], rows: int = CHUNK) -> Iterator[Table]:
     The first row that is not blank is the header; a column without a name is left out. A byte
     order mark and blank lines are skipped; the separator (comma, semicolon, tab, bar) is the one
     that cuts the header into the most cells; quoted cells may hold separators and line breaks. A
-    row that has too few or too many cells, or repeats the header, is kept as a problem.
+    row that has too few or too many cells, too long a cell, a byte that is not UTF-8 or a quote
+    left open, or repeats the header, is kept as a problem. An apostrophe before = + - @, a tab or
+    a return at the start of a cell is left out: it keeps spreadsheets from computing the cell.
 
     Parameters
     ----------
@@ -186,43 +179,17 @@ def stream_csv(source: Path | IO[Any], rows: int = CHUNK) -> Iterator[Table]:
     """
     name = str(source) if isinstance(source, Path) else "standard input"
     try:
-        with _open_text(source) as file:
+        with open_text(source) as file:
             yield from _stream_tables(file, name, rows)
     except OSError as error:
         raise unreadable(name, error) from None
-    except UnicodeDecodeError as error:
-        msg = f"{name}: {_describe_binary(error)}"
+    except UnicodeDecodeError as error:  # of text that the caller opened
+        msg = f"{name}: is not UTF-8 text, it holds the byte {error.object[error.start]:#04x}"
         raise InputError(msg, kind="not-text") from None
 
 
-@contextmanager
-def _open_text(source: Path | IO[Any]) -> Iterator[IO[str]]:
-    """Open a file as UTF-8, whatever the locale, with its line ends unchanged."""
-    if isinstance(source, Path):
-        with source.open(encoding="utf-8-sig", newline="") as file:
-            yield file
-    elif hasattr(source, "encoding"):
-        yield source
-    else:
-        text = io.TextIOWrapper(source, encoding="utf-8-sig", newline="")
-        try:
-            yield text
-        finally:
-            text.detach()  # or it would close the caller's file
-
-
-def _describe_binary(error: UnicodeDecodeError) -> str:
-    """Describe a file that is not UTF-8 text."""
-    for magic, (kind, advice) in CONTAINERS.items():
-        if error.object.startswith(magic):
-            return f"is a {kind} file, expected CSV text; {advice}"
-    byte = error.object[error.start]
-    return f"is not UTF-8 text, it holds the byte {byte:#04x}; save it as UTF-8"
-
-
 def _stream_tables(file: IO[str], name: str, rows: int) -> Iterator[Table]:
-    start = next(file, "").removeprefix("\ufeff")
-    first, reader = _sniff(itertools.chain([start], file), name)
+    first, reader = read_rows(file, name)
     header = _parse_header(first, name)
 
     def table() -> Table:
@@ -232,48 +199,25 @@ def _stream_tables(file: IO[str], name: str, rows: int) -> Iterator[Table]:
     columns: list[list[str | None]] = [[] for _ in header]
     problems: dict[int, str] = {}
     yielded = False
-    while block := list(itertools.islice(reader, min(BLOCK, rows - len(columns[0])))):
-        usable = _check_rows(block, first, len(columns[0]), problems)
+    failure: Exception | None = None
+    while failure is None:
+        block: list[list[str]] = []
+        try:
+            block.extend(itertools.islice(reader, min(BLOCK, rows - len(columns[0]))))
+        except (InputError, OSError, ValueError) as error:
+            failure = error  # the rows before it are usable
+        if not block:
+            break
+        usable = _check_rows(clean(block), first, len(columns[0]), problems)
         for cells, more in zip(columns, zip(*usable, strict=True), strict=bool(usable)):
             cells.extend(more)
         if len(columns[0]) == rows:
             yield table()
             columns, problems, yielded = [[] for _ in header], {}, True
-    if columns[0] or not yielded:
+    if columns[0] or not (yielded or failure):
         yield table()
-
-
-def _sniff(lines: Iterable[str], name: str) -> tuple[list[str], Iterator[list[str]]]:
-    """Return the header and the rows below it, cut at the separator that fits the header best."""
-    candidates = []
-    failures = []
-    for separator, copy in zip(SEPARATORS, itertools.tee(lines, len(SEPARATORS)), strict=True):
-        rows = _read_rows(copy, separator, name)
-        try:
-            candidates.append((next(filter(_is_filled, rows), []), rows))
-        except InputError as error:  # of this separator: it may break a quoted cell
-            failures.append(error)
-    if not candidates:
-        raise failures[0]
-    return max(candidates, key=lambda pair: len(pair[0]))
-
-
-def _read_rows(lines: Iterable[str], separator: str, name: str) -> Iterator[list[str]]:
-    reader = csv.reader(lines, delimiter=separator)
-    try:
-        yield from reader
-    except csv.Error as error:
-        reason = str(error)
-        if "limit" in reason:
-            limit = f"{csv.field_size_limit():,} characters"
-            reason = f"a cell is longer than {limit}; is a quote left open?"
-        msg = f"{name}: is not CSV, line {reader.line_num}: {reason}"
-        raise InputError(msg, kind="not-csv") from None
-
-
-def _is_filled(row: list[str]) -> bool:
-    """Return whether a row holds anything, whatever separates its cells."""
-    return any(cell.strip(f"{SEPARATORS} \r\n") for cell in row)
+    if failure is not None:
+        raise failure
 
 
 def _parse_header(first: list[str], name: str) -> list[str]:
@@ -285,13 +229,16 @@ def _parse_header(first: list[str], name: str) -> list[str]:
     if any("\0" in cell for cell in header):
         msg = f"{name}: the header holds a NUL byte, expected UTF-8 text"
         raise InputError(msg, kind="not-text")
+    if isinstance(bad := clean([header])[0], BadRow):
+        msg = f"{name}: the header {bad.reason}"
+        raise InputError(msg, kind="not-text")
     _refuse_repeated(filter(None, header), f"{name}: the header")
     return header
 
 
 def _check_rows(
-    block: list[list[str]], first: list[str], start: int, problems: dict[int, str]
-) -> list[list[Any]]:
+    block: Sequence[list[str]], first: list[str], start: int, problems: dict[int, str]
+) -> Sequence[list[Any]]:
     """Return rows as wide as the header, without blank rows; problem rows hold None only.
 
     Parameters
@@ -306,13 +253,15 @@ def _check_rows(
         Receives the reasons.
     """
     width = len(first)
-    if set(map(len, block)) == {width} and first not in block:
+    plain = type(block[-1]) is list  # what leaves a quote open is the last row of the file
+    if plain and set(map(len, block)) == {width} and first not in block:
         return block
     rows: list[list[Any]] = []
     for row in block:
-        if not row or (len(row) == 1 < width and not row[0].strip()):
+        bad = isinstance(row, BadRow)
+        if not bad and (not row or (len(row) == 1 < width and not row[0].strip())):
             continue
-        if len(row) != width or row == first:
+        if bad or len(row) != width or row == first:
             problems[start + len(rows)] = _problem(row, width)
             rows.append([None] * width)
         else:
@@ -321,10 +270,12 @@ def _check_rows(
 
 
 def _problem(row: list[str], width: int) -> str:
+    if isinstance(row, BadRow) and len(row) in (0, width):
+        return row.reason
     if len(row) == width:
         return "repeats the header"
     spans = any(len(cell.splitlines()) > 1 for cell in row)
-    hint = "; is a quote left open?" if spans else ""
+    hint = f"; is a quote left open? {count_lost(row)}" if spans else ""
     return f"has {len(row)} cells, the header has {width}{hint}"
 
 
@@ -367,6 +318,7 @@ def _stream_parquet(path: Path, rows: int) -> Iterator[Table]:
     except ImportError:
         msg = f"{path}: parquet needs polars; run: pip install 'keras-zoo[tables]'"
         raise InputError(msg, kind="not-installed") from None
+    require_regular(path, "a parquet file")
     try:
         lazy = polars.scan_parquet(path, glob=False)
         count = lazy.select(polars.len()).collect().item()

@@ -9,9 +9,11 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, overload
 
+from zoo.data.files import open_regular
 from zoo.errors import InputError, unreadable
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ PADDING, START, UNKNOWN, SHIFT = 0, 1, 2, 3
 
 This is Keras's convention for its text datasets.
 """
+
+LINE = 1 << 24
+"""Maximum bytes of a line: a file without line ends must not fill the memory."""
 
 _WORD = re.compile(r"(?:[^\W_]|')+")
 
@@ -139,13 +144,21 @@ def read_lines(source: Path | IO[bytes]) -> Iterator[str | InputError]:
         If the file cannot be read.
     """
     if isinstance(source, Path):
-        try:
-            with source.open("rb") as file:
-                yield from read_lines(file)
-        except OSError as error:
-            raise unreadable(source, error) from None
+        with open_regular(source, "a file with one text per line") as file:
+            yield from read_lines(file)
         return
-    for number, line in enumerate(source):
+    try:
+        yield from _decode_lines(iter(partial(source.readline, LINE), b""))
+    except OSError as error:
+        raise unreadable(getattr(source, "name", "standard input"), error) from None
+
+
+def _decode_lines(lines: Iterable[bytes]) -> Iterator[str | InputError]:
+    for number, line in enumerate(lines):
+        if len(line) == LINE:
+            msg = f"has more than {LINE:,} bytes, expected a text; what follows is not read"
+            yield InputError(msg, kind="too-large")
+            return
         if number == 0:
             line = line.removeprefix(b"\xef\xbb\xbf")
         try:

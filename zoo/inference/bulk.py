@@ -16,17 +16,16 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from zoo.backend.runner import map_arrays
-from zoo.data.inputs import STANDARD_INPUT, Input, fetch_url, is_url
+from zoo.data.inputs import Input, fetch_url, is_url
 from zoo.data.table import Table, stream_csv, stream_table
 from zoo.data.tokens import read_lines
-from zoo.errors import InputError
+from zoo.errors import InputError, ZooError
 from zoo.parts.base import Classification, Failure, Preprocessor, RowResult
+from zoo.parts.faults import Prepared, concatenate, input_error, prepare
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from zoo.backend.runner import Tensors
     from zoo.inference.base import BaseModel
 
 
@@ -161,10 +160,6 @@ def run_pipeline(
             computing.close()
 
 
-Prepared = tuple["Tensors", list[InputError | None]]
-"""The tensors of the usable inputs, stacked, and an error or None for each input."""
-
-
 def classifications(
     model: BaseModel, inputs: Iterable[Any], *, top: int | None, batch_size: int
 ) -> Generator[Classification]:
@@ -201,8 +196,6 @@ def _stream_answers(
 
     The batches are closed at the end: they may have a file open.
     """
-    import numpy as np
-
     preprocessor = model.preprocessor
     # Several threads preprocess inputs one by one, unless the preprocessor has its own `many`.
     one_by_one = type(preprocessor).many is Preprocessor.many
@@ -211,36 +204,56 @@ def _stream_answers(
         return [batch[i : i + 1] for i in range(len(batch))] if one_by_one else [batch]
 
     def apply(pieces: list[Prepared], alone: bool) -> tuple[NDArray[Any], list[InputError | None]]:
-        parts = [tensors for tensors, _ in pieces]
-        tensors = parts[0]
-        if len(parts) > 1:
-            tensors = map_arrays(lambda *arrays: np.concatenate(arrays), *parts)
-        errors = [error for _, errors in pieces for error in errors]
+        tensors, errors = concatenate(pieces)
         outputs = model.runner(tensors, batch_size=max(1, len(errors)), alone=alone)
         return outputs, errors
 
+    failures: list[Exception] = []
+
+    def until_failure() -> Generator[list[Sequence[Any]]]:
+        # What was read before a file ended in the middle is answered before that is raised.
+        try:
+            yield from map(split, batches)
+        except Exception as error:
+            failures.append(error)
+
     with closing(batches):
         for outputs, errors in run_pipeline(
-            map(split, batches),
+            until_failure(),
             lambda raws: _prepare(preprocessor, raws),
             apply,
             readers=os.cpu_count() or 1,
             workers=lambda: model.runner.streams,
             ahead=ahead,
         ):
-            answers = iter(model.answers(outputs, top))  # of the inputs without errors
+            answers = iter(_decode(model, outputs, top))  # of the inputs without errors
             yield from [error or next(answers) for error in errors]
+    if failures:
+        raise failures[0]
 
 
 def _prepare(preprocessor: Preprocessor, raws: Sequence[Any]) -> Prepared:
     """Preprocess raw inputs; those that must be fetched first may fail at that."""
-    if isinstance(raws, Table):  # it reports its own bad rows
-        return preprocessor.many(raws)
+    if isinstance(raws, Table):
+        return prepare(preprocessor, raws)
     if preprocessor.kind not in ("text", "sequence"):  # a text is never an address
         raws = [_fetch(raw) for raw in raws]
-    tensors, errors = preprocessor.many([raw for raw in raws if not isinstance(raw, InputError)])
+    usable = [raw for raw in raws if not isinstance(raw, InputError)]
+    tensors, errors = prepare(preprocessor, usable)
     rest = iter(errors)
     return tensors, [raw if isinstance(raw, InputError) else next(rest) for raw in raws]
+
+
+def _decode(model: BaseModel, outputs: NDArray[Any], top: int | None) -> list[Any]:
+    """Decode a batch; one that the decoder fails at is decoded again, row by row."""
+    try:
+        return model.answers(outputs, top)
+    except ZooError:  # the network does not fit its decoder
+        raise
+    except Exception as error:
+        if len(outputs) == 1:
+            return [input_error(error, model.decoder)]
+        return [_decode(model, outputs[row : row + 1], top)[0] for row in range(len(outputs))]
 
 
 def _chunks(model: BaseModel, inputs: Any, size: int) -> Generator[Sequence[Any]]:
@@ -279,7 +292,7 @@ def _name_of(item: Any) -> str:
 
 def _read(item: Any) -> Any:
     """Return standard input as bytes: a thread that waits for it could not be stopped."""
-    return item.fetch() if isinstance(item, Input) and item.name == STANDARD_INPUT else item
+    return _fetch(item) if isinstance(item, Input) and item.is_standard_input else item
 
 
 def _fetch(item: Any) -> Any:
@@ -288,5 +301,5 @@ def _fetch(item: Any) -> Any:
         if isinstance(item, Input):
             return item.fetch()
         return fetch_url(item) if isinstance(item, str) and is_url(item) else item
-    except InputError as error:
-        return error
+    except Exception as error:
+        return input_error(error, item)

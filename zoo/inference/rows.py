@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.backend.runner import drop_rows
 from zoo.data import datasets, stream
+from zoo.data.files import require_regular
 from zoo.data.folder import read_folder
 from zoo.data.labelled import LabelledRows
 from zoo.data.stream import Stream, file_stream, generator_stream
@@ -16,6 +17,7 @@ from zoo.data.table import Table, join_tables, stream_table
 from zoo.data.tokens import read_lines
 from zoo.errors import InputError, TrainingError, UsageError
 from zoo.parts.base import Decoder, Preprocessor, Sequencer
+from zoo.parts.faults import prepare
 from zoo.registry.registry import registry
 from zoo.spec.model import Training
 
@@ -112,7 +114,8 @@ def _load_table(kind: str, data: Any, target: str | None) -> LabelledRows | Stre
     if not isinstance(data, str | PathLike):
         return _require_rows(take(Table.of(data), target, "the table"))
     path = Path(data)
-    if path.is_file() and path.stat().st_size > stream.MIN_BYTES:
+    require_regular(path, "a CSV or parquet file")
+    if path.stat().st_size > stream.MIN_BYTES:
         return file_stream(path, target, take)
     return _require_rows(take(join_tables(stream_table(path)), target, str(path)))
 
@@ -190,7 +193,7 @@ def to_tensors(
     TrainingError
         If any row cannot be used and is not left out: no row is dropped silently.
     """
-    inputs, input_errors = preprocessor.many(data.inputs)
+    inputs, input_errors = prepare(preprocessor, data.inputs)
     targets, target_errors = decoder.encode(data.labels)
     if not any(input_errors) and not any(target_errors):
         return inputs, targets

@@ -178,8 +178,7 @@ class Preprocessor(abc.ABC):
                 errors.append(error)
         if tensors:
             return map_arrays(lambda *arrays: np.stack(arrays), *tensors), errors
-        sides = map_arrays(lambda shape: [0, *(side or 0 for side in shape)], self.shape)
-        return map_arrays(lambda shape: np.empty(shape, np.float32), sides), errors
+        return empty_tensors(self.shape), errors
 
     def steps(self, raw: Any) -> NDArray[np.float32]:
         """Return a raw input as the steps that a session feeds to a recurrent network.
@@ -204,6 +203,16 @@ class Preprocessor(abc.ABC):
 
     def restore(self, state: dict[str, Any]) -> None:  # noqa: B027
         """Restore what `state` returned."""
+
+
+def empty_tensors(shape: Shape | dict[str, Shape]) -> Tensors:
+    """Return the tensors of no inputs, float32."""
+    import numpy as np
+
+    def make(sides: Shape) -> NDArray[Any]:
+        return np.empty((0, *(side or 0 for side in sides)), np.float32)
+
+    return map_arrays(make, shape)  # type: ignore[no-any-return]
 
 
 class Sequencer(Preprocessor):

@@ -23,6 +23,7 @@ from zoo_cli.options import (
     Verbosity,
     common_options,
     complete_model,
+    max_pixels_option,
     model_or_bundle,
 )
 from zoo_cli.output import open_output, write_records
@@ -38,6 +39,7 @@ from zoo_cli.resume import WrittenResults, resume_output
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE.")
 @click.option("--batch-size", type=click.IntRange(1, 4096), help="Images per batch.")
 @click.option("--dtype", type=click.Choice(DTYPES), default="float32", help="Type to compute in.")
+@max_pixels_option
 @click.option("--fail-fast", is_flag=True, help="Stop at the first bad input.")
 @click.option("--resume", is_flag=True, help="Skip the inputs in FILE; append the rest.")
 @common_options

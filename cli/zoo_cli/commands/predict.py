@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import functools
 import itertools
-import sys
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
+from zoo.data.files import STANDARD_INPUT_NAMES, require_regular, standard_input
 from zoo.data.inputs import NamedInputs, name_fields, name_from_fields, text_name
-from zoo.errors import UsageError
-from zoo.parts.base import Classifier, Regressor
+from zoo.errors import InputError, UsageError
+from zoo.parts.base import Classifier, Regressor, RowResult
 from zoo_cli.commands import classify
-from zoo_cli.options import FORMATS, FailureLog, common_options, complete_model, model_or_bundle
+from zoo_cli.options import (
+    FORMATS,
+    FailureLog,
+    common_options,
+    complete_model,
+    max_pixels_option,
+    model_or_bundle,
+)
 from zoo_cli.output import open_output, write_records
 
 _TAKES = {
@@ -31,6 +39,7 @@ _TAKES = {
 @click.option("--weights", metavar="TAG|FILE", help="Weights to use.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="Output format.")
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE.")
+@max_pixels_option
 @common_options
 def command(
     model: str,
@@ -65,18 +74,28 @@ def command(
             raise UsageError(msg)
         sources = [("", images)]
         inputs = ()
-    for name in inputs:
-        if name != "-" and not Path(name).is_file():
-            msg = f"{name}: no such file; expected {_TAKES[kind]}, or - for standard input"
-            raise UsageError(msg)
-        sources.append((name, sys.stdin.buffer if name == "-" else Path(name)))
+    sources += [(name, _open_source(name, _TAKES[kind])) for name in inputs]
     subject.check_weights()
     numbers, failures = isinstance(subject.decoder, Regressor), FailureLog()
+
+    def results(name: str, source: Any) -> Iterator[RowResult]:
+        """Yield the results of one source; one that cannot be read does not end the others."""
+        result = None
+        try:
+            for result in subject.stream_rows(source):
+                yield result
+        except InputError as error:
+            if len(sources) == 1:
+                raise
+            failures.add(name, error.message.removeprefix(f"{name}: "))
+        else:
+            if result is None:
+                failures.add(name, "has no rows")
 
     def records() -> Iterator[dict[str, Any]]:
         rows = itertools.count()
         for name, source in sources:
-            for result in subject.stream_rows(source):
+            for result in results(name, source):
                 record = {**result.to_dict(), "row": next(rows)}
                 where = f"{name}: row {result.row}"
                 if kind == "image":
@@ -91,6 +110,20 @@ def command(
         rows = functools.partial(_rows, numbers=numbers)
         write_records(records(), file, form, lines=_lines, rows=rows)
     return 1 if failures.count else 0
+
+
+def _open_source(name: str, expected: str) -> Any:
+    """Return a file's path, or standard input."""
+    if name in STANDARD_INPUT_NAMES:
+        return standard_input()
+    if not os.path.lexists(name):
+        msg = f"{name}: no such file; expected {expected}, or - for standard input"
+        raise UsageError(msg)
+    try:
+        require_regular(name, f"{expected}, or - for standard input")
+    except InputError as error:
+        raise UsageError(error.message) from None
+    return Path(name)
 
 
 def _lines(record: dict[str, Any]) -> list[str]:

@@ -238,3 +238,12 @@ def test_the_targets_scale_is_undone() -> None:
         other = Value(scale=scale)  # type: ignore[arg-type]
         other.restore(decoder.state())
         assert other.decode(targets) == pytest.approx([3, 5, 8], abs=1e-5)
+
+
+@pytest.mark.parametrize("cell", ["1_000", "\u0661", "inf", "Infinity", "NaN", "0x1"])
+def test_what_only_python_takes_for_a_number_is_none(cell: str) -> None:
+    columns = fitted(Table({"a": ["1", "2"]}), scale="standard")
+    values, errors = columns.many(Table({"a": ["1", cell, "2"]}))
+    assert len(values) == 2
+    assert [error and error.kind for error in errors] == [None, "bad-row", None]
+    assert cell in errors[1].message

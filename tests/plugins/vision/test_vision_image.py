@@ -12,6 +12,7 @@ from places import IMAGES, MUG
 
 from zoo import InputError
 from zoo_vision.image import SCALINGS, Image
+from zoo_vision.photo import Photo
 from zoo_vision.reading import read_photo
 
 
@@ -140,3 +141,19 @@ def test_a_large_jpeg_is_decoded_smaller_and_looks_the_same(
 def test_single_pixels_are_not_spared() -> None:
     assert Image(size=8, interpolation="nearest")._max_scale(4000, 3000) == 1.0
     assert Image(size=8, resize="squash")._max_scale(80, 32) == 2.0
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "box", "bilinear", "bicubic", "lanczos"])
+@pytest.mark.parametrize("size", [(300, 200), (97, 211), (40, 40)])
+def test_strips_give_what_the_whole_gives(
+    monkeypatch: pytest.MonkeyPatch, interpolation: Any, size: tuple[int, int]
+) -> None:
+    array = noise(*size)
+    image = Image(size=[33, 40], interpolation=interpolation)
+    whole = image.pixels(array)
+    left, top, right, bottom = image._crop_box(size[1], size[0])
+    part = Pillow.fromarray(array).crop((left, top, right, bottom))
+    direct = part.resize((40, 33), Pillow.Resampling[interpolation.upper()])
+    np.testing.assert_array_equal(whole, direct)
+    monkeypatch.setattr(Photo.strips, "__defaults__", (500,))
+    np.testing.assert_array_equal(image.pixels(array), direct)

@@ -6,6 +6,7 @@ import io
 import os
 import struct
 import threading
+import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ import pytest
 from PIL import Image
 
 from zoo import InputError
-from zoo_vision import reading
+from zoo_vision import photo, reading
+from zoo_vision.photo import Budget, Photo
 from zoo_vision.reading import read_rgb
 
 
@@ -248,7 +250,7 @@ def test_huge_files_and_pictures_are_refused_before_they_are_read(
     with path.open("wb") as file:
         file.truncate(reading.MAX_BYTES + 1)
     assert refused(path).kind == "too-large"
-    monkeypatch.setattr(reading, "MAX_PIXELS", 100)
+    monkeypatch.setenv("ZOO_MAX_PIXELS", "100")
     assert refused(gradient()).kind == "too-large"
     assert refused(np.zeros((11, 10, 3), np.uint8)).kind == "too-large"
 
@@ -287,3 +289,65 @@ def test_exif_that_pillow_cannot_read_does_not_cost_the_picture(
     data = encoded(gradient(), "JPEG")
     monkeypatch.setattr(Image.Image, "getexif", broken)
     assert read_rgb(data).size == (60, 40)
+
+
+@pytest.mark.parametrize("turn", [None, *Image.Transpose])
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "I;16", "RGBA", "CMYK"])
+def test_a_part_of_a_photo_is_that_part_of_all_of_it(mode: str, turn: Image.Transpose) -> None:
+    rng = np.random.default_rng(0)
+    if mode == "I;16":
+        stored = Image.fromarray(rng.integers(0, 65536, (11, 17)).astype(np.uint16))
+    else:
+        image = Image.fromarray(rng.integers(0, 256, (11, 17, 3)).astype(np.uint8))
+        stored = image.convert(mode)
+        if mode == "RGBA":
+            stored.putalpha(image.convert("L"))
+    upright = stored.transpose(turn) if turn is not None else stored
+    expected = np.asarray(Photo(upright).image)
+    found = Photo(stored, turn)
+    assert found.size == upright.size
+    np.testing.assert_array_equal(found.image, expected)
+    np.testing.assert_array_equal(found.crop((2, 3, 9, 8)), expected[3:8, 2:9])
+    strips = list(found.strips((1, 2, 10, 10), pixels=30))
+    assert [start for start, _ in strips] == [0, 3, 6]
+    np.testing.assert_array_equal(np.concatenate([s for _, s in strips]), expected[2:10, 1:10])
+
+
+def test_what_threads_hold_at_once_is_bounded() -> None:
+    budget = Budget(100)
+    held: list[int] = []
+    most: list[list[int]] = []
+
+    def work(count: int) -> None:
+        for _ in range(20):
+            budget.take(count)
+            held.append(count)
+            most.append(list(held))
+            time.sleep(0.0005)
+            held.remove(count)
+            budget.give(count)
+
+    threads = [threading.Thread(target=work, args=(count,)) for count in (30, 40, 60, 90, 250)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(most) == 100
+    assert all(sum(counts) <= 100 or counts == [250] for counts in most)
+    assert any(len(counts) > 1 for counts in most)
+
+
+def test_an_image_that_takes_too_much_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The decoder of WebP takes several times as much as the others."""
+    monkeypatch.setenv("ZOO_MAX_PIXELS", "2400")
+    assert read_rgb(encoded(gradient(), "PNG")).size == (60, 40)
+    error = refused(encoded(gradient(), "WEBP"))
+    assert error.kind == "too-large"
+    assert "bytes of memory to decode, expected at most 21,600" in error.message
+
+
+def test_memory_is_returned_whatever_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(photo.budget, "_limit", 1)  # a byte kept would block the next
+    for data in (encoded(gradient(), "PNG"), encoded(gradient(), "TIFF")[:-100], b"\x89PNG") * 2:
+        _outcome(data)
+    assert photo.budget._used == 0

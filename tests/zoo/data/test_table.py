@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from zoo import InputError, Table
-from zoo.data.table import read_csv, stream_csv
+from zoo.data.table import join_tables, read_csv, stream_csv
 
 
 def read(text: str) -> Table:
@@ -53,6 +54,89 @@ def test_what_is_no_table(text: str, kind: str) -> None:
     with pytest.raises(InputError) as caught:
         read(text)
     assert caught.value.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("lines", "problems"),
+    [
+        (
+            [b"1,2", b"3,\xff", b"5,6"],
+            {1: "is not UTF-8 text, it holds the byte 0xff"},
+        ),
+        ([b"1,2", b"3," + b"x" * 140_000, b"5,6"], {1: "line 3: a cell is longer than 131,072"}),
+        ([b"1,2", b"3", b"5,6"], {1: "has 1 cells, the header has 2"}),
+        (
+            [b"1,2", b'3,"4', b"5,6", b"7,8"],
+            {1: "has a quote that is never closed; 2 lines"},
+        ),
+        (
+            [b"1,2", b'"3,4', b"5,6"],
+            {1: "has 1 cells, the header has 2; is a quote left open? 1 line is lost with it"},
+        ),
+        ([b"1,2", b'"3', b'",4', b"5,6"], {}),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 2, 100])
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_a_row_that_cannot_be_read_costs_that_row(
+    lines: list[bytes], problems: dict[int, str], size: int, end: bytes
+) -> None:
+    data = b"\n".join([b"a,b", *lines]) + end
+    table = join_tables(stream_csv(io.BytesIO(data), size))
+    assert table.columns["a"][0] == "1"
+    if "quote" not in str(problems):
+        assert table.columns["a"][-1] == "5"
+    assert table.problems.keys() == problems.keys()
+    for row, text in problems.items():
+        assert table.problems[row].startswith(text)
+        assert table.columns["b"][row] is None
+
+
+def test_rows_that_can_none_of_them_be_read_are_no_table() -> None:
+    rows = b"".join(b"caf\xe9,%d\n" % number for number in range(20))
+    with pytest.raises(InputError, match="is not UTF-8 text, it holds the byte 0xe9") as caught:
+        read_csv(io.BytesIO(b"a,b\n" + rows))
+    assert caught.value.kind == "not-text"
+    table = read_csv(io.BytesIO(b"a,b\n" + rows + b"x,1\n"))
+    assert list(table.problems) == list(range(20))
+
+
+@pytest.mark.parametrize("head", [b"", b"a,b\n1,2\n"])
+def test_a_line_without_an_end_is_not_read_into_memory(head: bytes) -> None:
+    class Endless(io.RawIOBase):
+        """The first bytes, and then zeros for ever."""
+
+        start = head
+
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: Any) -> int:
+            taken = self.start[: len(buffer)]
+            type(self).start = self.start[len(taken) :]
+            buffer[:] = taken.ljust(len(buffer), b"\0")
+            return len(buffer)
+
+    tables: list[Table] = []
+    with pytest.raises(InputError, match="more than 16,777,216 characters, expected CSV"):
+        tables.extend(stream_csv(io.BufferedReader(Endless())))
+    assert sum(map(len, tables)) == head.count(b"\n1")  # what came before it counts
+
+
+def test_the_apostrophe_before_a_formula_is_left_out() -> None:
+    rows = ["'=1+1,'-2", "'+3,'@x", '"\'\tx","\'\ry"', "'a,''=b", "it's,x'="]
+    table = read("a,b\n" + "\n".join(rows))
+    assert table.columns == {
+        "a": ["=1+1", "+3", "\tx", "'a", "it's"],
+        "b": ["-2", "@x", "\ry", "''=b", "x'="],
+    }
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_other_encodings_are_named(encoding: str) -> None:
+    with pytest.raises(InputError, match=r"expected UTF-8 text|save it as UTF-8") as caught:
+        read_csv(io.BytesIO("a,b\n1,2\n".encode(encoding)))
+    assert caught.value.kind == "not-text"
 
 
 def test_a_header_alone_has_no_rows() -> None:
