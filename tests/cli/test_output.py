@@ -19,7 +19,8 @@ from registered import change
 
 from zoo.errors import InputError
 from zoo.registry.registry import registry
-from zoo.runs.run import csv_text, read_history
+from zoo.runs.history import read_history
+from zoo.runs.run import csv_text
 from zoo_cli.options import FailureLog
 from zoo_cli.output import open_output, write_records
 from zoo_cli.terminal import echo
