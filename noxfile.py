@@ -24,7 +24,7 @@ def format(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check form and who may import whom."""
+    """Check the form of the code, and the import contracts."""
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports")
@@ -62,7 +62,7 @@ def audit(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the quick tests; arguments behind ``--`` go to pytest."""
+    """Run the quick tests; pass arguments to pytest after ``--``."""
     session.run("pytest", *session.posargs)
 
 
@@ -76,24 +76,24 @@ def tests_all(session: nox.Session) -> None:
 @nox.parametrize("backend", ["tensorflow", "torch"])
 def backends(session: nox.Session, backend: str) -> None:
     """Repeat quick tests of what must give the same on each backend; ``tests`` runs them on JAX."""
-    measured(session, backend, "-m", "backends", KERAS_BACKEND=backend)
+    run_measured(session, backend, "-m", "backends", KERAS_BACKEND=backend)
 
 
 @nox.session(name="backends-slow")
 @nox.parametrize("backend", ["tensorflow", "torch"])
 def backends_slow(session: nox.Session, backend: str) -> None:
-    """Repeat the slow ones, which the slow tier runs on JAX."""
-    measured(session, f"{backend}-slow", "-m", "backends and slow", KERAS_BACKEND=backend)
+    """Repeat the slow tests of the backends, which the slow tier runs on JAX."""
+    run_measured(session, f"{backend}-slow", "-m", "backends and slow", KERAS_BACKEND=backend)
 
 
 @nox.session
 @nox.parametrize("tier", ["quick", "slow"])
 def coverage(session: nox.Session, tier: str) -> None:
     """Run a tier and measure its lines; ``tools/coverage_report.py`` judges every module."""
-    measured(session, tier, *(["-m", "slow"] if tier == "slow" else []))
+    run_measured(session, tier, *(["-m", "slow"] if tier == "slow" else []))
 
 
-def measured(session: nox.Session, name: str, *arguments: str, **env: str) -> None:
+def run_measured(session: nox.Session, name: str, *arguments: str, **env: str) -> None:
     """Run tests and keep the lines that they reach in a folder of that name."""
     folder = Path(f".coverage-{name}").absolute()
     shutil.rmtree(folder, ignore_errors=True)
@@ -106,5 +106,5 @@ def measured(session: nox.Session, name: str, *arguments: str, **env: str) -> No
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Write the generated pages anew."""
+    """Write the generated pages again."""
     session.run("python", "tools/generate_docs.py")
