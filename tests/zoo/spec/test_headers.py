@@ -12,7 +12,7 @@ import pytest
 from bundles import as_version_1
 
 import zoo
-from zoo.errors import UsageError
+from zoo.errors import UsageError, ZooError
 from zoo.inference.origin import environment_of
 from zoo.runs.run import Run
 from zoo_cli.options import model_or_bundle
@@ -79,7 +79,7 @@ def test_a_damaged_header_is_a_sentence(
     if name == "metrics" and damage in ("tables without their fields", "one field"):
         use(bundle)  # they may be figures
         return
-    with pytest.raises((UsageError, WeightsError)) as caught:
+    with pytest.raises((ZooError, WeightsError)) as caught:
         use(bundle)
     assert str(bundle) in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -87,7 +87,7 @@ def test_a_damaged_header_is_a_sentence(
 
 @pytest.mark.parametrize("name", ["spec", "state", "history", "metrics"])
 def test_a_missing_header_is_named(trained: Path, tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match=f"not a complete bundle, it has no {name}"):
+    with pytest.raises(ZooError, match=f"not a complete bundle, it has no {name}"):
         use(with_header(trained, tmp_path, name, None))
 
 
