@@ -127,12 +127,17 @@ def test_an_end_of_file_is_not_taken_for_an_interrupt(cli, monkeypatch):
 
 
 @pytest.fixture
-def full(monkeypatch):
+def full():
     """No file may be larger than 3,000 bytes: writing fails as on a full disk."""
+    import jax
+
+    # All tests share the cache of programs, and JAX would leave half an entry there.
+    jax.config.update("jax_enable_compilation_cache", False)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (3000, before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    jax.config.update("jax_enable_compilation_cache", True)
 
 
 def test_a_run_that_does_not_fit(cli, tmp_path, full):

@@ -261,7 +261,7 @@ def test_curves_of_several_runs(cli, runs, tmp_path):
 def test_pictures_that_cannot_be_drawn(cli, runs, monkeypatch):
     done = cli("runs", "plot", "runs/a", "-o", "x.gif")
     assert done.status == 2
-    assert "drawn as .png or .svg, received '.gif'" in done.err
+    assert "plots are .png or .svg files, received '.gif'" in done.err
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     done = cli("runs", "plot", "runs/a", "-o", "x.png")
     assert done.status == 2
