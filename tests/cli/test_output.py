@@ -342,9 +342,9 @@ def test_what_cannot_be_written_is_wrong_usage_before_the_work(cli, tmp_path) ->
         (["classify", "a.png", "-o", "none/out"], "zoo: none/out: there is no folder"),
         (["classify", "a.png", "-o", "none/out", "--format", "csv", "--resume"], "no folder"),
         (["classify", "a.png", "-o", "folder", "--format", "csv", "--resume"], "folder: cannot"),
-        (["train", "mlp-pima", "-o", "file/run"], "cannot be written, not a directory"),
+        (["train", "mlp-pima", "-o", "file/run"], "not a directory"),
         (["train", "mlp-pima", "-o", os.devnull], "is not an empty folder"),
-        (["tune", "mlp-pima", "--grid", "epochs=1", "-o", "file/x"], "cannot be written, not a directory"),
+        (["tune", "mlp-pima", "--grid", "epochs=1", "-o", "file/x"], "not a directory"),
     ):
         done = cli(*arguments)
         assert done.status == 2, arguments
