@@ -35,9 +35,6 @@ START_AGAIN = "delete its folder and start again, or pass another -o DIR"
 CHECKPOINT = "checkpoint.h5"
 """File in a run folder from which training resumes."""
 
-Figures = dict[str, float | None]
-
-
 class Environment(TypedDict, total=False):
     """What is read of a run's environment."""
 
@@ -48,7 +45,7 @@ class Environment(TypedDict, total=False):
 HEADERS = {
     "spec": dict[str, Any],
     "history": dict[str, list[float | None]],
-    "metrics": dict[str, Figures],
+    "metrics": dict[str, dict[str, Any]],
     "environment": Environment,
 }
 """What the bundle of a run tells of it, and its types."""

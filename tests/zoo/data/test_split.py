@@ -46,7 +46,7 @@ def test_folds_are_consecutive_and_of_one_size() -> None:
     parts = folds(11, 4)
     assert [held.tolist() for _, held in parts] == [[0, 1], [2, 3], [4, 5], [6, 7]]
     assert all(sorted([*kept, *held]) == list(range(11)) for kept, held in parts)
-    with pytest.raises(TrainingError, match="need at least 4 rows, there are 3"):
+    with pytest.raises(TrainingError, match="need at least 4 rows, received 3"):
         folds(3, 4)
 
 

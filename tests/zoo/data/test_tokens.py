@@ -101,7 +101,7 @@ def test_lines_of_a_file(tmp_path: Path) -> None:
         first, empty, bad, last = read_lines(source)
         assert (first, empty) == ("great film", "")
         assert isinstance(bad, InputError)
-        assert "byte 0xff is not text" in bad.message
+        assert "is not UTF-8 text, it holds the byte 0xff" in bad.message
         # Only a line break ends a text; here a stray byte makes it no text either.
         assert isinstance(last, InputError)
     assert list(read_lines(io.BytesIO(b""))) == []

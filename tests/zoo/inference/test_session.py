@@ -306,7 +306,7 @@ def test_files_that_are_no_session(run: zoo.Run, tmp_path: Path) -> None:
 
 def test_a_state_that_the_spec_gets_wrong() -> None:
     wrong = spec(state=(zoo.State(name="lstm_1_h", shape=(9,)),))
-    with pytest.raises(SpecError, match=r"says lstm_1_h float32\[9\]; the network has .*\[8\]"):
+    with pytest.raises(SpecError, match=r"declares lstm_1_h float32\[9\]; the network has .*\[8\]"):
         zoo.Model(wrong, weights=None).session()
 
 

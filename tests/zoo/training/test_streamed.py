@@ -210,7 +210,7 @@ def test_steps_of_rows_that_are_in_memory(tmp_path: Path) -> None:
 
 
 def test_a_generator_that_runs_already(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="give the function that makes it"):
+    with pytest.raises(UsageError, match="pass the function that makes it"):
         zoo.train(spec(), endless(), output=tmp_path / "run")
 
 
