@@ -168,7 +168,7 @@ def test_folds_and_early_stopping_say_which_rows(cli):
 def test_pictures_that_cannot_be_drawn_cost_no_evaluation(cli, run, monkeypatch):
     done = cli("evaluate", run, "--plot", "x.txt")
     assert (done.status, done.out) == (2, "")
-    assert "drawn as .png or .svg, received '.txt'" in done.err
+    assert "plots are .png or .svg files, received '.txt'" in done.err
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     done = cli("evaluate", run, "--plot", "x.png")
     assert (done.status, done.out) == (2, "")

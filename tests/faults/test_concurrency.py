@@ -254,7 +254,7 @@ def test_networks_that_a_newer_zoo_stored(place: Place) -> None:
     first = start(*command, "one/out", folder=place.folder, env=place.env)
     assert first.wait() == 0, first.errors
     later = msgspec.msgpack.encode({"version": 99})
-    for path in files_of(place.base / "home"):
+    for path in (place.base / "home").rglob("*.msgpack"):
         path.write_bytes(hashlib.sha256(later).digest() + later)
     second = start(*command, "two/out", folder=place.folder, env=place.env)
     assert second.wait() == 0, second.errors

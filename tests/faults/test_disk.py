@@ -37,9 +37,7 @@ def check_message(running: Running, *texts: str) -> None:
     assert any(text in running.errors for text in texts), running.errors
 
 
-FULL = ("File too large", "No space left")
-crashes = pytest.mark.xfail(reason="HDF5 fails once more when its objects end", strict=False)
-said = pytest.mark.xfail(reason="the message still reads like a crash", strict=False)
+FULL = ("file too large", "no space left")
 
 
 def table(place: Place, rows: int = 3000) -> Path:
@@ -73,7 +71,6 @@ def test_a_store_on_a_full_disk(command: tuple[str, ...], share: float, place: P
     check_tidy(place.base / "home")
 
 
-@said
 @pytest.mark.parametrize("command", ["pull", "add"])
 def test_a_store_says_that_the_disk_is_full(command: str, place: Place) -> None:
     more = ("../weights.h5",) if command == "add" else ()
@@ -101,7 +98,7 @@ def test_an_output_on_a_full_disk(form: str, limit: int, place: Place) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("limit", [0, 700, 2_000])
+@pytest.mark.parametrize("limit", [0, 700])
 def test_results_that_are_appended_on_a_full_disk(limit: int, place: Place) -> None:
     """What was written before stays, and `--resume` goes on behind it once there is room."""
     pictures = place.folder / "pictures"
@@ -118,7 +115,6 @@ def test_results_that_are_appended_on_a_full_disk(limit: int, place: Place) -> N
 
 
 @pytest.mark.slow
-@crashes
 @pytest.mark.parametrize("limit", [0, 3_000, 9_000, 12_000, 16_000])
 def test_a_training_on_a_full_disk(limit: int, place: Place) -> None:
     """Checkpoint, bundle and texts are whole or absent, and the training goes on afterwards."""
@@ -172,7 +168,6 @@ def test_a_store_on_a_disk_that_fills(command: str, place: Place, small_disk: Pa
 
 
 @pytest.mark.slow
-@crashes
 def test_a_training_on_a_disk_that_fills(place: Place, small_disk: Path) -> None:
     (small_disk / "ballast").write_bytes(bytes(508_000))
     out = small_disk / "run"
@@ -197,14 +192,13 @@ def test_a_folder_that_cannot_be_written(place: Place) -> None:
         folder=place.folder, env=place.env, faults=BOUND,
     )  # fmt: skip
     assert refused.wait() in (1, 2)
-    assert "Permission denied" in refused.errors
+    assert "permission denied" in refused.errors
     assert str(place.base / "home") in refused.errors
     assert "Traceback" not in refused.errors
     assert list((place.base / "home").iterdir()) == []
 
 
 @pytest.mark.slow
-@said
 def test_an_output_in_a_folder_that_cannot_be_written(place: Place) -> None:
     rows = table(place, 5)
     place.folder.chmod(0o555)
@@ -218,7 +212,6 @@ def test_an_output_in_a_folder_that_cannot_be_written(place: Place) -> None:
 
 
 @pytest.mark.slow
-@said
 def test_a_run_in_a_folder_that_cannot_be_written(place: Place) -> None:
     place.folder.chmod(0o555)
     refused = start(
@@ -244,7 +237,6 @@ def test_the_current_folder_is_gone(command: tuple[str, ...], place: Place) -> N
 
 
 @pytest.mark.slow
-@said
 def test_a_run_without_a_current_folder(place: Place) -> None:
     code = "import os, sys; os.rmdir(os.getcwd()); from zoo_cli.main import main; main()"
     done = subprocess.run(

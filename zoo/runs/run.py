@@ -35,6 +35,7 @@ START_AGAIN = "delete its folder and start again, or pass another -o DIR"
 CHECKPOINT = "checkpoint.h5"
 """File in a run folder from which training resumes."""
 
+
 class Environment(TypedDict, total=False):
     """What is read of a run's environment."""
 
