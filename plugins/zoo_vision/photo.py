@@ -111,8 +111,11 @@ class Photo:
         self.close()
 
     def close(self) -> None:
-        """Let go of the pixels."""
-        if vars(self).pop("_stored", None) is not None:
+        """Free the pixels."""
+        stored = vars(self).pop("_stored", None)
+        if stored is not None:
+            if self._taken:  # an image of ours; some formats make one that refers to itself
+                stored.close()
             budget.give(self._taken)
 
     @property

@@ -100,7 +100,7 @@ def test_a_folder_of_its_own_below_runs(cli: Cli, tmp_path: Path) -> None:
     ("grid", "text"),
     [
         (["epochs"], "--grid takes KEY=A,B,C, for instance epochs=50,100; received 'epochs'"),
-        (["epochs=1", "epochs=2"], "--grid epochs: is given twice"),
+        (["epochs=1", "epochs=2"], "--grid epochs is given twice"),
         (["epochs=0.1..0.5"], "cannot try every value of a range"),
         (["nosuch=1"], "'mlp-pima' has no such field"),
     ],
