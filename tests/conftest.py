@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import logging
 import os
 import socket
 import subprocess
@@ -214,6 +215,9 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     def call(*arguments: str | Path, stdin: bytes = b"") -> Result:
         # Each command normally has a process, and so these values, of its own.
         monkeypatch.setattr(Verbosity, "verbosity", 0)
+        logger = logging.getLogger("zoo")  # an earlier -vv gave it a stream that is closed now
+        monkeypatch.setattr(logger, "handlers", [])
+        monkeypatch.setattr(logger, "level", logging.NOTSET)
         monkeypatch.setattr(Verbosity, "quiet", False)
         for name in ("ZOO_QUIET", "ZOO_OFFLINE", "ZOO_MAX_PIXELS"):
             monkeypatch.setenv(name, os.environ.get(name, ""))
