@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from faults import FROZEN, Place, check_final_names, check_same, check_tidy
 from processes import Faults, start
+from tiers import long, slow
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 
@@ -107,10 +108,10 @@ JOBS = {
     ),
 }  # fmt: skip
 
-KILLS = {
-    "pull": 50, "weights add": 40, "data add": 40, "train": 18, "tune": 12, "retrain": 12,
-    "classify": 16, "predict": 12,
-}  # fmt: skip
+KILLS = [
+    slow("pull", 50), slow("weights add", 40), slow("data add", 40), slow("train", 18),
+    slow("classify", 16), slow("predict", 12), long("tune", 12), long("retrain", 12),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "kills"), [("pull", 3), ("weights add", 3), ("data add", 2)])
@@ -118,8 +119,7 @@ def test_killed_a_few_times(name: str, kills: int, place: Place) -> None:
     kill_often(JOBS[name], kills, place)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("name", "kills"), KILLS.items())
+@pytest.mark.parametrize(("name", "kills"), KILLS)
 def test_killed_two_hundred_times(name: str, kills: int, place: Place) -> None:
     kill_often(JOBS[name], kills, place)
 
