@@ -204,10 +204,10 @@ def describe(error: BaseException, output: str) -> str:
         return describe_system_error(error, output)
     text = " ".join(str(error).split())
     what = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    return f"internal error: {what}; run again with -vv and report it {_place_for_reports()}"
+    return f"internal error: {what}; run again with -vv and report it {place_for_reports()}"
 
 
-def _place_for_reports() -> str:
+def place_for_reports() -> str:
     """Return where the package's metadata says that errors are reported."""
     from importlib import metadata
 

@@ -81,11 +81,6 @@ class Network(NamedTuple):
         return FAMILIES[self.family].minimum
 
     @property
-    def mode(self) -> str:
-        """Scaling of the pixels."""
-        return FAMILIES[self.family].mode
-
-    @property
     def scaling_layers(self) -> tuple[str, ...]:
         """Classes of the scaling layers that Keras puts before it."""
         return FAMILIES[self.family].scaling_layers

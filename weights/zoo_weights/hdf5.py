@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     import h5py
 
 
-__all__ = ["collect_datasets", "is_bfloat16", "open_checked", "printable", "report_damage"]
-
 MAX_BYTES = 1 << 40  # total declared by all datasets
 MAX_OBJECTS = 25_000
 MAX_DEPTH = 64

@@ -68,7 +68,7 @@ def content_of(dataset: h5py.Dataset) -> str:
     return f"{_format_shape(tuple(dataset.shape))} {dtype_name(dataset)}"
 
 
-def refuse(file: Path, differences: Sequence[tuple[str, str]], why: str = "") -> None:
+def refuse(file: Path, differences: Sequence[tuple[str, str]]) -> None:
     """Raise `LayoutMismatch` if there are differences, each a pair (expected, found)."""
     if not differences:
         return
@@ -78,7 +78,7 @@ def refuse(file: Path, differences: Sequence[tuple[str, str]], why: str = "") ->
     if len(differences) > MAX_LINES:
         lines.append(f"  ... and {len(differences) - MAX_LINES} more")
     count = f"{len(differences)} difference{'s' if len(differences) > 1 else ''}"
-    head = f"{printable(str(file))!r} does not hold this model's weights ({count}{why}):"
+    head = f"{printable(str(file))!r} does not hold this model's weights ({count}):"
     raise LayoutMismatch("\n".join([head, *lines]))
 
 

@@ -19,7 +19,7 @@ import msgspec
 
 from .errors import FetchError, HashMismatch, UnsafeFile, WeightsError, describe_system_error
 from .fetch import Progress, download
-from .files import atomic_write, copy_hashed, hash_file, locked, make_private_folder, remove_orphans
+from .files import atomic_write, copy_hashed, hash_file, locked, remove_orphans
 from .partial import PartialFile
 from .records import FileRecord
 from .text import printable
@@ -158,7 +158,6 @@ class Store:
             )
             raise FetchError(message)
         self.sweep()
-        _make_folder(path)
         sha256 = download(
             record.urls,
             path,
@@ -259,7 +258,7 @@ class Store:
 
     @contextmanager
     def writing(self, path: Path) -> Iterator[None]:
-        """Hold the lock of a file of the store, whose folder is made; sweep first.
+        """Hold the lock of a file of the store; sweep first.
 
         Raises
         ------
@@ -267,7 +266,6 @@ class Store:
             The system refuses: a full disk, a folder of another user.
         """
         self.sweep()
-        _make_folder(path)
         try:
             with locked(path):
                 yield
@@ -304,13 +302,6 @@ class Store:
             return msgspec.json.decode(_pin_path(path).read_bytes(), type=Pin)
         except (OSError, msgspec.MsgspecError):
             return None
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        make_private_folder(path.parent)
-    except OSError as error:
-        raise WeightsError(describe_system_error(error, str(path.parent))) from error
 
 
 def _shipped_path(record: FileRecord, base: Path | None) -> Path | None:

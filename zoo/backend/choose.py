@@ -21,6 +21,20 @@ from zoo.cache import private_folder
 from zoo.config import home, plain, settings
 from zoo.errors import BackendError
 
+BACKENDS = ("jax", "tensorflow", "torch", "openvino")
+"""Usable backends, the preferred ones first."""
+
+TRAINING_BACKENDS = ("jax", "tensorflow", "torch")
+"""Backends that train; openvino only computes."""
+
+DTYPES = ("float32", "bfloat16")
+"""Dtypes that networks can be computed in."""
+
+DEFERRED_MODULES = ("matplotlib.pyplot", "keras.wrappers")
+"""Modules that Keras imports and few use; the second imports scikit-learn, if it is installed."""
+
+DEVICE_PATTERN = re.compile(r"^(cpu|gpu)(?::(\d+))?$")
+
 
 @contextmanager
 def lazy_imports(*names: str) -> Iterator[None]:
@@ -54,21 +68,6 @@ class _LazyModule(ModuleType):
     def _withdraw(self) -> None:
         if sys.modules.get(self.__name__) is self:
             del sys.modules[self.__name__]
-
-
-BACKENDS = ("jax", "tensorflow", "torch", "openvino")
-"""Usable backends, the preferred ones first."""
-
-TRAINING_BACKENDS = ("jax", "tensorflow", "torch")
-"""Backends that train; openvino only computes."""
-
-DTYPES = ("float32", "bfloat16")
-"""Dtypes that networks can be computed in."""
-
-DEFERRED_MODULES = ("matplotlib.pyplot", "keras.wrappers")
-"""Modules that Keras imports and few use; the second imports scikit-learn, if it is installed."""
-
-DEVICE_PATTERN = re.compile(r"^(cpu|gpu)(?::(\d+))?$")
 
 
 class _Request:

@@ -38,7 +38,7 @@ def fast_paths_allowed() -> bool:
     return not plain() and installed_version() <= TESTED
 
 
-class Settings(msgspec.Struct, kw_only=True):
+class KerasSettings(msgspec.Struct, kw_only=True):
     """What Keras reads from its ``keras.json``."""
 
     floatx: Literal["float16", "float32", "float64"] = "float32"
@@ -48,7 +48,7 @@ class Settings(msgspec.Struct, kw_only=True):
     nnx_enabled: bool = False
 
 
-def read_settings(path: Path) -> Settings:
+def read_settings(path: Path) -> KerasSettings:
     """Return what a ``keras.json`` says, the defaults if there is none.
 
     Keras fails while it is imported on some of what this refuses, and ignores the rest.
@@ -61,9 +61,9 @@ def read_settings(path: Path) -> Settings:
     try:
         text = path.read_bytes()
         # Keras is writing it: it is empty for a moment.
-        return convert_data(msgspec.json.decode(text) if text else {}, Settings, str(path))
+        return convert_data(msgspec.json.decode(text) if text else {}, KerasSettings, str(path))
     except (FileNotFoundError, NotADirectoryError):
-        return Settings()
+        return KerasSettings()
     except OSError as error:
         reason = f"{path}: cannot be read, {error.strerror or error}"
     except SpecError as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.backend.runner import count_samples, map_arrays
 from zoo.data.table import Table
-from zoo.errors import InputError, unreadable
+from zoo.errors import InputError, place_for_reports, unreadable
 from zoo.parts.base import Preprocessor, empty_tensors
 from zoo.registry.loading import OWN_DISTRIBUTION, strict
 from zoo.registry.registry import registry
@@ -131,8 +131,8 @@ def input_error(error: BaseException, part: Any) -> InputError:
         frame, line = frames[-1]
         where += f", {Path(frame.f_code.co_filename).name} line {line}"
     owner = _find_guest(kind, [frame.f_globals.get("__name__", "") for frame, _ in frames])
-    author = f"plugin {owner.name!r} ({owner.origin})" if owner else OWN_DISTRIBUTION
-    msg = f"internal error in {where}, {what}; please report it to the authors of {author}"
+    guest = f"to the authors of plugin {owner.name!r} ({owner.origin})" if owner else ""
+    msg = f"internal error in {where}, {what}; please report it {guest or place_for_reports()}"
     return InputError(msg, kind="internal")
 
 

@@ -95,7 +95,7 @@ def test_same_output_as_keras(name: str, tmp_path: Path, monkeypatch: pytest.Mon
     ours.set_weights([value for layer in kept for value in layer.get_weights()])
 
     pixels = np.random.default_rng(2).integers(0, 256, (SIDE, SIDE, 3)).astype(np.uint8)
-    tensor = Image(size=SIDE, mode=NETWORKS[name].mode, crop=1.0).one(pixels)  # type: ignore[arg-type]
+    tensor = Image(size=SIDE, mode=FAMILIES[NETWORKS[name].family].mode, crop=1.0).one(pixels)  # type: ignore[arg-type]
     mine = keras.ops.convert_to_numpy(ours(tensor[None], training=False))
     expected = theirs(keras_preprocess(name, pixels)[None], training=False)
     expected = keras.ops.convert_to_numpy(expected)
