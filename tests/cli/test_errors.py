@@ -320,12 +320,12 @@ def test_a_keras_json_that_is_wrong(text, told, tmp_path):
 
 
 def test_a_keras_json_that_is_right(tmp_path):
-    from zoo.backend.keras_private import Settings, read_settings
+    from zoo.backend.keras_private import KerasSettings, read_settings
 
     file = tmp_path / "keras.json"
-    assert read_settings(file) == Settings()
+    assert read_settings(file) == KerasSettings()
     file.touch()
-    assert read_settings(file) == Settings()
+    assert read_settings(file) == KerasSettings()
     file.write_text('{"floatx": "float16", "backend": "jax", "new": 1}')
     assert read_settings(file).floatx == "float16"
 
