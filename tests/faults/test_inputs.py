@@ -218,9 +218,24 @@ def test_what_is_no_file_is_refused_at_once(cli, run: Path, tmp_path: Path) -> N
             assert (done.status, done.out) == (status, "")
             assert f"{name}: {text}, expected a CSV or parquet file" in done.err
         assert time.monotonic() - start < 10
-    done = cli("train", "char-lstm-alphabet", "-o", "new", "--data", "pipe")
-    if "no model is called" not in done.err:
-        assert "pipe: is a pipe" in done.err
+
+
+@pytest.mark.parametrize("name", ["pipe", "/dev/zero"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("data", "add", "mnist"),
+        ("data", "add", "imdb"),
+        ("data", "add", "cereals"),
+        ("train", "lstm-alphabet-stateful", "-o", "new", "--data"),
+    ],
+    ids=" ".join,
+)
+def test_what_may_never_end_is_no_dataset(cli, command: tuple[str, ...], name: str, tmp_path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    done = cli(*command, name)
+    assert (done.status, done.out) == (1, "")
+    assert f"{name}: is a {'pipe' if name == 'pipe' else 'device'}, expected" in done.err
 
 
 def test_standard_input_without_an_end(zoo_command, run: Path) -> None:

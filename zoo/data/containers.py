@@ -20,6 +20,7 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from zoo.data.files import require_regular
 from zoo.errors import InputError, unreadable
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def read_arrays(path: Path, *, trusted: bool = False) -> Arrays:
     try:
         if path.is_dir() or re.search(r"idx\d", path.name):
             return _read_idx_folder(path if path.is_dir() else path.parent)
+        require_regular(path, "an npz file")
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
             if size > MAX_BYTES:
