@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Write the references in docs/ from the program itself.
 
-    python tools/generate_docs.py            write models.md, commands.md, hooks.md, errors.md,
-                                             rooms.svg, spec.schema.json, the tables of fields in
-                                             specs.md and of figures in reproduced.md
+    python tools/generate_docs.py            write models.md, parts.md, commands.md, hooks.md,
+                                             errors.md, rooms.svg, spec.schema.json, the tables of
+                                             fields in specs.md and of figures in reproduced.md
     python tools/generate_docs.py --check    write nothing; exit 1 and name the files that are stale
 
 Only the distribution ``keras-zoo`` is described, whatever else is installed.
@@ -17,7 +17,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from importlib.metadata import distribution
 from pathlib import Path
 from types import ModuleType
@@ -25,7 +25,9 @@ from typing import Any
 
 import click
 import msgspec
+import parts
 import rooms
+from docstrings import default_of, meanings_of, read_doc, table, to_markdown, type_name
 
 DOCS = Path(__file__).parents[1] / "docs"
 DISTRIBUTION = "keras-zoo"
@@ -61,6 +63,7 @@ def generate_files() -> Iterator[tuple[str, str]]:
     points = distribution(DISTRIBUTION).entry_points.select(group="zoo.plugins")
     os.environ["ZOO_PLUGINS"] = ",".join(sorted(point.name for point in points))
     yield "models.md", models()
+    yield "parts.md", WRITTEN + parts.page()
     yield "commands.md", commands()
     yield "hooks.md", hooks()
     yield "errors.md", errors()
@@ -91,7 +94,7 @@ def models() -> str:
     ]
     for plugin in sorted({entry.owner.name for entry in entries}):
         rows = [_model_row(e.value, e.base) for e in entries if e.owner.name == plugin]
-        text += [f"## Plugin `{plugin}`\n", _table(head, rows)]
+        text += [f"## Plugin `{plugin}`\n", table(head, rows)]
     return "\n".join(text)
 
 
@@ -190,7 +193,7 @@ def commands() -> str:
         "least one input); 2 wrong usage; 130 interrupted.\n",
         *_helps(cli, context, "##"),
         "## Environment\n",
-        _table(["variable", "meaning"], [[f"`{name}`", what] for name, what in ENVIRONMENT]),
+        table(["variable", "meaning"], [[f"`{name}`", what] for name, what in ENVIRONMENT]),
         "## config.toml\n",
         "`zoo doctor` prints the path of this file. Flags and variables override it.\n",
         _struct_table(Settings),
@@ -262,7 +265,7 @@ def _class(cls: type, module: ModuleType) -> Iterator[str]:
     bases = [base.__name__ for base in cls.__bases__ if base.__module__ == module.__name__]
     yield f"## zoo.{cls.__name__}\n"
     yield f"```python\nclass {cls.__name__}({', '.join(bases) or 'abc.ABC'})\n```\n"
-    yield _markdown(_doc(cls, cls.__name__))
+    yield to_markdown(read_doc(cls, cls.__name__))
     for name, member in vars(cls).items():
         if name.startswith("_") or not (callable(member) or isinstance(member, property)):
             continue
@@ -277,41 +280,7 @@ def _documented(member: Any, name: str) -> Iterator[str]:
         kind += "@abc.abstractmethod\n"
     signature = str(inspect.signature(function)).replace("'", "")
     yield f"```python\n{kind}def {function.__name__}{signature}\n```\n"
-    yield _markdown(_doc(member, name))
-
-
-def _doc(thing: Any, name: str) -> str:
-    # Not inspect.getdoc, which falls back to the docstring of a base class.
-    text = thing.__doc__ or ""
-    if not text.strip():
-        sys.exit(f"{name} has no docstring")
-    return inspect.cleandoc(text)
-
-
-def _markdown(doc: str) -> str:
-    """Return a NumPy-style docstring as Markdown."""
-    text, sections = _sections(doc)
-    parts = [_ticks(text)]
-    for title, entries in sections.items():
-        parts.append(f"\n{title}:\n")
-        for names, meaning in entries:
-            shown = ", ".join(f"`{name}`" for name in names)
-            parts.append(f"- {shown}: {_ticks(meaning)}")
-    return "\n".join(parts) + "\n"
-
-
-def _sections(doc: str) -> tuple[str, dict[str, list[tuple[list[str], str]]]]:
-    """Return the text before the first section, and each section's names with their texts."""
-    pieces = re.split(r"^([A-Z]\w+)\n-{3,}\n", doc, flags=re.MULTILINE)
-    sections: dict[str, list[tuple[list[str], str]]] = {}
-    for title, body in zip(pieces[1::2], pieces[2::2], strict=True):
-        entries = re.findall(r"^(\S.*)\n((?:(?: .*)?\n?)*)", body, re.MULTILINE)
-        sections[title] = [(names.split(", "), " ".join(text.split())) for names, text in entries]
-    return pieces[0].strip(), sections
-
-
-def _ticks(text: str) -> str:
-    return text.replace("``", "`")
+    yield to_markdown(read_doc(member, name))
 
 
 # Errors
@@ -335,10 +304,10 @@ def errors() -> str:
             "An input that cannot be used does not end the job: it becomes a record with "
             '`"error": {"kind": ..., "message": ...}`. In Python the kind is `InputError.kind`, or '
             "that of a result's `error`. Plugins may have further kinds.\n",
-            _table(["kind", "cause", "cure"], [[f"`{k}`", *texts] for k, texts in KINDS.items()]),
+            table(["kind", "cause", "cure"], [[f"`{k}`", *texts] for k, texts in KINDS.items()]),
             "## Errors of the system\n",
             "What the system refuses is told with the path and, from this table, the cure.\n",
-            _table(
+            table(
                 ["error", "cause", "cure"],
                 [[f"`{name}`", *texts] for name, texts in SYSTEM_CURES.items()],
             ),
@@ -357,8 +326,8 @@ def schema() -> str:
     plain = json_schema()
     for struct in (ModelSpec, Training, WeightsRecord, Figure):
         definition = plain["$defs"][struct.__name__]
-        definition["description"] = _doc(struct, struct.__name__).partition("\n")[0]
-        meanings = _meanings(struct)
+        definition["description"] = read_doc(struct, struct.__name__).partition("\n")[0]
+        meanings = meanings_of(struct)
         for name, value in definition["properties"].items():
             value["description"] = meanings[name]
     draft = "https://json-schema.org/draft/2020-12/schema"
@@ -389,71 +358,13 @@ def fields() -> str:
 
 
 def _struct_table(struct: Any) -> str:
-    meanings = _meanings(struct)
+    meanings = meanings_of(struct)
     info: Any = msgspec.inspect.type_info(struct)
     rows = [
-        [f"`{field.name}`", _type(field.type), _default(field), meanings[field.name]]
+        [f"`{field.name}`", type_name(field.type), default_of(field), meanings[field.name]]
         for field in sorted(info.fields, key=lambda field: not field.required)
     ]
-    return _table(["field", "type", "default", "meaning"], rows)
-
-
-def _meanings(struct: Any) -> dict[str, str]:
-    """Return the meaning of each field of a struct, from the docstrings."""
-    meanings: dict[str, str] = {}
-    for cls in reversed(struct.__mro__):  # fields are explained where they are declared
-        for title, entries in _sections(inspect.cleandoc(cls.__doc__ or ""))[1].items():
-            if title in ("Attributes", "Parameters"):
-                meanings.update({name: _ticks(text) for names, text in entries for name in names})
-    missing = [name for name in struct.__struct_fields__ if name not in meanings]
-    if missing:
-        sys.exit(f"{struct.__name__}.{missing[0]} is not documented")
-    return meanings
-
-
-def _type(kind: Any) -> str:
-    """Return the name of a type in TOML terms."""
-    name = type(kind).__name__
-    if name == "Metadata":
-        return _type(kind.type)
-    if name == "UnionType":
-        return " or ".join(_type(t) for t in kind.types if type(t).__name__ != "NoneType")
-    if name == "VarTupleType":
-        return f"list: {_type(kind.item_type)}"
-    if name == "DictType":
-        return f"table of {_type(kind.value_type)}"
-    if name == "LiteralType":
-        return ", ".join(f'`"{value}"`' for value in kind.values)
-    if name in ("StructType", "CustomType"):
-        return "component" if kind.cls.__name__ == "Component" else f"`{kind.cls.__name__}`"
-    if name == "StrType" and kind.pattern:
-        return "name"
-    words = {"StrType": "text", "IntType": "integer", "FloatType": "number", "BoolType": "boolean"}
-    signs = (("ge", "≥"), ("gt", ">"), ("le", "≤"), ("lt", "<"))
-    bounds = [
-        f"{sign} {getattr(kind, bound):g}"
-        for bound, sign in signs
-        # The end of a seed's range, 2**32, means nothing to a reader.
-        if getattr(kind, bound, None) is not None and getattr(kind, bound) < 2**32
-    ]
-    return " ".join([words[name], ", ".join(bounds)]).strip()
-
-
-def _default(field: Any) -> str:
-    if field.required:
-        return "required"
-    value = field.default
-    if field.default_factory is not msgspec.NODEFAULT:
-        value = field.default_factory()
-    if value in (None, "", ()) or value == {}:
-        return ""
-    uses = getattr(value, "uses", value)
-    return f"`{json.dumps(uses)}`"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cell or ' ' for cell in line)} |" for line in lines) + "\n"
+    return table(["field", "type", "default", "meaning"], rows)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from zoo.inference.model import Model
     from zoo.inference.session import Session
     from zoo.parts.base import (
+        Choice,
         Classification,
         Classifier,
         Decoder,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         RowResult,
         Sequencer,
     )
+    from zoo.proposals.propose import propose
     from zoo.registry.hooks import hookimpl
     from zoo.registry.registry import get_spec
     from zoo.runs.run import Run
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from zoo_weights.records import FileRecord
 
 __all__ = [
+    "Choice",
     "Classification",
     "Classifier",
     "Component",
@@ -69,6 +72,7 @@ __all__ = [
     "hookimpl",
     "list_models",
     "load",
+    "propose",
     "retrain",
     "train",
     "tune",
@@ -76,7 +80,7 @@ __all__ = [
 
 _EXPORTS = {
     "zoo.api": "get_model list_models load",
-    "zoo.parts.base": "Classification Classifier Decoder Prediction Preprocessor Regressor "
+    "zoo.parts.base": "Choice Classification Classifier Decoder Prediction Preprocessor Regressor "
     "RowResult Sequencer",
     "zoo.data.table": "Table",
     "zoo.errors": "InputError ZooError",
@@ -87,6 +91,7 @@ _EXPORTS = {
     "zoo.spec.component": "Component",
     "zoo.spec.dataset": "Dataset",
     "zoo.spec.model": "EarlyStopping Figure ModelSpec Split State Training",
+    "zoo.proposals.propose": "propose",
     "zoo.runs.run": "Run",
     "zoo.training.train": "train",
     "zoo.tuning.tune": "Tuning tune",

@@ -27,6 +27,7 @@ COMMANDS = {
     "classify": "Classify images.",
     "predict": "Predict table rows, texts or images.",
     "generate": "Continue a sequence.",
+    "init": "Write a spec for your own data.",
     "train": "Train a model.",
     "tune": "Train with many settings and keep the best.",
     "retrain": "Update a trained model with new rows.",

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import msgspec
 
-from zoo import InputError, Preprocessor, Table
-from zoo_tabular.cells import Markers, Missing, NameEncoder, NumberEncoder, Scale
+from zoo import Choice, InputError, Preprocessor, Table
+from zoo_tabular.cells import Encoder, Markers
+from zoo_tabular.column_types import BY_NAME, AnyColumn, ColumnType, TypeName
+from zoo_tabular.names import NameEncoder
+from zoo_tabular.numbers import Missing, NumberEncoder, Scale
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,15 +26,17 @@ class Columns(Preprocessor):
     Parameters
     ----------
     columns
-        Names of the columns; if not given, all columns of the training data except the target.
+        The columns, as a table of their types (``{age = "number", city = {type = "category", unseen
+        = "other"}}``) or as a list of names, which are numbers unless another option says
+        otherwise; if not given, all columns of the training data except the target.
     drop
         Columns to leave out if `columns` is not given.
     scale
         ``"standard"`` scales every column of numbers to mean 0 and deviation 1, ``"min-max"`` to
         the range 0 to 1; a constant column becomes 0.
     missing
-        What an empty cell of a number becomes: an error of the row, or the mean or median of the
-        column.
+        What an empty cell of a number becomes: an error of the row, the mean or median of the
+        column, or the mean and one more feature that says so, ``"own"``.
     markers
         Numbers or texts that mean an empty cell, such as -1 or ``"?"``.
     one_hot
@@ -46,7 +51,7 @@ class Columns(Preprocessor):
 
     def __init__(
         self,
-        columns: list[str] | None = None,
+        columns: list[str] | dict[str, TypeName | AnyColumn] | None = None,
         drop: list[str] | None = None,
         scale: Scale = "none",
         missing: Missing = "error",
@@ -55,14 +60,20 @@ class Columns(Preprocessor):
         multi_hot: list[str] | None = None,
         maps: dict[str, dict[str, float]] | None = None,
     ) -> None:
+        special = [*(one_hot or ()), *(multi_hot or ()), *(maps or ())]
         if columns is not None and (not columns or len(set(columns)) != len(columns)):
             msg = f"columns must be different names, at least one, received {columns}"
             raise ValueError(msg)
-        special = [*(one_hot or ()), *(multi_hot or ()), *(maps or ())]
         if len(set(special)) != len(special):
             msg = f"one_hot, multi_hot and maps must name different columns, received {special}"
             raise ValueError(msg)
-        self.columns = columns
+        self.types: dict[str, ColumnType] = {}
+        if isinstance(columns, dict):
+            if twice := [*special, *(drop or ())]:
+                msg = f"columns has a type for each column; leave out the other options of {twice}"
+                raise ValueError(msg)
+            for name, column in columns.items():
+                self.types[name] = BY_NAME[column]() if isinstance(column, str) else column
         self.drop = drop or []
         self.scale = scale
         self.missing = missing
@@ -70,18 +81,22 @@ class Columns(Preprocessor):
         self.one_hot = one_hot or []
         self.multi_hot = multi_hot or []
         self.maps = maps or {}
-        self._encoders: list[NumberEncoder | NameEncoder] = []
+        self.columns: list[str] | None = None
+        self._encoders: list[Encoder] = []
         if columns is not None:
-            self._set_columns(columns)
+            self._set_columns(list(columns))
 
     def _set_columns(self, columns: list[str]) -> None:
         self.columns = columns
         self._encoders = [self._make_encoder(name) for name in columns]
 
-    def _make_encoder(self, name: str) -> NumberEncoder | NameEncoder:
+    def _make_encoder(self, name: str) -> Encoder:
+        markers = self.markers
+        if name in self.types:
+            return self.types[name].encoder(name, markers, self.scale, self.missing)
         if name in self.one_hot or name in self.multi_hot:
-            return NameEncoder(name, self.markers, multiple=name in self.multi_hot)
-        return NumberEncoder(name, self.markers, self.scale, self.missing, self.maps.get(name))
+            return NameEncoder(name, markers, separator="/" if name in self.multi_hot else "")
+        return NumberEncoder(name, markers, self.scale, self.missing, self.maps.get(name))
 
     @property
     def shape(self) -> tuple[int]:
@@ -89,6 +104,13 @@ class Columns(Preprocessor):
         if self.columns is None or not all(encoder.width for encoder in self._encoders):
             raise _not_fitted_error()
         return (sum(encoder.width for encoder in self._encoders),)
+
+    @classmethod
+    def propose(cls, raws: Sequence[Any], labels: Sequence[Any]) -> dict[str, Choice]:
+        """Return options for a table: a type for each column, by what its cells look like."""
+        from zoo_tabular.propose import propose_columns  # for `zoo init` alone
+
+        return propose_columns(Table.of(raws), labels)
 
     def fit(self, raws: Sequence[Any]) -> None:
         """Learn columns, names, fill values and ranges that the spec leaves open.
@@ -128,7 +150,7 @@ class Columns(Preprocessor):
             raise _not_fitted_error()
         table = Table.of(raws, self.columns or ())
         reasons = dict(table.problems)
-        matrix = np.zeros((len(table), *self.shape), np.float64)
+        matrix = np.zeros((len(table), *self.shape), np.float32)
         start = 0
         for encoder in self._encoders:
             end = start + encoder.width
@@ -137,16 +159,12 @@ class Columns(Preprocessor):
         errors: list[InputError | None] = [None] * len(table)
         for row, reason in reasons.items():
             errors[row] = InputError(reason, kind="bad-row")
-        return np.delete(matrix, list(reasons), axis=0).astype(np.float32), errors
+        return np.delete(matrix, list(reasons), axis=0), errors
 
     def outside(self, raws: Sequence[Any]) -> list[str]:
         """Return a sentence for each scaled column that leaves the range of the training rows."""
         table = Table.of(raws, self.columns or ())
-        texts = [
-            encoder.out_of_range(table.column(encoder.name))
-            for encoder in self._encoders
-            if isinstance(encoder, NumberEncoder)
-        ]
+        texts = [encoder.out_of_range(table.column(encoder.name)) for encoder in self._encoders]
         return [text for text in texts if text]
 
     def state(self) -> dict[str, Any]:

@@ -47,7 +47,7 @@ TOP = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", 
 PAGES = [*TOP, *sorted(DOCS.glob("*.md"))]
 RUN = (
     "README.md", "docs/tutorial.md", "docs/specs.md", "docs/sequences.md", "docs/weights.md",
-    "docs/after-training.md", "docs/sklearn.md", "docs/tune.md",
+    "docs/after-training.md", "docs/sklearn.md", "docs/tune.md", "docs/your-data.md",
 )  # fmt: skip
 
 FENCED = re.compile(

@@ -231,7 +231,9 @@ def test_what_is_no_file_is_refused_at_once(cli, run: Path, tmp_path: Path) -> N
     ],
     ids=" ".join,
 )
-def test_what_may_never_end_is_no_dataset(cli, command: tuple[str, ...], name: str, tmp_path) -> None:
+def test_what_may_never_end_is_no_dataset(
+    cli, command: tuple[str, ...], name: str, tmp_path
+) -> None:
     os.mkfifo(tmp_path / "pipe")
     done = cli(*command, name)
     assert (done.status, done.out) == (1, "")

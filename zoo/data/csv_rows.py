@@ -115,6 +115,13 @@ def read_rows(file: IO[str], name: str) -> tuple[list[str], Iterator[list[str]]]
     return header, _require_readable(rows, name)
 
 
+def separator_of(path: Path) -> str:
+    """Return the separator that cuts the first line of a file into the most cells."""
+    with open_text(path) as file:
+        line = file.readline(LINE)
+    return max(SEPARATORS, key=lambda separator: len(next(csv.reader([line], delimiter=separator))))
+
+
 def _require_readable(rows: Iterator[list[str]], name: str) -> Iterator[list[str]]:
     """Return the rows, or raise `InputError` if none of the first can be read: it is no CSV."""
     head: list[list[str]] = []

@@ -10,7 +10,7 @@ import abc
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from zoo.backend.runner import map_arrays
 from zoo.data.inputs import name_fields
@@ -130,6 +130,21 @@ class RowResult:
         return record | ({"error": self.error.to_dict()} if self.error else {})
 
 
+class Choice(NamedTuple):
+    """A value that was chosen for an option of a spec, and why.
+
+    Attributes
+    ----------
+    value
+        The value; None leaves the option out. A dictionary of choices is a table.
+    reason
+        A comment for people.
+    """
+
+    value: Any
+    reason: str
+
+
 Kind = Literal["image", "table", "text", "sequence", "array"]
 
 
@@ -189,6 +204,19 @@ class Preprocessor(abc.ABC):
             Of shape (steps, ...): what `one` returns, but of any length and never padded.
         """
         return self.one(raw)  # type: ignore[return-value]  # sessions have one input
+
+    @classmethod
+    def propose(cls, raws: Sequence[Any], labels: Sequence[Any]) -> dict[str, Choice] | None:
+        """Return options for data like these, or None if it has no opinion; ``zoo init`` asks.
+
+        Parameters
+        ----------
+        raws
+            Raw inputs, or a sample of them.
+        labels
+            The label of each.
+        """
+        return None
 
     def fit(self, raws: Sequence[Any]) -> None:  # noqa: B027  # nothing to learn is the usual case
         """Learn state (means, vocabulary, columns) from the training part of the data."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
@@ -85,7 +86,24 @@ def construct(
 
 
 def convert(path: str, value: Any, annotation: Any) -> Any:
-    """Convert `value` to `annotation`, or raise a `SpecError` that names path and value."""
+    """Convert `value` to `annotation`, or raise a `SpecError` that names path and value.
+
+    Tables are converted field by field, so that the path leads to the value that is wrong.
+    """
+    members = _members(annotation)
+    if isinstance(value, dict):
+        structs = [m for m in members if inspect.isclass(m) and issubclass(m, msgspec.Struct)]
+        if structs:
+            return _convert_struct(path, value, structs)
+        for member in members:
+            if get_origin(member) is dict:
+                item = get_args(member)[1]
+                return {key: convert(f"{path}.{key}", part, item) for key, part in value.items()}
+    _check_choices(path, value, members)
+    if isinstance(value, list | tuple):
+        items = [get_args(member)[0] for member in members if get_origin(member) in (list, tuple)]
+        for part in value:
+            _check_choices(path, part, [choice for item in items for choice in _members(item)])
     try:
         return msgspec.convert(value, annotation)
     except msgspec.ValidationError as error:
@@ -95,6 +113,55 @@ def convert(path: str, value: Any, annotation: Any) -> Any:
         raise SpecError(msg) from None
     except TypeError:  # an annotation that msgspec does not support (an array, a callable)
         return value
+
+
+def _convert_struct(path: str, value: dict[str, Any], structs: list[Any]) -> Any:
+    """Convert a table to the struct that its tag names."""
+    by_tag = {struct.__struct_config__.tag: struct for struct in structs}
+    tag_field = structs[0].__struct_config__.tag_field
+    rest = dict(value)
+    if tag_field is None:
+        (struct,) = structs
+    else:
+        tag = rest.pop(tag_field, None)
+        if tag not in by_tag:
+            where = f"{path}.{tag_field}"
+            raise _wrong_choice(where, tag, list(by_tag))
+        struct = by_tag[tag]
+    hints = typing.get_type_hints(struct, include_extras=True)
+    for name in rest:
+        if name not in struct.__struct_fields__:
+            msg = f"{path}: there is no option {printable(repr(name))}."
+            raise SpecError(msg + (did_you_mean(name, struct.__struct_fields__) or ""))
+    missing = [f.name for f in msgspec.structs.fields(struct) if f.required and f.name not in rest]
+    if missing:
+        msg = f"{path}: the option {missing[0]!r} is missing"
+        raise SpecError(msg)
+    return struct(
+        **{name: convert(f"{path}.{name}", part, hints[name]) for name, part in rest.items()}
+    )
+
+
+def _members(annotation: Any) -> list[Any]:
+    """Return the types that a union allows; of any other type, itself."""
+    if get_origin(annotation) is Annotated:
+        return _members(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return [member for part in get_args(annotation) for member in _members(part)]
+    return [annotation]
+
+
+def _check_choices(path: str, value: Any, members: Sequence[Any]) -> None:
+    """Raise `SpecError` if a text is none of the choices that there are."""
+    choices = [c for m in members if get_origin(m) is Literal for c in get_args(m)]
+    if choices and isinstance(value, str) and value not in choices and str not in members:
+        raise _wrong_choice(path, value, choices)
+
+
+def _wrong_choice(path: str, value: Any, choices: list[Any]) -> SpecError:
+    msg = f"{path}: expected one of {', '.join(map(str, choices))}, "
+    hint = did_you_mean(value, choices) if isinstance(value, str) else ""
+    return SpecError(f"{msg}received {printable(repr(value))}.{hint}".removesuffix("."))
 
 
 def _check_bounds(path: str, value: Any) -> None:

@@ -22,7 +22,7 @@ _COLUMN_OPTIONS = ("drop", "one_hot", "multi_hot", "maps")
 def declared_columns(spec: ModelSpec) -> list[str] | None:
     """Return the columns that a spec's preprocessor names; None if it names none."""
     columns = spec.input.config.get("columns")
-    return list(columns) if isinstance(columns, list) else None
+    return list(columns) if isinstance(columns, list | dict) else None
 
 
 def follow_columns(spec: ModelSpec, columns: Sequence[str]) -> ModelSpec:
@@ -35,7 +35,12 @@ def follow_columns(spec: ModelSpec, columns: Sequence[str]) -> ModelSpec:
         return spec
     config: dict[str, Any] = dict(spec.input.config)
     dropped = config.get("drop", ())
-    config["columns"] = [name for name in columns if name not in dropped]
+    kept = [name for name in columns if name not in dropped]
+    declared = config.get("columns")
+    if isinstance(declared, dict):  # with the type of each column
+        config["columns"] = {name: declared.get(name, "number") for name in kept}
+    else:
+        config["columns"] = kept
     for option in _COLUMN_OPTIONS:
         if isinstance(config.get(option), dict):
             config[option] = {k: v for k, v in config[option].items() if k in columns}

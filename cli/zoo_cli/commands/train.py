@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 import zoo
@@ -9,9 +11,12 @@ from zoo_cli.options import common_options, complete_model, note
 from zoo_cli.output import ROWS
 from zoo_cli.terminal import echo
 
+TABLES = (".csv", ".tsv", ".parquet")
+"""Suffixes of files that are data, not the name of a model."""
+
 
 @click.command()
-@click.argument("model", metavar="MODEL|SPEC.toml", shell_complete=complete_model)
+@click.argument("model", metavar="MODEL|SPEC.toml|DATA", shell_complete=complete_model)
 @click.option("--data", metavar="DATASET|FILE|FOLDER",
               help="Dataset, CSV or parquet file, or folder with class subfolders.")  # fmt: skip
 @click.option("--target", metavar="COLUMN", help="Column to learn.")
@@ -38,9 +43,18 @@ def command(
     exact: bool,
     output: str | None,
 ) -> int:
-    """Train MODEL, or the model that SPEC.toml declares, and write a run folder."""
+    """Train MODEL, or the model that SPEC.toml declares, and write a run folder.
+
+    DATA alone, a CSV or parquet file, is trained by the spec that `zoo init` writes for it.
+    """
+    spec: str | zoo.ModelSpec = model
+    if data is None and Path(model).suffix.lower() in TABLES and Path(model).is_file():
+        data, proposal = model, zoo.propose(model, target)
+        spec = proposal.spec
+        for text in proposal.notes:
+            note(text)
     run = zoo.train(
-        model,
+        spec,
         data,
         target=target,
         epochs=epochs,

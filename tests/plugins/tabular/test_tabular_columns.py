@@ -12,7 +12,7 @@ import pytest
 import zoo
 from zoo import Component, InputError, Table
 from zoo.data.table import read_csv
-from zoo_tabular import cells
+from zoo_tabular import names
 from zoo_tabular.columns import Columns
 
 
@@ -208,7 +208,7 @@ def test_a_column_has_one_meaning() -> None:
 
 
 def test_an_identifier_is_no_set_of_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cells, "MAX_NAMES", 3)
+    monkeypatch.setattr(names, "MAX_NAMES", 3)
     with pytest.raises(InputError, match=r"'id' holds 4 different names .*, expected 1 to 3"):
         fitted(Table({"id": list("abcd")}), one_hot=["id"])
 

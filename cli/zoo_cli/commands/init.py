@@ -1,0 +1,35 @@
+"""``zoo init``: a spec for data that nobody has described yet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+import zoo
+from zoo.errors import UsageError
+from zoo_cli.options import common_options, note
+from zoo_cli.terminal import echo
+from zoo_weights import atomic_write
+
+
+@click.command()
+@click.argument("data", metavar="DATA")
+@click.option("--target", metavar="COLUMN",
+              help="Column to learn; one named like a target, or the last, if not given.")  # fmt: skip
+@click.option("-o", "--output", metavar="SPEC.toml", help="File to write; printed if not given.")
+@common_options
+def command(data: str, target: str | None, output: str | None) -> None:
+    """Look at DATA, a CSV or parquet file, and write a spec for it, with the reasons."""
+    if output is not None and Path(output).exists():
+        msg = f"{output} exists already; name another file, or delete it"
+        raise UsageError(msg)
+    proposal = zoo.propose(data, target)
+    for text in proposal.notes:
+        note(text)
+    if output is None:
+        echo(proposal.to_toml(), breaks="\n", end="")
+        return
+    with atomic_write(Path(output)) as temporary:
+        temporary.write_text(proposal.to_toml(), encoding="utf-8")
+    note(f"wrote {output}; train it with: zoo train {output} --data {data}")

@@ -1,0 +1,137 @@
+"""A spec for a table: the task, the recipe, and what is wrong with the data."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import zoo
+from zoo.errors import InputError, UsageError
+from zoo.proposals import sample
+from zoo.spec.toml import read_spec
+
+CHANCE = random.Random(2)
+ROWS = 120
+
+
+def frame(target: list[Any], name: str = "y") -> pd.DataFrame:
+    """Return a table of numbers, a category and a target."""
+    columns = {
+        "a": [CHANCE.gauss(0, 1) for _ in target],
+        "b": [CHANCE.choice(["x", "y", "z"]) for _ in target],
+        name: target,
+    }
+    return pd.DataFrame(columns)
+
+
+def spread(*values: Any) -> list[Any]:
+    """Return values in turn."""
+    return [values[place % len(values)] for place in range(ROWS)]
+
+
+@pytest.mark.parametrize(
+    ("target", "task", "decoder", "loss"),
+    [
+        (spread("yes", "no"), "tabular-classification", "tabular/binary", "binary_crossentropy"),
+        (spread(0, 1), "tabular-classification", "tabular/binary", "binary_crossentropy"),
+        (spread("a", "b", "c"), "tabular-classification", "tabular/classes",
+         "sparse_categorical_crossentropy"),
+        (spread(3, 4, 5), "tabular-classification", "tabular/classes",
+         "sparse_categorical_crossentropy"),
+        (spread(*range(30)), "tabular-regression", "tabular/value", "mse"),
+        (spread(0.5, 1.5, 2.5), "tabular-regression", "tabular/value", "mse"),
+    ],
+)  # fmt: skip
+def test_the_goal(target: list[Any], task: str, decoder: str, loss: str) -> None:
+    spec = zoo.propose(frame(target), "y").spec
+    assert (spec.task, spec.output.uses, spec.training.loss.uses) == (task, decoder, loss)
+    assert spec.training.target == "y"
+
+
+def test_the_target_is_named_or_last(tmp_path: Path) -> None:
+    table = frame(spread("u", "v"), "label").assign(c=range(ROWS))
+    assert zoo.propose(table).spec.training.target == "label"
+    table = frame(spread("u", "v"), "result")
+    assert zoo.propose(table).spec.training.target == "result"
+    with pytest.raises(UsageError, match=r"no column 'resutl' to learn\. Did you mean 'result'"):
+        zoo.propose(table, "resutl")
+
+
+@pytest.mark.parametrize(
+    ("target", "text"),
+    [
+        ([None] * ROWS, "the target 'y' is empty in every row"),
+        (["x"] * ROWS, "the target 'y' is 'x' in every row"),
+        (
+            [f"text {place}" for place in range(ROWS)],
+            "120 different texts in 120 rows; expected num",
+        ),
+    ],
+)
+def test_nothing_to_learn(target: list[Any], text: str) -> None:
+    with pytest.raises(InputError, match=text):
+        zoo.propose(frame(target), "y")
+
+
+def test_no_column_to_learn_from() -> None:
+    table = pd.DataFrame({"a": ["x"] * ROWS, "y": spread(0, 1)})
+    with pytest.raises(InputError, match="no column is left to learn from: a is left out: every"):
+        zoo.propose(table, "y")
+    with pytest.raises(InputError, match="has one column, expected a target"):
+        zoo.propose(table[["y"]])
+
+
+def test_rows_without_a_target_are_left_out() -> None:
+    proposal = zoo.propose(frame([None, *spread("u", "v")]), "y")
+    assert proposal.spec.training.skip_bad_rows
+    assert proposal.notes == ["1 row has no target and is left out of the training"]
+
+
+def test_a_rare_class_weighs_more() -> None:
+    proposal = zoo.propose(frame([*["u"] * 190, *["v"] * 10]), "y")
+    weights = proposal.spec.training.class_weights
+    assert weights["v"] > 1 > weights["u"]
+    assert any("class_weights" in note for note in proposal.notes)
+    proposal = zoo.propose(frame([*["u"] * 190, *["v"] * 3, *["w"] * 90]), "y")
+    assert proposal.notes == ["classes of fewer than five rows can hardly be learnt: v"]
+
+
+def test_the_file_that_is_written_is_the_spec(tmp_path: Path) -> None:
+    proposal = zoo.propose(frame(spread("u", "v")).rename(columns={"a": 'a "b" #=é'}), "y")
+    path = tmp_path / "spec.toml"
+    path.write_text(proposal.to_toml(), encoding="utf-8")
+    assert read_spec(path) == proposal.spec
+    assert "b = { type = \"category\", unseen = \"other\", missing = \"own\" }  # 3 names: " in (
+        proposal.to_toml()
+    )  # fmt: skip
+
+
+def test_a_long_file_is_sampled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = pd.concat([frame(spread("u", "v")), frame(["rare"])])
+    path = tmp_path / "My table (2).csv"
+    rows.to_csv(path, index=False, sep=";")
+    expected = zoo.propose(path, "y")
+    assert expected.spec.name == "mlp-my-table-2"
+    monkeypatch.setattr(sample, "ROWS", 20)
+    read = sample.read_sample(path, "y")
+    assert 20 <= len(read.inputs) <= 40
+    assert read.counts == {"u": 60, "v": 60, "rare": 1}
+    monkeypatch.setattr(sample, "POLARS_BYTES", 1)
+    again = sample.read_sample(path, "y")
+    assert (again.rows, again.counts, again.target) == (read.rows, read.counts, read.target)
+    assert again.inputs.columns.keys() == read.inputs.columns.keys()
+
+
+def test_a_proposal_trains(tmp_path: Path) -> None:
+    table = frame(spread("u", "v"))
+    table["a"] = [1.0 if label == "u" else -1.0 for label in table["y"]]
+    table["a"] += [CHANCE.gauss(0, 0.2) for _ in range(ROWS)]
+    run = zoo.train(zoo.propose(table, "y").spec, table, seed=1, output=tmp_path / "run")
+    rows = [{"a": 1, "b": "unseen"}, {"a": None, "b": None}, {"a": -1, "b": "x"}]
+    results = run.model.predict(rows)
+    assert [result.error for result in results] == [None] * 3
+    assert (results[0].prediction, results[2].prediction) == ("u", "v")
