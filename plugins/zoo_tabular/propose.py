@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import isfinite
 from typing import Any
 
@@ -42,6 +43,12 @@ DATES = (
 )  # fmt: skip
 CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p")
 TIMES = ("", "%I:%M %p", "%I:%M:%S %p")
+
+YES_NO = (
+    (YesNoColumn().yes, YesNoColumn().no), (("ja",), ("nein",)), (("oui",), ("non",)),
+    (("sí", "si"), ("no",)), (("present",), ("absent",)), (("positive",), ("negative",)),
+)  # fmt: skip
+"""Words for yes and for no."""
 
 LADDERS = (
     ("very low", "low", "medium", "high", "very high"),
@@ -168,14 +175,11 @@ class Column:
 
     def _yes_no(self) -> Choice | None:
         words = {text.casefold() for text in self.counts}
-        default = YesNoColumn()
-        pairs = ((default.yes, default.no), (("ja",), ("nein",)), (("oui",), ("non",)),
-                 (("sí", "si"), ("no",)), (("present",), ("absent",)), (("positive",), ("negative",)))  # fmt: skip
-        for yes, no in pairs:
+        for yes, no in YES_NO:
             if words <= {*yes, *no} and words & set(yes) and words & set(no):
                 share = sum(self.counts[text] for text in self.counts if text.casefold() in yes)
                 reason = self._with_gaps(f"{share / self.filled:.0%} yes")
-                own = {"yes": list(yes), "no": list(no)} if (yes, no) != pairs[0] else {}
+                own = {"yes": list(yes), "no": list(no)} if (yes, no) != YES_NO[0] else {}
                 return Choice({"type": "yes-no", **own} if own else "yes-no", reason)
         return None
 
@@ -240,7 +244,7 @@ class Column:
 
     def _rises(self) -> bool:
         numbers = [number_of(text) for text in self.texts if text in self.counts]
-        return all(one < two for one, two in zip(numbers, numbers[1:], strict=False))
+        return all(one < two for one, two in pairwise(numbers))
 
     def _date(self) -> Choice | None:
         return self._moments("date", DateEncoder, DATES, CLOCKS)

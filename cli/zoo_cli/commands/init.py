@@ -16,8 +16,8 @@ from zoo_weights import atomic_write
 @click.command()
 @click.argument("data", metavar="DATA")
 @click.option("--target", metavar="COLUMN",
-              help="Column to learn; one named like a target, or the last, if not given.")  # fmt: skip
-@click.option("-o", "--output", metavar="SPEC.toml", help="File to write; printed if not given.")
+              help="Column to learn (one named like a target, or the last).")  # fmt: skip
+@click.option("-o", "--output", metavar="SPEC.toml", help="File to write (standard output).")
 @common_options
 def command(data: str, target: str | None, output: str | None) -> None:
     """Look at DATA, a CSV or parquet file, and write a spec for it, with the reasons."""
