@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from zoo.decoders import as_cell
 from zoo.errors import InputError
@@ -29,6 +30,9 @@ MAX_CODES = 10
 
 MAX_CLASSES = 1_000
 SHOWN_CLASSES = 20
+
+HELD = 0.1
+"""Share of the rows that are held out, to stop the training in time."""
 
 RARE = 0.1
 """A class of two is rare below this share: its rows weigh more."""
@@ -213,33 +217,49 @@ def _count_features(preprocessor: Any, options: Mapping[str, Choice], sample: Sa
     return int(features)
 
 
+class Size(NamedTuple):
+    """A network for tables of at most so many rows; measured against scikit-learn's pipelines."""
+
+    rows: float
+    hidden: list[int]
+    dropout: float
+    l2: float
+    batch_size: int
+
+
+SIZES = (
+    Size(5_000, [100], 0.2, 1e-3, 32),
+    Size(50_000, [128, 64], 0.1, 1e-4, 128),
+    Size(math.inf, [256, 128], 0.1, 1e-5, 512),
+)
+
+
+def _size_for(rows: int) -> Size:
+    return next(size for size in SIZES if rows <= size.rows)
+
+
 def _architecture(rows: int, features: int) -> dict[str, Choice]:
-    hidden = next(sides for most, sides in SIZES if rows <= most)
+    size = _size_for(rows)
     reason = f"widths of the hidden layers, for {rows:,} rows of {features:,} features"
     return {
         "uses": Choice("tabular/mlp", ""),
-        "hidden": Choice(hidden, reason),
-        "dropout": Choice(0.1, "share of each layer's outputs that a step leaves out"),
-        "l2": Choice(1e-4, "penalty on large weights"),
+        "hidden": Choice(size.hidden, reason),
+        "dropout": Choice(size.dropout, "share of each layer's outputs that a step leaves out"),
+        "l2": Choice(size.l2, "penalty on large weights"),
     }
 
 
-SIZES = ((500, [32, 16]), (5_000, [64, 32]), (50_000, [128, 64]), (float("inf"), [256, 128]))
-"""Widths of the hidden layers for tables of at most so many rows."""
-
-
 def _training(sample: Sample, goal: Goal) -> dict[str, Choice]:
-    rows = sample.rows - goal.unusable
     order = "stratified" if goal.task == "tabular-classification" else "random"
     choices = {
         "target": Choice(sample.target, ""),
         "loss": Choice(goal.loss, ""),
         "metrics": Choice(goal.metrics, ""),
         "optimizer": Choice({"uses": "adam", "learning_rate": 0.001}, ""),
-        "batch_size": Choice(32 if rows < 10_000 else 256, ""),
+        "batch_size": Choice(_size_for(sample.rows).batch_size, ""),
         "epochs": Choice(200, "at most: training stops once the held-out rows gain nothing"),
         "early_stopping": Choice({"patience": 20}, ""),
-        "validation": Choice({"held": 0.15, "order": order}, "rows held out"),
+        "validation": Choice({"held": HELD, "order": order}, "rows held out"),
     }
     if goal.weights:
         choices["class_weights"] = Choice(goal.weights, "")
