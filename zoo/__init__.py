@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from zoo.tuning.tune import Tuning, tune
     from zoo.updating.ensemble import ensemble
     from zoo.updating.retrain import retrain
-    from zoo_weights import WeightsRecord
-    from zoo_weights.records import FileRecord
+    from zoo_weights.records import FileRecord, WeightsRecord
 
 __all__ = [
     "Classification",

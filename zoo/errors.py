@@ -168,7 +168,7 @@ def report_damage(path: Path, cure: str) -> Iterator[None]:
     cure
         What the user can do.
     """
-    from zoo_weights import WeightsError
+    from zoo_weights.errors import WeightsError
 
     try:
         yield

@@ -18,7 +18,7 @@ from click.shell_completion import CompletionItem, shell_complete
 
 from zoo_cli.options import Verbosity, common_options
 from zoo_cli.terminal import echo, escape_unencodable
-from zoo_weights import printable
+from zoo_weights.text import printable
 
 COMMANDS = {
     "list": "List models.",

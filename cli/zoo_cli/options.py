@@ -16,7 +16,7 @@ import zoo
 from zoo_cli.terminal import echo
 
 if TYPE_CHECKING:
-    from zoo_weights import Store
+    from zoo_weights.store import Store
 
 FORMATS = ("text", "json", "jsonl", "csv")
 
@@ -155,7 +155,7 @@ def model_or_bundle(name: str, weights: str | None = None) -> zoo.Model:
         if weights is not None:
             msg = f"{name} has its own weights; --weights {weights} is for models by name"
             raise UsageError(msg) from None
-        from zoo_weights import has_checksum
+        from zoo_weights.files import has_checksum
 
         model = zoo.load(name)
         if not has_checksum(Path(model.weights_name or name)):

@@ -6,7 +6,7 @@ import codecs
 import io
 import sys
 
-from zoo_weights import printable
+from zoo_weights.text import printable
 
 ESCAPE = "zoo-escape"
 """Error handler of encodings: what cannot be encoded is escaped as in JSON, which stays valid."""

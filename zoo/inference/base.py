@@ -17,14 +17,15 @@ from zoo.registry.registry import registry
 from zoo.spec.headers import read_json_headers
 from zoo.spec.model import ModelSpec
 from zoo.spec.toml import spec_from_data
-from zoo_weights import printable
+from zoo_weights.text import printable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from zoo.backend.runner import Runner, Tensors
     from zoo.spec.model import State
-    from zoo_weights import Slot, WeightsRecord
+    from zoo_weights.arrays import Slot
+    from zoo_weights.records import WeightsRecord
 
 
 class FittedState(TypedDict):
@@ -49,7 +50,7 @@ def check_record_licence(spec: ModelSpec, record: WeightsRecord) -> None:
 
 
 def _check_bundle_licence(file: Path) -> None:
-    from zoo_weights import detect_format
+    from zoo_weights.readers import detect_format
 
     if detect_format(file) == "bundle":
         BaseModel.from_bundle(file)
@@ -238,7 +239,7 @@ class BaseModel:
 
     def _read_weights(self, slots: Sequence[Slot]) -> Iterator[tuple[int, NDArray[Any]]]:
         """Yield the requested weights, each with its position in `slots`."""
-        from zoo_weights import read_weights
+        from zoo_weights.readers import read_weights
 
         file, options = self._weights_file()
         yield from read_weights(file, slots, **options)

@@ -30,7 +30,7 @@ HOLD_OUT = Split(held=0.2, order="stratified", seed=1)
 
 def environment_of(model: BaseModel) -> dict[str, Any]:
     """Return the training environment that a model's bundle holds; empty for other weights."""
-    from zoo_weights import detect_format
+    from zoo_weights.readers import detect_format
 
     file = bundle_path(Path(model.weights_name)) if model.weights_name else Path()
     if not file.is_file() or detect_format(file) != "bundle":

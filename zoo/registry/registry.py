@@ -39,7 +39,7 @@ from zoo.registry.loading import (
 from zoo.spec.component import Component
 from zoo.spec.dataset import Dataset
 from zoo.spec.model import ModelSpec
-from zoo_weights import printable
+from zoo_weights.text import printable
 
 if TYPE_CHECKING:
     import pluggy

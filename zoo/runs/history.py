@@ -17,7 +17,7 @@ from pathlib import Path
 from zoo.plots.curves import History, draw_curves
 from zoo.spec.model import EarlyStopping, Training
 from zoo.spec.toml import read_spec
-from zoo_weights import unescape_cell
+from zoo_weights.text import unescape_cell
 
 
 def read_history(path: Path) -> History:

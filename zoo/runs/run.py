@@ -24,7 +24,8 @@ from zoo.runs.history import draw_later
 from zoo.spec.headers import read_json_headers
 from zoo.spec.model import ModelSpec
 from zoo.spec.toml import spec_from_data, spec_to_data, spec_to_toml
-from zoo_weights import atomic_write, csv_line, make_folder
+from zoo_weights.files import atomic_write, make_folder
+from zoo_weights.text import csv_line
 
 if TYPE_CHECKING:
     from zoo.inference.model import Model
@@ -131,7 +132,7 @@ class Run:
             Fitted state of preprocessor and decoder.
         """
         from zoo.backend.network import weight_arrays
-        from zoo_weights import write_bundle
+        from zoo_weights.bundle import write_bundle
 
         headers = {
             "spec": json.dumps(spec_to_data(self.spec)),

@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from zoo.errors import DamagedHeader
-from zoo_weights import printable, read_headers
+from zoo_weights.bundle import read_headers
+from zoo_weights.text import printable
 
 
 def read_json_headers(

@@ -13,7 +13,7 @@ from zoo.errors import SpecError, did_you_mean
 from zoo.spec.component import NAME, Component, component_from_data, component_to_data
 from zoo.spec.dataset import Dataset
 from zoo.spec.model import ModelSpec
-from zoo_weights import escape_strings, printable
+from zoo_weights.text import escape_strings, printable
 
 R = TypeVar("R", bound=msgspec.Struct)
 

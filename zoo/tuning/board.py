@@ -16,7 +16,7 @@ from zoo.spec.component import component_from_data
 from zoo.spec.metrics import Mode, mode_of
 from zoo.training.checkpoint import check_same
 from zoo.tuning.space import format_value
-from zoo_weights import make_folder
+from zoo_weights.files import make_folder
 
 RESULTS, LEADERBOARD = "tune.json", "leaderboard.csv"
 

@@ -17,7 +17,7 @@ from zoo.spec.model import ModelSpec
 from zoo_cli.options import common_options, complete_model, note_orphans
 from zoo_cli.output import align, print_json
 from zoo_cli.terminal import echo
-from zoo_weights import WeightsRecord
+from zoo_weights.records import WeightsRecord
 
 
 @click.group(name="weights")
