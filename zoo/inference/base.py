@@ -14,9 +14,8 @@ from zoo.errors import UsageError, WeightsMissing
 from zoo.parts.base import Classifier, Decoder, Preprocessor
 from zoo.parts.construct import construct, options_of
 from zoo.registry.registry import registry
-from zoo.spec.headers import read_json_headers
-from zoo.spec.model import ModelSpec
-from zoo.spec.toml import spec_from_data
+from zoo.spec.files import read_json_headers, spec_from_data
+from zoo.spec.model import ModelSpec, check_record_licence
 from zoo_weights.text import printable
 
 if TYPE_CHECKING:
@@ -42,11 +41,6 @@ BUNDLE = "model.zoo"
 def bundle_path(path: Path) -> Path:
     """Return the path of a bundle, given that path or its run folder."""
     return path / BUNDLE if path.is_dir() else path
-
-
-def check_record_licence(spec: ModelSpec, record: WeightsRecord) -> None:
-    """Raise `UsageError` if the settings do not allow the licence of a model's weights."""
-    check_licence(f"{spec.name}: the weights {record.tag!r}", record.licence or spec.licence)
 
 
 def _check_bundle_licence(file: Path) -> None:
@@ -267,7 +261,7 @@ class BaseModel:
 
     @functools.cached_property
     def _runner(self) -> Runner:
-        return _compile(self.keras)
+        return make_runner(self.keras)
 
     @functools.cached_property
     def _cached_runner(self) -> Runner | None:
@@ -278,13 +272,13 @@ class BaseModel:
         fixed = self.weights_name is not None and not (record and record.lacks)
         if "keras" in sys.modules or not fixed or not keras_private.fast_paths_allowed():
             return None
-        from zoo import accel
+        from zoo.accel.kept import NetworkCache, cached_runner
 
         self.check_weights()
         component = self.spec.architecture
         entry = registry().part("architectures", component)
-        cache = accel.NetworkCache(entry, component, self._offered(), self._read_weights)
-        return accel.cached_runner(cache, self.architecture, lambda: self._runner)
+        cache = NetworkCache(entry, component, self._offered(), self._read_weights)
+        return cached_runner(cache, self.architecture, lambda: self._runner)
 
     # State
 
@@ -300,7 +294,7 @@ class BaseModel:
         from zoo.backend.carry import expose_states
 
         make = self.architecture(states=True)
-        return _compile(expose_states(self.keras, make, self.spec.state))
+        return make_runner(expose_states(self.keras, make, self.spec.state))
 
     @property
     def states(self) -> tuple[State, ...]:
@@ -342,11 +336,13 @@ class BaseModel:
         return decode_outputs(self.spec, self.decoder, outputs, top)
 
 
-def _compile(network: Any) -> Runner:
-    if plain():
-        from zoo.backend.runner import Runner
+def make_runner(network: Any) -> Runner:
+    """Return a network's runner: on OpenVINO its compiled graph, else Keras's."""
+    from zoo.backend.choose import chosen_backend
+    from zoo.backend.runner import Runner, inputs_of
 
+    if plain() or chosen_backend() != "openvino":
         return Runner(network)
-    from zoo import accel
+    from zoo.accel.openvino import compile_graph
 
-    return accel.make_runner(network)
+    return Runner(network, compile_graph(network, inputs_of(network)))

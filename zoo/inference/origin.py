@@ -17,9 +17,8 @@ from msgspec.structs import replace
 from zoo.data.split import folds
 from zoo.inference.base import BUNDLE, bundle_path
 from zoo.parts.base import Classifier
-from zoo.spec.headers import read_json_headers
+from zoo.spec.files import read_json_headers, spec_from_data, spec_to_data
 from zoo.spec.model import ModelSpec, Split
-from zoo.spec.toml import spec_from_data, spec_to_data
 
 if TYPE_CHECKING:
     from zoo.inference.base import BaseModel

@@ -248,10 +248,14 @@ def import_plugin(plugin: Plugin) -> ModuleType:
     if not isinstance(api, int) or api > hooks.API_VERSION:
         msg = f"needs plugin interface {api!r}, this zoo has {hooks.API_VERSION}; upgrade keras-zoo"
         raise PluginError(msg)
-    implemented = [name for name in dir(module) if hasattr(getattr(module, name), "zoo_impl")]
-    names = hook_names()
-    for name in implemented:
-        hook = (getattr(module, name).zoo_impl or {}).get("specname") or name
+    names, implemented = hook_names(), False
+    for name in dir(module):
+        value = getattr(module, name)
+        # A package that it imports, such as `zoo`, is not asked: it may import to answer.
+        if isinstance(value, ModuleType) or not hasattr(value, "zoo_impl"):
+            continue
+        implemented = True
+        hook = (value.zoo_impl or {}).get("specname") or name
         if hook not in names:
             msg = f"implements a hook that zoo does not have, {hook!r}.{did_you_mean(hook, names)}"
             raise PluginError(msg)

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any, Required, TypedDict
 from zoo.backend.choose import keras
 from zoo.errors import OtherTraining, UsageError, report_damage
 from zoo.runs.run import CHECKPOINT, START_AGAIN, Run
-from zoo.spec.headers import read_json_headers
+from zoo.spec.files import read_json_headers, spec_to_data
 from zoo.spec.model import METADATA
-from zoo.spec.toml import spec_to_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
