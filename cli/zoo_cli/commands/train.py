@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-import zoo
 from zoo_cli.options import common_options, complete_model, note
 from zoo_cli.output import ROWS
 from zoo_cli.terminal import echo
@@ -39,7 +38,9 @@ def command(
     output: str | None,
 ) -> int:
     """Train MODEL, or the model that SPEC.toml declares, and write a run folder."""
-    run = zoo.train(
+    from zoo.training.train import train
+
+    run = train(
         model,
         data,
         target=target,
