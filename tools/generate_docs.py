@@ -321,7 +321,7 @@ def errors() -> str:
 def schema() -> str:
     """Return the JSON Schema of a spec file, with descriptions of the fields for editors."""
     from zoo import Figure, ModelSpec, Training, WeightsRecord
-    from zoo.spec.toml import json_schema
+    from zoo.spec.files import json_schema
 
     plain = json_schema()
     for struct in (ModelSpec, Training, WeightsRecord, Figure):

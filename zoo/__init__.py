@@ -9,10 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from zoo.api import get_model, list_models, load
     from zoo.data.table import Table
     from zoo.errors import InputError, ZooError
-    from zoo.inference.model import Model
+    from zoo.inference.model import Model, get_model, load
     from zoo.inference.session import Session
     from zoo.parts.base import (
         Choice,
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     )
     from zoo.proposals.propose import propose
     from zoo.registry.hooks import hookimpl
-    from zoo.registry.registry import get_spec
+    from zoo.registry.registry import get_spec, list_models
     from zoo.runs.run import Run
     from zoo.spec.component import Component
     from zoo.spec.dataset import Dataset
@@ -36,8 +35,7 @@ if TYPE_CHECKING:
     from zoo.tuning.tune import Tuning, tune
     from zoo.updating.ensemble import ensemble
     from zoo.updating.retrain import retrain
-    from zoo_weights import WeightsRecord
-    from zoo_weights.records import FileRecord
+    from zoo_weights.records import FileRecord, WeightsRecord
 
 __all__ = [
     "Choice",
@@ -79,14 +77,13 @@ __all__ = [
 ]
 
 _EXPORTS = {
-    "zoo.api": "get_model list_models load",
     "zoo.parts.base": "Choice Classification Classifier Decoder Prediction Preprocessor Regressor "
     "RowResult Sequencer",
     "zoo.data.table": "Table",
     "zoo.errors": "InputError ZooError",
-    "zoo.inference.model": "Model",
+    "zoo.inference.model": "Model get_model load",
     "zoo.registry.hooks": "hookimpl",
-    "zoo.registry.registry": "get_spec",
+    "zoo.registry.registry": "get_spec list_models",
     "zoo.inference.session": "Session",
     "zoo.spec.component": "Component",
     "zoo.spec.dataset": "Dataset",

@@ -28,7 +28,7 @@ def private_folder(name: str) -> Path | None:
     """
     path = home("cache") / name
     try:
-        from zoo_weights import make_private_folder
+        from zoo_weights.files import make_private_folder
 
         make_private_folder(path)
         if hasattr(os, "getuid"):
@@ -107,7 +107,7 @@ def read(folder: str, name: str) -> bytes | None:
 
 def write(folder: str, name: str, data: bytes) -> Path | None:
     """Write a file atomically; return its path, or None if it cannot be written."""
-    from zoo_weights import atomic_write
+    from zoo_weights.files import atomic_write
 
     parent = private_folder(folder)
     if parent is None:

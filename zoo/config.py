@@ -14,7 +14,7 @@ import msgspec
 from zoo.errors import UsageError
 
 if TYPE_CHECKING:
-    from zoo_weights import Store
+    from zoo_weights.store import Store
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -156,7 +156,7 @@ def store(kind: str = "weights", seconds: str | None = None) -> Store:
 
     `seconds` is a ``--timeout``: how long each download may take.
     """
-    from zoo_weights import Store
+    from zoo_weights.store import Store
 
     mirror = os.environ.get("ZOO_MIRROR") or settings().mirror
     return Store(

@@ -37,7 +37,15 @@ class OtherTraining(UsageError):
 
 
 class UnknownName(UsageError):
-    """A name that does not exist, or that more than one plugin owns."""
+    """A name that does not exist, or that more than one plugin owns.
+
+    After the message, its arguments may be the name and those that exist: the closest is suggested
+    to whoever reads the message. Many callers only ask whether there is such a name.
+    """
+
+    def __str__(self) -> str:
+        message, *names = self.args
+        return message + did_you_mean(*names) if names else str(message)
 
 
 class PluginError(ZooError):
@@ -168,7 +176,7 @@ def report_damage(path: Path, cure: str) -> Iterator[None]:
     cure
         What the user can do.
     """
-    from zoo_weights import WeightsError
+    from zoo_weights.errors import WeightsError
 
     try:
         yield

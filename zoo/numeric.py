@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from math import isfinite, nan
 from typing import Any
 
-from zoo_weights import escape_strings
+from zoo_weights.text import escape_strings
 
 NUMBER = re.compile(r"[0-9eE.+\-\s]*")
 """Characters of numbers and of the spaces around them; what they say is left to ``float``."""

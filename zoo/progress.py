@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from zoo_weights import printable
+from zoo_weights.text import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress

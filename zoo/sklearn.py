@@ -36,19 +36,19 @@ from zoo.data.table import Table, take
 from zoo.decoders import as_cell
 from zoo.errors import InputError, TrainingError, UsageError, ZooError
 from zoo.inference.base import BUNDLE
+from zoo.inference.measure import true_classes
 from zoo.inference.model import Model
-from zoo.inference.targets import true_classes
 from zoo.parts.base import Classifier, Regressor, RowResult
 from zoo.parts.settings import resolve_recipe, with_settings
 from zoo.registry.registry import registry, spec_and_base
 from zoo.runs.run import Run
+from zoo.spec.files import spec_to_data
 from zoo.spec.model import ModelSpec, Training
-from zoo.spec.toml import spec_to_data
 from zoo.training.adapt import declared_columns, follow_classes, follow_columns
 from zoo.training.fit import fit
 from zoo.training.rows import InMemory
 from zoo.training.train import choose_seed, resolve_start
-from zoo_weights import write_bundle
+from zoo_weights.bundle import write_bundle
 
 if TYPE_CHECKING:
     from typing import Self

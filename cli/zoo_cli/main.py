@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import io
 import os
 import signal
 import sys
@@ -17,8 +18,8 @@ import click
 from click.shell_completion import CompletionItem, shell_complete
 
 from zoo_cli.options import Verbosity, common_options
-from zoo_cli.terminal import echo, escape_unencodable
-from zoo_weights import printable
+from zoo_cli.terminal import ESCAPE, echo
+from zoo_weights.text import printable
 
 COMMANDS = {
     "list": "List models.",
@@ -139,7 +140,8 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit status."""
     warnings.showwarning = _show_warning
-    escape_unencodable()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what its encoding lacks must not end a command
+        sys.stdout.reconfigure(errors=ESCAPE)
     if any(argument.startswith("-vv") for argument in arguments):  # also where the usage is wrong
         Verbosity.verbosity = 2
     try:

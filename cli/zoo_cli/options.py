@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
-import zoo
 from zoo_cli.terminal import echo
 
 if TYPE_CHECKING:
-    from zoo_weights import Store
+    from zoo.inference.model import Model
+    from zoo_weights.store import Store
 
 FORMATS = ("text", "json", "jsonl", "csv")
 
@@ -135,29 +135,30 @@ def parse_numbers(
 
 def complete_model(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Complete the name of a model in the shell."""
-    import zoo
+    from zoo.registry.registry import list_models
 
-    return [name for name in zoo.list_models() if name.startswith(incomplete)]
+    return [name for name in list_models() if name.startswith(incomplete)]
 
 
-def model_or_bundle(name: str, weights: str | None = None) -> zoo.Model:
+def model_or_bundle(name: str, weights: str | None = None) -> Model:
     """Return a model by its name, or from a bundle file or run folder.
 
     A registered name wins over a file of the same name; a path with a separator is a path.
     """
     from zoo.errors import UnknownName, UsageError
+    from zoo.inference.model import get_model, load
 
     try:
-        model = zoo.get_model(name, weights=_weights(weights))
+        model = get_model(name, weights=_weights(weights))
     except UnknownName:
         if not Path(name).exists():
             raise
         if weights is not None:
             msg = f"{name} has its own weights; --weights {weights} is for models by name"
             raise UsageError(msg) from None
-        from zoo_weights import has_checksum
+        from zoo_weights.files import has_checksum
 
-        model = zoo.load(name)
+        model = load(name)
         if not has_checksum(Path(model.weights_name or name)):
             note(f"{name}: not verified, since bundles of version 1 have no checksum")
     return model

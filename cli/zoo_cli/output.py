@@ -12,7 +12,8 @@ from typing import Any, TextIO
 
 from zoo.numeric import to_json
 from zoo_cli.terminal import ESCAPE
-from zoo_weights import atomic_write, csv_line, is_stream, open_live, printable
+from zoo_weights.files import atomic_write, is_stream, open_live
+from zoo_weights.text import csv_line, printable
 
 LineFormatter = Callable[[dict[str, Any]], Iterable[str]]
 RowFormatter = Callable[[dict[str, Any]], Iterable[dict[str, Any]]]

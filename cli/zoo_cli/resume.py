@@ -17,7 +17,8 @@ import zoo
 from zoo.cache import private_folder
 from zoo.data.inputs import name_from_fields, text_name
 from zoo.errors import UsageError
-from zoo_weights import is_stream, printable, unescape_cell
+from zoo_weights.files import is_stream
+from zoo_weights.text import printable, unescape_cell
 
 COLUMNS = ["input", "model", "weights", "rank", "index", "id", "label", "score", "error"]
 """Columns of the CSV that ``zoo classify`` writes."""

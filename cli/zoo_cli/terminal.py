@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import codecs
-import io
 import sys
 
-from zoo_weights import printable
+from zoo_weights.text import printable
 
 ESCAPE = "zoo-escape"
 """Error handler of encodings: what cannot be encoded is escaped as in JSON, which stays valid."""
@@ -31,12 +30,6 @@ def echo(
     parts = str(text).split(breaks) if breaks else [str(text)]
     shown = (breaks or "").join(printable(part, None) for part in parts)
     print(shown, end=end, file=sys.stderr if err else sys.stdout, flush=True)
-
-
-def escape_unencodable() -> None:
-    """Let standard output escape what its encoding lacks, instead of failing."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors=ESCAPE)
 
 
 def _escape(error: UnicodeError) -> tuple[str, int]:

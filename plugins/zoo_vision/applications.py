@@ -11,8 +11,8 @@ import inspect
 from typing import Any, Literal
 
 import keras
-from keras import layers
 
+from zoo_vision.efficientnet_lite import add_head, check_input_shape
 from zoo_vision.networks import NETWORKS
 
 PUBLISHED_CLASSES = 1000
@@ -83,39 +83,6 @@ def application(
         return model
     outputs = add_head(model.output, units, None, dropout, output_activation)
     return keras.Model(model.inputs, outputs, name=model.name)
-
-
-def check_input_shape(network: str, input_shape: tuple[int, ...], *, minimum: int) -> None:
-    """Raise ValueError unless `input_shape` is (height, width, 3) of at least `minimum` pixels."""
-    fits = len(input_shape) == 3 and input_shape[2] == 3
-    if not fits or min(input_shape[:2]) < minimum:
-        msg = (
-            f"{network} takes images of at least {minimum} x {minimum} pixels and 3 colours, "
-            f"received the shape {tuple(input_shape)}"
-        )
-        raise ValueError(msg)
-
-
-def add_head(
-    features: Any,
-    units: int | None,
-    pooling: Literal["avg", "max"] | None,
-    dropout: float,
-    activation: str,
-) -> Any:
-    """Return the pooled features, followed by a dense layer "head" if `units` is given."""
-    x = features
-    if pooling == "avg":
-        x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
-    elif pooling == "max":
-        x = layers.GlobalMaxPooling2D(name="max_pool")(x)
-    if units is None:
-        return x
-    if len(x.shape) > 2:
-        x = layers.Flatten(name="head_flatten")(x)
-    if dropout:
-        x = layers.Dropout(dropout, name="head_dropout")(x)
-    return layers.Dense(units, activation=activation, name="head")(x)
 
 
 def _strip_scaling(model: keras.Model, classes: tuple[str, ...]) -> keras.Model:

@@ -70,8 +70,6 @@ def efficientnet_lite0(
     ValueError
         If `input_shape` does not fit.
     """
-    from zoo_vision.applications import add_head, check_input_shape
-
     check_input_shape("efficientnet-lite0", input_shape, minimum=32)
     inputs = keras.Input(input_shape, name="image")
     x = _conv(inputs, STEM, 3, 2, name="stem_")
@@ -118,3 +116,36 @@ def _conv(
 
 def _norm(x: Any, name: str) -> Any:
     return layers.BatchNormalization(epsilon=1e-3, name=f"{name}_bn")(x)
+
+
+def check_input_shape(network: str, input_shape: tuple[int, ...], *, minimum: int) -> None:
+    """Raise ValueError unless `input_shape` is (height, width, 3) of at least `minimum` pixels."""
+    fits = len(input_shape) == 3 and input_shape[2] == 3
+    if not fits or min(input_shape[:2]) < minimum:
+        msg = (
+            f"{network} takes images of at least {minimum} x {minimum} pixels and 3 colours, "
+            f"received the shape {tuple(input_shape)}"
+        )
+        raise ValueError(msg)
+
+
+def add_head(
+    features: Any,
+    units: int | None,
+    pooling: Literal["avg", "max"] | None,
+    dropout: float,
+    activation: str,
+) -> Any:
+    """Return the pooled features, followed by a dense layer "head" if `units` is given."""
+    x = features
+    if pooling == "avg":
+        x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
+    elif pooling == "max":
+        x = layers.GlobalMaxPooling2D(name="max_pool")(x)
+    if units is None:
+        return x
+    if len(x.shape) > 2:
+        x = layers.Flatten(name="head_flatten")(x)
+    if dropout:
+        x = layers.Dropout(dropout, name="head_dropout")(x)
+    return layers.Dense(units, activation=activation, name="head")(x)

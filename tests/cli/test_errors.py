@@ -48,7 +48,7 @@ def test_an_unforeseen_error_says_how_to_report_it(cli, monkeypatch):
         msg = "a bug\nof ours"
         raise TypeError(msg)
 
-    monkeypatch.setattr("zoo.list_models", fail, raising=False)
+    monkeypatch.setattr("zoo_cli.commands.list.list_models", fail)
     done = cli("list")
     start = "zoo: internal error: TypeError: a bug of ours; run again with -vv and report it "
     assert (done.status, done.err.count("\n")) == (1, 1)
@@ -70,17 +70,18 @@ def test_memory_that_runs_out_is_no_bug(cli, monkeypatch):
     def fail(*_, **__):
         raise MemoryError
 
-    monkeypatch.setattr("zoo.list_models", fail, raising=False)
+    monkeypatch.setattr("zoo_cli.commands.list.list_models", fail)
     assert cli("list").err.startswith("zoo: not enough memory; pass less data at once")
 
 
 def test_a_thread_prints_no_traceback(zoo_command):
     code = (
-        "import threading, sys, zoo, zoo_cli.main as m\n"
+        "import threading, sys, zoo_cli.main as m\n"
+        "from zoo_cli.commands import list\n"
         "def work(): raise KeyError('in a thread')\n"
         "def models(*a, **k):\n"
         "    thread = threading.Thread(target=work); thread.start(); thread.join(); return []\n"
-        "zoo.list_models = models; sys.argv = ['zoo', 'list']; m.main()\n"
+        "list.list_models = models; sys.argv = ['zoo', 'list']; m.main()\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "zoo: internal error: KeyError: 'in a thread'; run again" in done.stderr
@@ -117,7 +118,7 @@ def test_an_end_of_file_is_not_taken_for_an_interrupt(cli, monkeypatch):
         msg = "half a file"
         raise EOFError(msg)
 
-    monkeypatch.setattr("zoo.list_models", fail, raising=False)
+    monkeypatch.setattr("zoo_cli.commands.list.list_models", fail)
     done = cli("list")
     assert done.status == 1
     assert "EOFError: half a file" in done.err

@@ -126,8 +126,8 @@ def test_interrupting_a_long_command_ends_with_130(tmp_path):
         # A job in the background of a shell starts with the signal ignored.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from zoo_cli import main\n"
-        "import zoo\n"
-        "zoo.list_models = lambda *a, **k: signal.raise_signal(signal.SIGINT)\n"
+        "from zoo_cli.commands import list\n"
+        "list.list_models = lambda *a, **k: signal.raise_signal(signal.SIGINT)\n"
         "sys.argv = ['zoo', 'list']\n"
         "main.main()\n"
     )

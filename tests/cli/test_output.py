@@ -105,7 +105,7 @@ def test_messages_of_errors_and_warnings_are_escaped(cli, monkeypatch, capsys) -
             warnings.warn(HOSTILE, FutureWarning, stacklevel=1)
             raise error
 
-        monkeypatch.setattr("zoo.list_models", fail, raising=False)
+        monkeypatch.setattr("zoo_cli.commands.list.list_models", fail)
         done = cli("list")
         assert done.status == 1
         assert is_safe(done.err)
@@ -114,9 +114,9 @@ def test_messages_of_errors_and_warnings_are_escaped(cli, monkeypatch, capsys) -
 
 def test_a_traceback_is_escaped(tmp_path) -> None:
     code = (
-        "import sys, zoo\nfrom zoo_cli import main\n"
+        "import sys\nfrom zoo_cli import main\nfrom zoo_cli.commands import list\n"
         f"def fail(*_, **__):\n    raise RuntimeError({HOSTILE!r})\n"
-        "zoo.list_models = fail\nsys.argv = ['zoo', 'list', '-vv']\nmain.main()\n"
+        "list.list_models = fail\nsys.argv = ['zoo', 'list', '-vv']\nmain.main()\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert done.returncode == 1

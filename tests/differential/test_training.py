@@ -24,7 +24,7 @@ import training
 import zoo
 from zoo.backend.choose import chosen_backend
 from zoo.registry.registry import registry
-from zoo.training import feed, streamed
+from zoo.training import rows, streamed
 from zoo.training.steps import traced
 from zoo.tuning.work import Work
 
@@ -142,7 +142,7 @@ def compare(found: Any, reference: Any, name: str, path: str) -> None:
 def handed(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
     """How many rows each training handed over at once; None where Keras took its own steps."""
     found: list[int | None] = []
-    for module in (feed, streamed):
+    for module in (rows, streamed):
         before = module.compile_steps
 
         def noted(*arguments: Any, before: Any = before, **options: Any) -> Any:

@@ -39,7 +39,7 @@ from places import ROOT
 import zoo
 from zoo.errors import KINDS
 from zoo.parts.base import Decoder, Preprocessor, Sequencer
-from zoo.registry.hooks import hook_names
+from zoo.registry.loading import hook_names
 from zoo_cli.main import COMMANDS, cli
 
 DOCS = ROOT / "docs"

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 from places import ROOT
 
-from zoo.registry.hooks import hook_names
+from zoo.registry.loading import hook_names
 
 PACKAGE = ROOT / "examples" / "zoo-shapes"
 PROJECT = tomllib.loads((PACKAGE / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -22,7 +22,7 @@ from zoo import cache
 from zoo.errors import UsageError
 from zoo.runs.folder import fresh_folder, own_folder, run_folder
 from zoo_weights import atomic_write
-from zoo_weights.leftovers import temporary_path
+from zoo_weights.files import temporary_path
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs locks of folders")
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from places import ROOT
 
 from zoo.errors import SpecError
+from zoo.spec.files import read_datasets, read_spec, spec_from_data, spec_to_data, spec_to_toml
 from zoo.spec.model import ModelSpec
-from zoo.spec.toml import read_datasets, read_spec, spec_from_data, spec_to_data, spec_to_toml
 
 FILES = sorted(ROOT.glob("plugins/*/models/*.toml"))
 SEEDS = [path.read_bytes() for path in FILES]

@@ -168,7 +168,7 @@ def test_bundles_of_other_licences_are_refused(home, monkeypatch, tmp_path):
 
     from msgspec.structs import replace
 
-    from zoo.spec.toml import spec_to_data
+    from zoo.spec.files import spec_to_data
     from zoo_weights import write_bundle
 
     spec = replace(zoo.get_spec("mlp-pima"), licence="GPL-3.0")

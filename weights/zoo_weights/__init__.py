@@ -2,7 +2,7 @@
 
 ``records`` describes a file; ``store`` and ``fetch`` (on ``web``, ``pace``, ``partial`` and
 ``files``) download it; ``hdf5`` and ``heap`` open it safely; ``readers`` and ``legacy`` compare it
-with a model's ``layout`` before ``arrays`` reads it; ``bundle`` writes. Names are imported on first
+with a model's weights before ``arrays`` reads it; ``bundle`` writes. Names are imported on first
 use: ``import zoo_weights`` imports no h5py, numpy or requests.
 """
 
@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .arrays import Slot
     from .bundle import read_headers, write_bundle, write_weights
     from .errors import (
         CannotWrite,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
         open_live,
     )
     from .hdf5 import open_checked
-    from .layout import Slot
     from .readers import detect_format, read_weights
     from .records import FileRecord, WeightsRecord
     from .store import AddResult, Store, VerifyResult
@@ -75,6 +75,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "arrays": ("Slot",),
     "bundle": ("read_headers", "write_bundle", "write_weights"),
     "errors": (
         "CannotWrite",
@@ -96,7 +97,6 @@ _MODULES = {
         "open_live",
     ),
     "hdf5": ("open_checked",),
-    "layout": ("Slot",),
     "readers": ("detect_format", "read_weights"),
     "records": ("FileRecord", "WeightsRecord"),
     "store": ("AddResult", "Store", "VerifyResult"),

@@ -15,11 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .arrays import read_array, write_array
+from .arrays import Slot, read_array, write_array
 from .errors import UnsafeFile, WeightsError
 from .files import append_checksum, atomic_write
 from .hdf5 import open_checked, report_damage
-from .layout import Slot
 from .readers import BUNDLE_VERSION, check_version
 from .text import printable
 

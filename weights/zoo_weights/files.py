@@ -1,4 +1,7 @@
-"""How files are written, locked, hashed in constant memory, and end with a checksum."""
+"""How files are written, locked, hashed in constant memory, and end with a checksum.
+
+What a killed writer left beside a file goes when the file is written again.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,21 @@ import errno
 import hashlib
 import math
 import os
+import platform
 import re
+import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from .errors import CannotWrite, FetchError, UnsafeFile, describe_cause
-from .leftovers import temporary_path
 from .text import printable
 
 BLOCK = 1 << 20  # bytes read at a time
+
+TEMPORARY = re.compile(r"\.(.+)\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.tmp", re.DOTALL)
+"""Target, machine and process of a temporary file, and a random number."""
 
 _DESCRIPTOR = re.compile(r"(?:/proc/(\d+)(?:/task/\d+)?|/dev)/fd/(\d+)")
 _FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
@@ -92,6 +99,46 @@ def flush_and_rename(temp: Path, path: Path, like: os.stat_result | None = None)
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def temporary_path(path: Path) -> Path:
+    """Return an unused temporary path next to `path`; remove what killed writers of it left."""
+    machine = _machine()
+    name = os.fsdecode(os.fsencode(path.name)[:200])  # with the rest, a long one may be too long
+    with suppress(OSError):  # what cannot be removed does no harm
+        for other in os.listdir(path.parent):
+            match = TEMPORARY.fullmatch(other)
+            ours = match is not None and match[1] == name and match[2] == machine
+            if match and ours and not _is_alive(int(match[3])):
+                path.with_name(other).unlink(missing_ok=True)
+    return path.with_name(f".{name}.{machine}-{os.getpid()}-{os.urandom(4).hex()}.tmp")
+
+
+def is_temporary(path: Path) -> bool:
+    """Return whether a path is named as a temporary file is."""
+    return TEMPORARY.fullmatch(path.name) is not None
+
+
+def _machine() -> str:
+    """Return what tells the processes of this machine and container from those of others."""
+    try:
+        space = os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        space = 0
+    return f"{zlib.crc32(f'{platform.node()} {space}'.encode()):08x}"
+
+
+def _is_alive(process: int) -> bool:
+    """Return whether a process exists, or may exist."""
+    if os.name != "posix":  # elsewhere signal 0 ends a process
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        pass  # another user's
+    return True
 
 
 @contextmanager

@@ -12,9 +12,9 @@ from itertools import count, takewhile, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .arrays import Slot, content_of, fits_slot, refuse
 from .errors import UnsafeFile, WeightsError
 from .hdf5 import collect_datasets
-from .layout import Slot, content_of, fits_slot, refuse
 from .text import printable
 
 if TYPE_CHECKING:

@@ -10,11 +10,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .arrays import read_array
+from .arrays import Slot, content_of, fits_slot, read_array, refuse
 from .errors import UnsafeFile, WeightsError
 from .files import has_checksum
 from .hdf5 import collect_datasets, open_checked, report_damage
-from .layout import Slot, content_of, fits_slot, refuse
 from .legacy import plan_legacy
 from .text import printable
 

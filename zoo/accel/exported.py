@@ -10,7 +10,7 @@ import msgspec
 
 from zoo.accel.network import CachedNetwork
 from zoo.backend import choose
-from zoo_weights import Slot
+from zoo_weights.arrays import Slot
 
 if TYPE_CHECKING:
     from zoo.accel.network import Weights

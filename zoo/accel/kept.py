@@ -229,6 +229,38 @@ class NetworkCache:
         cache.write(FOLDER, self.name, hashlib.sha256(data).digest() + data)
 
 
+def cached_runner(
+    cache: NetworkCache, architecture: Callable[[], Callable[[], Any]], runner: Callable[[], Runner]
+) -> Runner | None:
+    """Return the runner of a cached network; if there is none, cache it for later processes.
+
+    Parameters
+    ----------
+    cache
+        The network's cache.
+    architecture
+        Returns the function that builds the network.
+    runner
+        Returns the runner of this process's network, with its weights.
+
+    Returns
+    -------
+    Runner or None
+        None if nothing was cached.
+    """
+    from zoo.backend.network import build, fill_placeholders
+    from zoo.backend.runner import Runner
+
+    if not cache.usable:
+        return None
+    if network := cache.restore():
+        return Runner(network, network.call)
+    make = architecture()
+    if data := cache.serialize(lambda: fill_placeholders(build(make, initialise=False))):
+        cache.store(data, runner())
+    return None
+
+
 def _paths_of(distribution: metadata.Distribution) -> Iterator[str]:
     """Yield the folders and modules of a distribution, also of an editable one."""
     for file in distribution.files or ():

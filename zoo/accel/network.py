@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from zoo_weights import Slot
+from zoo_weights.arrays import Slot
 
 Weights = Callable[[Sequence[Slot]], Iterable[tuple[int, Any]]]
 """Yields the position and the array of each weight whose slot is given."""

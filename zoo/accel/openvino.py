@@ -26,7 +26,7 @@ from zoo.backend import keras_private
 from zoo.backend.choose import requested_dtype
 from zoo.backend.runner import map_arrays
 from zoo.errors import BackendError
-from zoo_weights import Slot
+from zoo_weights.arrays import Slot
 
 if TYPE_CHECKING:
     from zoo.accel.network import Weights

@@ -17,7 +17,7 @@ import msgspec
 
 from zoo.config import plain
 from zoo.errors import BackendError, SpecError
-from zoo.spec.toml import convert_data
+from zoo.spec.files import convert_data
 
 TESTED = (3, 15, 1)
 """The newest version of Keras that passed the tests of this file."""

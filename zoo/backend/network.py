@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from zoo_weights import Slot
+    from zoo_weights.arrays import Slot
 
 MAX_PARAMETERS = 4_000_000_000
 """Maximum size of a network; a file that declares more is wrong, or hostile."""
@@ -105,7 +105,7 @@ def slots(network: Any) -> list[tuple[Slot, Any]]:
 
     Within a layer the order is the legacy one: trainable weights, then the others.
     """
-    from zoo_weights import Slot
+    from zoo_weights.arrays import Slot
 
     pairs: list[tuple[Slot, Any]] = []
     for path, layer in _weight_layers(network, "layers"):
@@ -201,7 +201,7 @@ def load_weights(
     zoo_weights.WeightsError
         If the file is unsafe, damaged, or holds other layers or shapes.
     """
-    from zoo_weights import read_weights
+    from zoo_weights.readers import read_weights
 
     expected = [
         (slot, variable)

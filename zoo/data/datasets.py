@@ -18,7 +18,9 @@ from zoo.data.tokens import read_lines, shifted
 from zoo.errors import InputError
 from zoo.registry.entries import Entry
 from zoo.spec.dataset import Dataset
-from zoo_weights import FetchError, FileRecord, HashMismatch, atomic_write, hash_file
+from zoo_weights.errors import FetchError, HashMismatch
+from zoo_weights.files import atomic_write, hash_file
+from zoo_weights.records import FileRecord
 
 
 @dataclass(frozen=True, slots=True)

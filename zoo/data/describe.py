@@ -14,7 +14,7 @@ from zoo.errors import UsageError
 from zoo.numeric import number_of
 from zoo.registry.entries import Entry
 from zoo.spec.dataset import Dataset
-from zoo_weights import printable
+from zoo_weights.text import printable
 
 SHEET = 5
 """Rows and columns of images on a sheet of samples."""

@@ -111,7 +111,8 @@ def is_url(text: str) -> bool:
 def fetch_url(url: str) -> bytes:
     """Fetch an http(s) URL as an input, within limits of size and time."""
     from zoo.config import offline, timeout
-    from zoo_weights import FetchError, get_bytes
+    from zoo_weights.errors import FetchError
+    from zoo_weights.fetch import get_bytes
 
     try:
         seconds = timeout() or URL_SECONDS

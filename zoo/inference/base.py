@@ -14,17 +14,17 @@ from zoo.errors import UsageError, WeightsMissing
 from zoo.parts.base import Classifier, Decoder, Preprocessor
 from zoo.parts.construct import construct, options_of
 from zoo.registry.registry import registry
-from zoo.spec.headers import read_json_headers
-from zoo.spec.model import ModelSpec
-from zoo.spec.toml import spec_from_data
-from zoo_weights import printable
+from zoo.spec.files import read_json_headers, spec_from_data
+from zoo.spec.model import ModelSpec, check_record_licence
+from zoo_weights.text import printable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from zoo.backend.runner import Runner, Tensors
     from zoo.spec.model import State
-    from zoo_weights import Slot, WeightsRecord
+    from zoo_weights.arrays import Slot
+    from zoo_weights.records import WeightsRecord
 
 
 class FittedState(TypedDict):
@@ -43,13 +43,8 @@ def bundle_path(path: Path) -> Path:
     return path / BUNDLE if path.is_dir() else path
 
 
-def check_record_licence(spec: ModelSpec, record: WeightsRecord) -> None:
-    """Raise `UsageError` if the settings do not allow the licence of a model's weights."""
-    check_licence(f"{spec.name}: the weights {record.tag!r}", record.licence or spec.licence)
-
-
 def _check_bundle_licence(file: Path) -> None:
-    from zoo_weights import detect_format
+    from zoo_weights.readers import detect_format
 
     if detect_format(file) == "bundle":
         BaseModel.from_bundle(file)
@@ -238,7 +233,7 @@ class BaseModel:
 
     def _read_weights(self, slots: Sequence[Slot]) -> Iterator[tuple[int, NDArray[Any]]]:
         """Yield the requested weights, each with its position in `slots`."""
-        from zoo_weights import read_weights
+        from zoo_weights.readers import read_weights
 
         file, options = self._weights_file()
         yield from read_weights(file, slots, **options)
@@ -266,7 +261,7 @@ class BaseModel:
 
     @functools.cached_property
     def _runner(self) -> Runner:
-        return _compile(self.keras)
+        return make_runner(self.keras)
 
     @functools.cached_property
     def _cached_runner(self) -> Runner | None:
@@ -277,13 +272,13 @@ class BaseModel:
         fixed = self.weights_name is not None and not (record and record.lacks)
         if "keras" in sys.modules or not fixed or not keras_private.fast_paths_allowed():
             return None
-        from zoo import accel
+        from zoo.accel.kept import NetworkCache, cached_runner
 
         self.check_weights()
         component = self.spec.architecture
         entry = registry().part("architectures", component)
-        cache = accel.NetworkCache(entry, component, self._offered(), self._read_weights)
-        return accel.cached_runner(cache, self.architecture, lambda: self._runner)
+        cache = NetworkCache(entry, component, self._offered(), self._read_weights)
+        return cached_runner(cache, self.architecture, lambda: self._runner)
 
     # State
 
@@ -299,7 +294,7 @@ class BaseModel:
         from zoo.backend.carry import expose_states
 
         make = self.architecture(states=True)
-        return _compile(expose_states(self.keras, make, self.spec.state))
+        return make_runner(expose_states(self.keras, make, self.spec.state))
 
     @property
     def states(self) -> tuple[State, ...]:
@@ -341,11 +336,13 @@ class BaseModel:
         return decode_outputs(self.spec, self.decoder, outputs, top)
 
 
-def _compile(network: Any) -> Runner:
-    if plain():
-        from zoo.backend.runner import Runner
+def make_runner(network: Any) -> Runner:
+    """Return a network's runner: on OpenVINO its compiled graph, else Keras's."""
+    from zoo.backend.choose import chosen_backend
+    from zoo.backend.runner import Runner, inputs_of
 
+    if plain() or chosen_backend() != "openvino":
         return Runner(network)
-    from zoo import accel
+    from zoo.accel.openvino import compile_graph
 
-    return accel.make_runner(network)
+    return Runner(network, compile_graph(network, inputs_of(network)))

@@ -1,4 +1,7 @@
-"""Loss and metrics of networks, as their recipes name them."""
+"""Loss and metrics of networks, as their recipes name them, and the targets that these compare.
+
+Targets get the form that the loss takes, and must fit the head of the network.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,25 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from zoo.backend.carry import carry_state, expose_states
-from zoo.backend.runner import count_samples
-from zoo.errors import TrainingError, UsageError
-from zoo.inference.targets import check_targets, targets_for
+from zoo.backend.choose import keras
+from zoo.backend.runner import count_samples, map_arrays
+from zoo.errors import SpecError, TrainingError, UsageError, did_you_mean
+from zoo.parts.base import Classifier
 from zoo.parts.construct import AUTOMATIC, keras_object
+from zoo.parts.heads import (
+    EQUIVALENT_HEADS,
+    LOSSES,
+    activation_of,
+    decodable_shape,
+    decoder_head,
+    first_error,
+    loss_head,
+)
+from zoo.spec.component import plain_name
 from zoo.spec.model import Training
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from zoo.backend.runner import Tensors
@@ -23,6 +38,12 @@ if TYPE_CHECKING:
 
 EVAL_BATCH = 256
 """Rows evaluated at once."""
+
+UNCHECKED = ("ctc", "circle", "iou")
+"""Parts of the names of losses and metrics that do not compare number with number."""
+
+PROBE_ROWS = 32
+"""Rows computed to see what a head gives, where the name of its activation does not say."""
 
 
 def compile_network(network: Any, training: Training) -> None:
@@ -118,3 +139,141 @@ def training_of(model: BaseModel) -> Training:
         msg = f"{model.spec.name} has no recipe, so no loss or metrics to evaluate"
         raise UsageError(msg)
     return model.spec.training
+
+
+def check_targets(model: BaseModel, training: Training, targets: NDArray[Any]) -> None:
+    """Raise `SpecError` unless loss and metrics compare each target with the output of its row.
+
+    Keras broadcasts them where their shapes differ.
+    """
+    shape = decodable_shape(model.spec, model.decoder, model.keras.output_shape)[1:]
+    if _has_custom_loss(model.keras):
+        return
+    classes = shape[-1] if shape else 1
+    for part in (training.loss, *training.metrics):
+        name, what = plain_name(part.uses), ""
+        sparse, binary = name.startswith("sparse"), name.startswith("binary")
+        if (part.uses in AUTOMATIC and not part.config) or any(word in name for word in UNCHECKED):
+            continue
+        if "categorical" in name and classes == 1:
+            what = "is for one class of several, and the network has 1 unit"
+        elif not _shapes_match(targets.shape[1:], shape[:-1] if sparse else shape):
+            own, outputs = (str(("rows", *s)).replace("'", "") for s in (targets.shape[1:], shape))
+            what = f"would compare targets of shape {own} with outputs of shape {outputs}; "
+            what += f"{model.spec.output.uses!r} must encode a target as one number for each unit "
+            what += "of the network"
+        elif (sparse or binary) and classes and _invalid(targets, classes if sparse else 2, sparse):
+            what = f"takes targets from 0 to {classes - 1 if sparse else 1}, received "
+            what += f"{targets.min()} to {targets.max()}"
+        if what:
+            where = "loss" if part is training.loss else "metrics"
+            msg = f"training.{where}: {part.uses!r} {what}"
+            raise SpecError(msg)
+
+
+def check_head(
+    model: BaseModel, training: Training, inputs: Tensors, targets: NDArray[Any]
+) -> None:
+    """Raise `SpecError` unless head, decoder, loss and metrics of a recipe fit together.
+
+    Parameters
+    ----------
+    model
+        The model, not trained yet.
+    training
+        Its recipe.
+    inputs, targets
+        Some training rows.
+    """
+    decoder, loss, network = model.spec.output.uses, training.loss.uses, model.keras
+    classifies = isinstance(model.decoder, Classifier)
+    head = decoder_head(model.decoder) if classifies else None
+    implied = None if _has_custom_loss(network) else loss_head(training.loss)
+    built = activation_of(network.outputs[0])
+    needed, kind = head or implied, EQUIVALENT_HEADS.get(str(built), built)
+    what = f"architecture: {model.spec.architecture.uses!r} "
+    if head and implied not in (None, head):
+        use = f"{LOSSES[head]!r} without from_logits" if head in LOSSES else "from_logits = true"
+        what = f"training.loss: {loss!r} is for a {implied} head, and {decoder!r} needs {head}; "
+        what += f"use {use}"
+    elif built and needed not in (None, kind):
+        what += f"has the head {built!r}, and {decoder if head else loss!r} needs {needed}; "
+        what += f"give the architecture output_activation = {needed!r}"
+    elif kind == "softmax" and network.output_shape[-1] == 1:
+        what += "has a softmax of one unit, which is always 1; give it output_activation = 'linear'"
+    else:
+        check_targets(model, training, targets)
+        if not classifies or kind in LOSSES:
+            return
+        rows = model.outputs(map_arrays(lambda array: array[:PROBE_ROWS], inputs))
+        problem = first_error(model.answers(rows))
+        if problem is None:
+            return
+        what += f"gives no probabilities for {decoder!r}: {problem}"
+    raise SpecError(what)
+
+
+def _has_custom_loss(network: Any) -> bool:
+    """Whether a network computes its loss itself: it may compare anything."""
+    cls, base = type(network), keras().Model
+    return cls.train_step is not base.train_step or cls.compute_loss is not base.compute_loss
+
+
+def _shapes_match(*shapes: tuple[int | None, ...]) -> bool:
+    """Whether targets have the shape of outputs; Keras ignores a last axis of one number."""
+    targets, outputs = (sides[:-1] if sides[-1:] == (1,) else sides for sides in shapes)
+    return len(targets) == len(outputs) and all(
+        side in (None, own) for own, side in zip(targets, outputs, strict=True)
+    )
+
+
+def _invalid(targets: NDArray[Any], count: int, integers: bool) -> bool:
+    """Whether targets are outside of 0 to `count` - 1, or should be `integers` and are not."""
+    return bool(((targets < 0) | (targets > count - 1) | (integers & (targets % 1 != 0))).any())
+
+
+def targets_for(training: Training, targets: NDArray[Any], units: int | None) -> NDArray[Any]:
+    """Return targets in the form that the loss takes: one-hot for ``categorical_...``."""
+    if plain_name(training.loss.uses).startswith("categorical") and targets.ndim == 1:
+        import numpy as np
+
+        one_hot = np.eye(units or int(targets.max()) + 1, dtype=np.float32)
+        targets = one_hot[targets]
+    return targets
+
+
+def row_weights(model: BaseModel, training: Training, targets: NDArray[Any]) -> NDArray[Any] | None:
+    """Return the weight of each row, float32 of shape (rows,); None without class weights."""
+    if not training.class_weights:
+        return None
+    import numpy as np
+
+    labels = getattr(model.decoder, "labels", None)
+    if labels is None:
+        msg = "training.class_weights: the model has no classes"
+        raise SpecError(msg)
+    for name in training.class_weights:
+        if name not in labels:
+            hint = did_you_mean(name, labels)
+            msg = f"training.class_weights: there is no class {name!r}.{hint}"
+            raise SpecError(msg)
+    by_class = np.array([training.class_weights.get(label, 1.0) for label in labels], np.float32)
+    weights: NDArray[Any] = by_class[true_classes(targets)]
+    return weights
+
+
+def true_classes(targets: NDArray[Any]) -> NDArray[np.intp]:
+    """Return the index of each row's class, from targets that are indices or one-hot.
+
+    Raises
+    ------
+    SpecError
+        If rows have several labels.
+    """
+    if targets.ndim < 2 or targets.shape[1] == 1:
+        return targets.reshape(len(targets)).astype(int)
+    if (targets.sum(axis=1) != 1).any():
+        msg = "class weights and reports need one class per row, but rows have several labels"
+        raise SpecError(msg)
+    classes: NDArray[np.intp] = targets.argmax(axis=1)
+    return classes

@@ -1,4 +1,4 @@
-"""``Model``: a spec with its weights, ready to use."""
+"""``Model``: a spec with its weights, ready to use; by its name, or from what a training wrote."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.errors import UsageError
 from zoo.inference.base import BaseModel
 from zoo.parts.base import Classification, RowResult
+from zoo.registry.registry import find_spec
+from zoo.spec.model import ModelSpec
 
 if TYPE_CHECKING:
     from zoo.inference.evaluate import Figures
@@ -195,3 +198,36 @@ class Model(BaseModel):
         from zoo.inference.evaluate import evaluate_data
 
         return evaluate_data(self, data, target)[0]
+
+
+def get_model(name: str | ModelSpec, *, weights: str | PathLike[str] | None = "default") -> Model:
+    """Return a model; its network is built and its weights are loaded on first use.
+
+    Parameters
+    ----------
+    name
+        Name of a model (``"vgg16"``, ``"vision/vgg16"``, ``"vgg16.imagenet"``) or a spec.
+    weights
+        Tag of one of its weights records, path of a weights file or bundle, ``"default"`` for the
+        first record, or None for random weights.
+    """
+    if isinstance(name, ModelSpec):
+        return Model(name, weights=weights)
+    spec, base, tag = find_spec(name)
+    if tag and weights not in ("default", tag):
+        msg = f"{name!r} names the weights {tag!r}, but received weights={weights!r}"
+        raise UsageError(msg)
+    return Model(spec, weights=tag or weights, base=base)
+
+
+def load(path: str | PathLike[str]) -> Model:
+    """Return the model of a bundle or a run folder.
+
+    Raises
+    ------
+    UsageError
+        If the path is neither a bundle nor a run folder.
+    zoo_weights.WeightsError
+        If the file is not a bundle.
+    """
+    return Model.from_bundle(Path(path))

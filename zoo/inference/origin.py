@@ -17,9 +17,8 @@ from msgspec.structs import replace
 from zoo.data.split import folds
 from zoo.inference.base import BUNDLE, bundle_path
 from zoo.parts.base import Classifier
-from zoo.spec.headers import read_json_headers
+from zoo.spec.files import read_json_headers, spec_from_data, spec_to_data
 from zoo.spec.model import ModelSpec, Split
-from zoo.spec.toml import spec_from_data, spec_to_data
 
 if TYPE_CHECKING:
     from zoo.inference.base import BaseModel
@@ -30,7 +29,7 @@ HOLD_OUT = Split(held=0.2, order="stratified", seed=1)
 
 def environment_of(model: BaseModel) -> dict[str, Any]:
     """Return the training environment that a model's bundle holds; empty for other weights."""
-    from zoo_weights import detect_format
+    from zoo_weights.readers import detect_format
 
     file = bundle_path(Path(model.weights_name)) if model.weights_name else Path()
     if not file.is_file() or detect_format(file) != "bundle":

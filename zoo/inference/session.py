@@ -18,10 +18,12 @@ from zoo.backend.carry import INPUT, OUTPUT
 from zoo.backend.network import weight_arrays
 from zoo.errors import InputError, UsageError
 from zoo.parts.base import RowResult
-from zoo.spec.headers import read_json_headers
+from zoo.spec.files import read_json_headers, spec_to_data
 from zoo.spec.model import State
-from zoo.spec.toml import spec_to_data
-from zoo_weights import Slot, WeightsError, read_weights, write_bundle
+from zoo_weights.arrays import Slot
+from zoo_weights.bundle import write_bundle
+from zoo_weights.errors import WeightsError
+from zoo_weights.readers import read_weights
 
 if TYPE_CHECKING:
     from zoo.inference.base import BaseModel

@@ -12,7 +12,7 @@ import msgspec
 
 from zoo.errors import SpecError, did_you_mean
 from zoo.spec.component import Component, plain_name
-from zoo_weights import printable
+from zoo_weights.text import printable
 
 MAX_SIDE = 1_000_000
 """Bound of every integer option: no file can request a layer that fills the memory."""

@@ -14,7 +14,7 @@ from zoo.errors import InputError, place_for_reports, unreadable
 from zoo.parts.base import Preprocessor, empty_tensors
 from zoo.registry.loading import OWN_DISTRIBUTION, strict
 from zoo.registry.registry import registry
-from zoo_weights import printable
+from zoo_weights.text import printable
 
 if TYPE_CHECKING:
     from zoo.backend.runner import Shape, Tensors

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.plots.style import GREY, draw_cells, save_figure, shorten
-from zoo_weights import printable
+from zoo_weights.text import printable
 
 if TYPE_CHECKING:
     import numpy as np

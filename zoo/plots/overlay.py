@@ -13,7 +13,7 @@ from zoo.errors import UsageError, did_you_mean
 from zoo.plots.curves import History, draw_curve, label_axes, metric_names
 from zoo.plots.spread import spread
 from zoo.plots.style import COLOURS, GREY, save_figure
-from zoo_weights import printable
+from zoo_weights.text import printable
 
 LINE = 0.17
 """Height of a line of a label, in inches."""

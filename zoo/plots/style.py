@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import UsageError, require
-from zoo_weights import atomic_write, printable
+from zoo_weights.files import atomic_write
+from zoo_weights.text import printable
 
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
 

@@ -20,8 +20,8 @@ from zoo.proposals.sample import Sample, read_sample
 from zoo.proposals.writing import to_toml
 from zoo.registry.registry import registry
 from zoo.spec.component import NAME_LENGTH, Component
+from zoo.spec.files import spec_from_data
 from zoo.spec.model import ModelSpec
-from zoo.spec.toml import spec_from_data
 
 PREPROCESSOR = "tabular/columns"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from zoo.parts.base import Choice
-from zoo_weights import escape_strings
+from zoo_weights.text import escape_strings
 
 WIDTH = 100
 

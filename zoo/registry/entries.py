@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
-from zoo.errors import PluginError, UnknownName, did_you_mean
+from zoo.errors import PluginError, UnknownName
 from zoo.registry.loading import NAME_PATTERN, Plugin, no_heavy_imports
 from zoo.spec.component import Component
 from zoo.spec.dataset import Dataset
+from zoo.spec.files import check_record, read_datasets, read_spec
 from zoo.spec.model import ModelSpec
-from zoo.spec.toml import check_record, read_datasets, read_spec
 
 if TYPE_CHECKING:
     import pluggy
@@ -128,9 +128,8 @@ class EntryTable(Generic[T]):
                 return owners[0]
             if owners:
                 raise UnknownName(ambiguity_message(self.kind, owners))
-        candidates = [*self._by_full_name, *self._by_name]
-        msg = f"no {self.kind} is called {name!r}.{did_you_mean(name, candidates)}"
-        raise UnknownName(msg)
+        msg = f"no {self.kind} is called {name!r}."
+        raise UnknownName(msg, name, [*self._by_full_name, *self._by_name])
 
 
 def _is_one_reference(entries: list[Entry[Any]]) -> bool:

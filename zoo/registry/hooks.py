@@ -87,8 +87,3 @@ def epoch_ended(run: Any, epoch: int, logs: dict[str, float]) -> None:
 @hookspec
 def training_finished(run: Any) -> None:
     """Called when the run folder of a `zoo.Run` is complete."""
-
-
-def hook_names() -> list[str]:
-    """Return the names of all hooks."""
-    return sorted(name for name, value in globals().items() if hasattr(value, "zoo_spec"))

@@ -23,7 +23,7 @@ from types import ModuleType
 from typing import Any
 
 from zoo.errors import PluginError, ZooError, did_you_mean
-from zoo_weights import printable
+from zoo_weights.text import printable
 
 GROUP = "zoo.plugins"
 
@@ -240,25 +240,36 @@ def import_plugin(plugin: Plugin) -> ModuleType:
     if not NAME_PATTERN.match(plugin.name):
         msg = f"its name must be lower-case words joined by hyphens, received {plugin.name!r}"
         raise PluginError(msg)
-    from zoo.registry.hooks import API_VERSION, hook_names
+    from zoo.registry import hooks
 
     with no_heavy_imports():
         module = importlib.import_module(plugin.module)
-    api = getattr(module, "zoo_api", API_VERSION)
-    if not isinstance(api, int) or api > API_VERSION:
-        msg = f"needs plugin interface {api!r}, this zoo has {API_VERSION}; upgrade keras-zoo"
+    api = getattr(module, "zoo_api", hooks.API_VERSION)
+    if not isinstance(api, int) or api > hooks.API_VERSION:
+        msg = f"needs plugin interface {api!r}, this zoo has {hooks.API_VERSION}; upgrade keras-zoo"
         raise PluginError(msg)
-    implemented = [name for name in dir(module) if hasattr(getattr(module, name), "zoo_impl")]
-    hooks = hook_names()
-    for name in implemented:
-        hook = (getattr(module, name).zoo_impl or {}).get("specname") or name
-        if hook not in hooks:
-            msg = f"implements a hook that zoo does not have, {hook!r}.{did_you_mean(hook, hooks)}"
+    names, implemented = hook_names(), False
+    for name in dir(module):
+        value = getattr(module, name)
+        # A package that it imports, such as `zoo`, is not asked: it may import to answer.
+        if isinstance(value, ModuleType) or not hasattr(value, "zoo_impl"):
+            continue
+        implemented = True
+        hook = (value.zoo_impl or {}).get("specname") or name
+        if hook not in names:
+            msg = f"implements a hook that zoo does not have, {hook!r}.{did_you_mean(hook, names)}"
             raise PluginError(msg)
     if not implemented:
         msg = "implements no hook; mark its functions with @zoo.hookimpl"
         raise PluginError(msg)
     return module
+
+
+def hook_names() -> list[str]:
+    """Return the names of all hooks."""
+    from zoo.registry import hooks
+
+    return sorted(name for name, value in vars(hooks).items() if hasattr(value, "zoo_spec"))
 
 
 def problem_from(plugin: Plugin, error: BaseException) -> Problem:

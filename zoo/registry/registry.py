@@ -39,7 +39,7 @@ from zoo.registry.loading import (
 from zoo.spec.component import Component
 from zoo.spec.dataset import Dataset
 from zoo.spec.model import ModelSpec
-from zoo_weights import printable
+from zoo_weights.text import printable
 
 if TYPE_CHECKING:
     import pluggy
@@ -218,7 +218,7 @@ class Registry:
         tags = [record.tag for record in entry.value.weights]
         if tag and tag not in tags:
             msg = f"model {bare!r} has no weights {tag!r}; it has {', '.join(tags) or 'none'}."
-            raise UnknownName(msg + did_you_mean(tag, tags))
+            raise UnknownName(msg, tag, tags)
         return entry, tag or None
 
     def _find_by_alias(self, name: str) -> Entry[ModelSpec] | None:
@@ -323,6 +323,34 @@ _loading = threading.RLock()
 """One of several threads loads: msgspec ends the process if two inspect a type at once."""
 
 
+def list_models(
+    *patterns: str,
+    task: str | None = None,
+    tag: str | None = None,
+    plugin: str | None = None,
+    licence: str | None = None,
+) -> list[str]:
+    """Return the names of the models that match, sorted.
+
+    Parameters
+    ----------
+    *patterns
+        Globs over names (``"vgg*"``); a model is listed if it matches any of them.
+    task, tag, plugin, licence
+        Keep only the models with this task, tag, plugin, licence.
+    """
+    reg = registry()
+    unique = set(reg.models.names())
+    return [
+        entry.name if entry.name in unique else entry.full_name
+        for entry in reg.match_models(*patterns)
+        if (task is None or entry.value.task == task)
+        and (tag is None or tag in entry.value.tags)
+        and (plugin is None or entry.owner.name == plugin)
+        and (licence is None or entry.value.licence.lower() == licence.lower())
+    ]
+
+
 def get_spec(name: str) -> ModelSpec:
     """Return the spec of a model, with the full names of its parts.
 
@@ -345,7 +373,7 @@ def spec_and_base(model: str | PathLike[str] | ModelSpec) -> tuple[ModelSpec, Pa
         return model, None
     path = Path(model)
     if path.suffix == ".toml":
-        from zoo.spec.toml import read_spec
+        from zoo.spec.files import read_spec
 
         try:
             return registry().full_names(read_spec(path)), path.parent

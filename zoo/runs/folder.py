@@ -13,7 +13,7 @@ from pathlib import Path
 from zoo.errors import UsageError
 from zoo.inference.base import BUNDLE
 from zoo.runs.run import CHECKPOINT, ENVIRONMENT, MEMBER, is_complete
-from zoo_weights import make_folder
+from zoo_weights.files import make_folder
 
 RUN_FILES = frozenset({CHECKPOINT, BUNDLE, ENVIRONMENT, "fold-1", MEMBER})
 """Names by which a run is known, however early it was killed."""
@@ -76,7 +76,7 @@ def own_folder(path: Path, what: str, files: Collection[str], resume: bool) -> I
 
 
 def _check_content(path: Path, what: str, files: Collection[str], resume: bool) -> None:
-    from zoo_weights.leftovers import is_temporary
+    from zoo_weights.files import is_temporary
 
     if not path.exists():
         return

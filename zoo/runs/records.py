@@ -19,11 +19,10 @@ from zoo.errors import UsageError, ZooError
 from zoo.inference.base import BUNDLE
 from zoo.numeric import replace_nonfinite
 from zoo.plots.curves import History
-from zoo.runs.history import best_epoch, read_history
-from zoo.runs.run import CHECKPOINT, MEMBER
-from zoo.spec.headers import read_json_headers
+from zoo.runs.history import read_history
+from zoo.runs.run import CHECKPOINT, MEMBER, best_epoch
+from zoo.spec.files import read_json_headers, read_spec, spec_from_data, spec_to_data
 from zoo.spec.model import METADATA, ModelSpec
-from zoo.spec.toml import read_spec, spec_from_data, spec_to_data
 
 INNER_RUNS = rf"fold-\d+|{MEMBER}"
 """Names of the runs inside a run folder that belong to it."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import json
 import os
 import platform
 import secrets
+import subprocess
 import sys
+import threading
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -20,11 +24,10 @@ from zoo.inference.base import BUNDLE
 from zoo.numeric import to_json
 from zoo.plots.curves import History
 from zoo.registry.registry import registry
-from zoo.runs.history import draw_later
-from zoo.spec.headers import read_json_headers
-from zoo.spec.model import ModelSpec
-from zoo.spec.toml import spec_from_data, spec_to_data, spec_to_toml
-from zoo_weights import atomic_write, csv_line, make_folder
+from zoo.spec.files import read_json_headers, spec_from_data, spec_to_data, spec_to_toml
+from zoo.spec.model import EarlyStopping, ModelSpec, Training
+from zoo_weights.files import atomic_write, make_folder
+from zoo_weights.text import csv_line
 
 if TYPE_CHECKING:
     from zoo.inference.model import Model
@@ -131,7 +134,7 @@ class Run:
             Fitted state of preprocessor and decoder.
         """
         from zoo.backend.network import weight_arrays
-        from zoo_weights import write_bundle
+        from zoo_weights.bundle import write_bundle
 
         headers = {
             "spec": json.dumps(spec_to_data(self.spec)),
@@ -150,6 +153,52 @@ class Run:
         write_bundle(self.path / BUNDLE, headers, weight_arrays(network))
         if self.history:
             draw_later(self.path)
+
+
+def best_epoch(history: History, training: Training | None = None) -> int | None:
+    """Return the best epoch, from 1; None if no figure is finite.
+
+    It is the best by the early-stopping rule, if there is one; else the one with the lowest
+    validation loss (or loss, without validation).
+    """
+    rule = training.early_stopping if training else None
+    if rule is None or rule.monitor not in history:
+        monitor = "val_loss" if "val_loss" in history else "loss"
+        rule = EarlyStopping(patience=1, monitor=monitor)
+    best = best_number = None
+    for epoch, value in enumerate(history.get(rule.monitor, ()), 1):
+        if rule.improves(value, best, training.metrics if training else ()):
+            best, best_number = value, epoch
+    return best_number
+
+
+def draw_later(folder: Path, module: str = "zoo.runs.history") -> None:
+    """Start drawing the picture of a folder; do nothing if matplotlib is missing.
+
+    A separate process draws it: importing matplotlib and drawing take longer than many a training
+    here, and training does not wait for them.
+
+    Parameters
+    ----------
+    folder
+        A run folder, or another one that `module` can draw.
+    module
+        The module that draws when run with the folder as its argument.
+    """
+    if importlib.util.find_spec("matplotlib") is None:
+        return
+    command = [sys.executable, "-m", module, str(folder.absolute())]
+    null = subprocess.DEVNULL
+    try:
+        process = subprocess.Popen(
+            command, stdin=null, stdout=null, stderr=null, start_new_session=True
+        )
+    except OSError as error:  # no memory or no process left
+        warnings.warn(f"cannot draw {folder}: {error}", stacklevel=2)
+        return
+    # The thread waits, so that no zombie stays in a long-lived program; as a daemon it does not
+    # keep a short one alive.
+    threading.Thread(target=process.wait, daemon=True).start()
 
 
 def is_complete(path: Path) -> bool:

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from zoo_weights import printable
+from zoo_weights.text import printable
 
 
 class Component:

@@ -1,4 +1,7 @@
-"""``ModelSpec``, the complete declaration of a model, with its recipe and its published figures."""
+"""``ModelSpec``, the complete declaration of a model, with its recipe and its published figures.
+
+Which of two values of a figure is better is decided here too, by the figure's name.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
+from zoo.errors import UsageError
 from zoo.spec.component import (
     NAME,
     Component,
@@ -18,12 +22,15 @@ from zoo.spec.component import (
     Record,
     Seed,
     coerce_components,
+    plain_name,
 )
-from zoo.spec.metrics import Mode, mode_of
 from zoo_weights.records import WeightsRecord
 
 METADATA = ("summary", "licence", "sources", "tags", "aliases", "figures", "parameters")
 """Fields of a spec that describe the model and do not affect training."""
+
+Mode = Literal["min", "max"]
+"""Whether the lowest value is the best, or the highest; Keras's own word for it."""
 
 
 class Split(Record, frozen=True, kw_only=True):
@@ -279,3 +286,59 @@ class ModelSpec(Record, frozen=True, kw_only=True):
     def record(self, tag: str | None = None) -> WeightsRecord | None:
         """Return the weights record called `tag`, or the default one; ``None`` if there is none."""
         return next((record for record in self.weights if tag in (None, record.tag)), None)
+
+
+def check_record_licence(spec: ModelSpec, record: WeightsRecord) -> None:
+    """Raise `UsageError` if the settings do not allow the licence of a model's weights."""
+    from zoo.config import check_licence
+
+    check_licence(f"{spec.name}: the weights {record.tag!r}", record.licence or spec.licence)
+
+
+RISING = frozenset({
+    "acc", "accuracy", "auc", "binaryaccuracy", "binaryiou", "categoricalaccuracy",
+    "concordancecorrelation", "cosinesimilarity", "f1score", "fbetascore", "iou", "meaniou",
+    "onehotiou", "onehotmeaniou", "pearsoncorrelation", "precision", "precisionatrecall",
+    "r2score", "recall", "recallatprecision", "sensitivityatspecificity",
+    "sparsecategoricalaccuracy", "sparsetopkcategoricalaccuracy", "specificityatsensitivity",
+    "topkcategoricalaccuracy",
+})  # fmt: skip
+"""Keras's metrics whose higher values are better; a test compares both lists with Keras."""
+
+FALLING = frozenset({
+    "binarycrossentropy", "categoricalcrossentropy", "categoricalhinge", "crossentropy", "hinge",
+    "kldivergence", "logcosh", "logcosherror", "loss", "mae", "mape", "meanabsoluteerror",
+    "meanabsolutepercentageerror", "meansquarederror", "meansquaredlogarithmicerror", "mse",
+    "msle", "poisson", "rootmeansquarederror", "sparsecategoricalcrossentropy", "squaredhinge",
+})  # fmt: skip
+
+
+def mode_of(figure: str, metrics: Iterable[Component] = (), mode: Mode | None = None) -> Mode:
+    """Return whether the lowest or the highest value of a figure is the best.
+
+    Parameters
+    ----------
+    figure
+        Its name, as Keras logs it or with a part before it: ``val_auc``, ``train.accuracy``.
+    metrics
+        The recipe's metrics, which may have names of their own.
+    mode
+        The user's choice, which overrides all else.
+
+    Raises
+    ------
+    UsageError
+        If there is no `mode`, and the figure is not a loss or metric whose mode Keras defines.
+    """
+    if mode is not None:
+        return mode
+    name = figure.rpartition(".")[2].removeprefix("val_")
+    uses = {metric.config.get("name"): metric.uses for metric in metrics}
+    plain = plain_name(uses.get(name, name))
+    for candidate in (plain, plain.rstrip("0123456789")):  # a second one of its kind is auc_1
+        if candidate in RISING:
+            return "max"
+        if candidate in FALLING:
+            return "min"
+    msg = f"cannot tell whether a higher or lower {figure!r} is better; set mode to max or min"
+    raise UsageError(msg)

@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any, Required, TypedDict
 from zoo.backend.choose import keras
 from zoo.errors import OtherTraining, UsageError, report_damage
 from zoo.runs.run import CHECKPOINT, START_AGAIN, Run
-from zoo.spec.headers import read_json_headers
+from zoo.spec.files import read_json_headers, spec_to_data
 from zoo.spec.model import METADATA
-from zoo.spec.toml import spec_to_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from zoo_weights import Slot
+    from zoo_weights.arrays import Slot
 
 
 class Identity(TypedDict, total=False):
@@ -174,7 +173,8 @@ class Checkpoint:
 
     def save(self, progress: Progress, *, now: bool = False) -> None:
         """Write a checkpoint, unless one was written recently."""
-        from zoo_weights import make_folder, write_bundle
+        from zoo_weights.bundle import write_bundle
+        from zoo_weights.files import make_folder
 
         numpy = keras().ops.convert_to_numpy
         start = time.monotonic()
@@ -208,7 +208,7 @@ class Checkpoint:
             return self._restore(self.path, exact=exact)
 
     def _restore(self, path: Path, *, exact: bool) -> Progress:
-        from zoo_weights import read_weights
+        from zoo_weights.readers import read_weights
 
         headers = read_json_headers(path, HEADERS)
         self.warnings = check_same(path, headers["identity"], self.identity, exact=exact)
@@ -244,7 +244,7 @@ class Checkpoint:
         return [*self.network.variables, *self.network.optimizer.variables]
 
     def _values(self) -> Iterator[tuple[Slot, Any]]:
-        from zoo_weights import Slot
+        from zoo_weights.arrays import Slot
 
         training = [(variable, variable.value) for variable in self._variables()]
         best = zip(self.network.weights, self.best, strict=False)

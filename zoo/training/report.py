@@ -11,8 +11,7 @@ import msgspec
 
 from zoo.errors import UsageError
 from zoo.inference.evaluate import Figures, evaluate_data
-from zoo.inference.measure import outputs_of
-from zoo.inference.targets import true_classes
+from zoo.inference.measure import outputs_of, true_classes
 from zoo.parts.base import Classifier, Regressor
 from zoo.parts.heads import first_error
 

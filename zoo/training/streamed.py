@@ -12,11 +12,9 @@ from zoo.backend.runner import Batch, cast_inputs, count_batches, map_arrays, ta
 from zoo.data.labelled import LabelledRows
 from zoo.data.stream import Stream, iter_epochs
 from zoo.errors import TrainingError, ZooError
-from zoo.inference.measure import EVAL_BATCH, measure
+from zoo.inference.measure import EVAL_BATCH, measure, row_weights, targets_for
 from zoo.inference.rows import to_tensors
-from zoo.inference.targets import row_weights, targets_for
-from zoo.training.feed import compile_steps
-from zoo.training.rows import Rows
+from zoo.training.rows import Rows, compile_steps
 
 if TYPE_CHECKING:
     from zoo.inference.base import BaseModel

@@ -13,10 +13,10 @@ from zoo.errors import UsageError, report_damage
 from zoo.numeric import deviation, replace_nonfinite, to_json
 from zoo.runs.run import START_AGAIN, csv_text, write_text
 from zoo.spec.component import component_from_data
-from zoo.spec.metrics import Mode, mode_of
+from zoo.spec.model import Mode, mode_of
 from zoo.training.checkpoint import check_same
 from zoo.tuning.space import format_value
-from zoo_weights import make_folder
+from zoo_weights.files import make_folder
 
 RESULTS, LEADERBOARD = "tune.json", "leaderboard.csv"
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo.errors import UsageError
-from zoo.spec.override import parse_value
+from zoo.parts.settings import parse_value
 
 Values = Sequence[Any] | str
 """The values of a setting; a text is read as on the command line."""

@@ -18,8 +18,8 @@ from zoo.inference.model import Model
 from zoo.parts.base import Classifier
 from zoo.parts.settings import resolve_recipe, with_settings
 from zoo.runs.run import Run
+from zoo.spec.files import spec_to_data
 from zoo.spec.model import ModelSpec, Training
-from zoo.spec.toml import spec_to_data
 from zoo.training.fit import fit
 from zoo.training.rows import InMemory
 from zoo.training.train import resolve_start

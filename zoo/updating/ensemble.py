@@ -219,7 +219,7 @@ def _name(model: Model) -> str:
 
 
 def _format_trait(value: Any) -> str:
-    from zoo_weights import printable
+    from zoo_weights.text import printable
 
     text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
     return printable(text, 200) or "none"

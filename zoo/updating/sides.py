@@ -11,7 +11,7 @@ from zoo.errors import InputError, UsageError
 from zoo.inference.rows import load_data
 from zoo.parts.base import Classifier
 from zoo.spec.model import Training
-from zoo_weights import printable
+from zoo_weights.text import printable
 
 if TYPE_CHECKING:
     from zoo.inference.model import Model

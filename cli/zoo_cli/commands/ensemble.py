@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-import zoo
 from zoo_cli.options import common_options, model_or_bundle, note, parse_numbers
 from zoo_cli.output import align, print_json
 from zoo_cli.terminal import echo
@@ -31,12 +30,12 @@ def command(
 
     They need the same task, classes and kind of input; networks and preprocessing may differ.
     """
+    from zoo.updating.ensemble import ensemble
+
     models = [model_or_bundle(name) for name in bundles]
     for model in models:
         model.check_weights()
-    run = zoo.ensemble(
-        models, member_weights=member_weights, data=data, target=target, output=output
-    )
+    run = ensemble(models, member_weights=member_weights, data=data, target=target, output=output)
     for text in run.notes:
         note(text)
     if as_json:

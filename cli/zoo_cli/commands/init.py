@@ -6,11 +6,10 @@ from pathlib import Path
 
 import click
 
-import zoo
 from zoo.errors import UsageError
 from zoo_cli.options import common_options, note
 from zoo_cli.terminal import echo
-from zoo_weights import atomic_write
+from zoo_weights.files import atomic_write
 
 
 @click.command()
@@ -24,7 +23,9 @@ def command(data: str, target: str | None, output: str | None) -> None:
     if output is not None and Path(output).exists():
         msg = f"{output} exists already; name another file, or delete it"
         raise UsageError(msg)
-    proposal = zoo.propose(data, target)
+    from zoo.proposals.propose import propose
+
+    proposal = propose(data, target)
     for text in proposal.notes:
         note(text)
     if output is None:

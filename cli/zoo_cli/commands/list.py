@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-import zoo
-from zoo.registry.registry import registry
+from zoo.registry.registry import list_models, registry
 from zoo_cli.options import common_options, note
 from zoo_cli.output import align, print_json
 from zoo_cli.terminal import echo
@@ -30,7 +29,7 @@ def command(
     as_json: bool,
 ) -> None:
     """List the models whose names match a PATTERN (a glob), or all models."""
-    names = zoo.list_models(*patterns, task=task, tag=tag, plugin=plugin, licence=licence)
+    names = list_models(*patterns, task=task, tag=tag, plugin=plugin, licence=licence)
     reg = registry()
     records: list[dict[str, Any]] = []
     for name in names:

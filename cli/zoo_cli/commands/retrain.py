@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-import zoo
 from zoo_cli.options import common_options, note, parse_numbers
 from zoo_cli.output import align, print_json
 from zoo_cli.terminal import echo
@@ -41,9 +40,9 @@ def command(run: str, data: str, as_json: bool, **options: Any) -> int:
 
     An update continues from its weights, in steps a tenth as large as the recipe's.
     """
-    from zoo.updating.retrain import compare_figures
+    from zoo.updating.retrain import compare_figures, retrain
 
-    done = zoo.retrain(run, data, **options)
+    done = retrain(run, data, **options)
     for text in done.notes:
         note(text)
     if as_json:

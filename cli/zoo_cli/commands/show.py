@@ -21,7 +21,7 @@ def command(model: str, form: str | None) -> None:
 
     For a trained BUNDLE or run folder, show what was trained.
     """
-    from zoo.spec.toml import spec_to_data, spec_to_toml
+    from zoo.spec.files import spec_to_data, spec_to_toml
 
     spec = model_or_bundle(model).spec
     if form == "toml":

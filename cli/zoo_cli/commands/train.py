@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-import zoo
 from zoo_cli.options import common_options, complete_model, note
 from zoo_cli.output import ROWS
 from zoo_cli.terminal import echo
+
+if TYPE_CHECKING:
+    from zoo.spec.model import ModelSpec
 
 TABLES = (".csv", ".tsv", ".parquet")
 """Suffixes of files that are data, not the name of a model."""
@@ -47,13 +50,17 @@ def command(
 
     DATA alone, a CSV or parquet file, is trained by the spec that `zoo init` writes for it.
     """
-    spec: str | zoo.ModelSpec = model
+    from zoo.training.train import train
+
+    spec: str | ModelSpec = model
     if data is None and Path(model).suffix.lower() in TABLES and Path(model).is_file():
-        data, proposal = model, zoo.propose(model, target)
+        from zoo.proposals.propose import propose
+
+        data, proposal = model, propose(model, target)
         spec = proposal.spec
         for text in proposal.notes:
             note(text)
-    run = zoo.train(
+    run = train(
         spec,
         data,
         target=target,

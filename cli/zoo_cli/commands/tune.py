@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-import zoo
 from zoo_cli.options import common_options, complete_model, note
 from zoo_cli.output import align
 from zoo_cli.terminal import echo
@@ -68,7 +67,9 @@ def command(
     the best combinations; the folder has all of them in leaderboard.csv, a plot of them, and the
     run of the best.
     """
-    tuning = zoo.tune(
+    from zoo.tuning.tune import tune
+
+    tuning = tune(
         model,
         _axes(grid),
         data,

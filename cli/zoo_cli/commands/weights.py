@@ -10,14 +10,13 @@ import click
 
 from zoo.config import store
 from zoo.errors import UsageError
-from zoo.inference.base import check_record_licence
 from zoo.registry.entries import Entry
 from zoo.registry.registry import registry
-from zoo.spec.model import ModelSpec
+from zoo.spec.model import ModelSpec, check_record_licence
 from zoo_cli.options import common_options, complete_model, note_orphans
 from zoo_cli.output import align, print_json
 from zoo_cli.terminal import echo
-from zoo_weights import WeightsRecord
+from zoo_weights.records import WeightsRecord
 
 
 @click.group(name="weights")

@@ -43,7 +43,7 @@ for weight in network.weights:
     else:
         values = rng.normal(size=shape) * 0.1
     weight._initialize(values.astype("float32"))
-from zoo.accel import make_runner
+from zoo.inference.base import make_runner
 from zoo.backend.runner import Runner
 shape = [side or 32 for side in network.input_shape[1:]]
 inputs = np.random.default_rng(1).normal(size=(2, *shape)).astype("float32")

@@ -74,7 +74,7 @@ def test_a_bundle_is_neither_measured_nor_updated_by_broadcasting(tmp_path: Path
     import json
 
     from zoo.backend.network import weight_arrays
-    from zoo.spec.toml import spec_to_data
+    from zoo.spec.files import spec_to_data
     from zoo_weights import read_headers, write_bundle
 
     run = zoo.train(spec("tabular/value", "mse"), table(NUMBERS), seed=1, output=tmp_path / "run")

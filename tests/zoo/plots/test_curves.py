@@ -11,9 +11,10 @@ import pytest
 import zoo
 from zoo.errors import UsageError
 from zoo.plots.overlay import draw_overlay
-from zoo.runs.history import best_epoch, draw, draw_later, read_history
+from zoo.runs.history import draw, read_history
+from zoo.runs.run import best_epoch, draw_later
+from zoo.spec.files import spec_to_toml
 from zoo.spec.model import EarlyStopping
-from zoo.spec.toml import spec_to_toml
 
 pytest.importorskip("matplotlib")
 

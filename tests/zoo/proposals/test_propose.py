@@ -12,7 +12,7 @@ import pytest
 import zoo
 from zoo.errors import InputError, UsageError
 from zoo.proposals import sample
-from zoo.spec.toml import read_spec
+from zoo.spec.files import read_spec
 
 CHANCE = random.Random(2)
 ROWS = 120

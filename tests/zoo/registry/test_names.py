@@ -38,6 +38,15 @@ def test_a_wrong_name_gets_the_right_one(name, text):
         zoo.get_spec(name)
 
 
+def test_no_name_is_compared_until_the_message_is_read(monkeypatch):
+    """`zoo predict RUN` asks for a model of that name first, and would wait for a suggestion."""
+    monkeypatch.setattr("zoo.errors.did_you_mean", None)
+    with pytest.raises(UnknownName) as caught:
+        zoo.get_spec("vgg-16")
+    monkeypatch.undo()
+    assert "Did you mean 'vgg16'?" in str(caught.value)
+
+
 def test_two_different_tags_at_once():
     """`vgg16.imagenet` with other weights is a slip of the caller, not a choice of ours."""
     with pytest.raises(UsageError, match="'imagenet', but received weights='other'"):

@@ -13,8 +13,8 @@ import zoo
 from zoo.errors import SpecError, UnknownName
 from zoo.registry.registry import registry, spec_and_base
 from zoo.spec.component import Component
+from zoo.spec.files import MAX_BYTES, read_spec, spec_from_data, spec_to_data, spec_to_toml
 from zoo.spec.model import ModelSpec, Training
-from zoo.spec.toml import MAX_BYTES, read_spec, spec_from_data, spec_to_data, spec_to_toml
 
 GOOD = """
 name = "my-model"

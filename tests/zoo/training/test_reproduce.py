@@ -12,7 +12,7 @@ import pytest
 
 import zoo
 from zoo.errors import UsageError
-from zoo.spec.toml import spec_to_toml
+from zoo.spec.files import spec_to_toml
 from zoo.training.reproduce import Measurement, reached_value, reproduce
 
 

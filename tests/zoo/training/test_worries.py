@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import zoo
-from zoo.spec.toml import spec_to_toml
+from zoo.spec.files import spec_to_toml
 
 ROWS = {"x": [0.0] * 60, "y": ["a", "b"] * 30}
 """Nothing can be learnt of them: every row looks the same."""

@@ -9,8 +9,8 @@ import pytest
 from tiers import slow
 
 from zoo.backend.seeding import seed_epoch, temporary_seed
-from zoo.training import feed as feeds
-from zoo.training.feed import Feed
+from zoo.training import rows as training_rows
+from zoo.training.rows import Feed
 
 ROWS, SIZE, EPOCHS = 52, 8, 3
 """Six batches and a half."""
@@ -136,7 +136,7 @@ def test_as_plain_fit(make: Any, weighted: bool) -> None:
 @pytest.mark.parametrize("make", [dense, slow(recurrent)])
 def test_an_epoch_is_few_calls(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = 0
-    plain = feeds.compile_steps
+    plain = training_rows.compile_steps
 
     def counted(network: Any, *arguments: Any, **options: Any) -> int:
         at_once = plain(network, *arguments, **options)
@@ -150,6 +150,6 @@ def test_an_epoch_is_few_calls(make: Any, monkeypatch: pytest.MonkeyPatch) -> No
         network.train_function = count
         return at_once
 
-    monkeypatch.setattr(feeds, "compile_steps", counted)
+    monkeypatch.setattr(training_rows, "compile_steps", counted)
     trained(make, rows(), plain=False)
     assert calls == EPOCHS

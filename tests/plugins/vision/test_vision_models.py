@@ -1,4 +1,4 @@
-"""The catalogue: names, hashes, sizes, licences; and that reading it is cheap."""
+"""The models with published weights: names, hashes, sizes, licences; reading them is cheap."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import pytest
 
 import zoo_vision
 from zoo import ModelSpec
-from zoo_vision.catalogue import models
+from zoo_vision import published_models
 from zoo_vision.image import SCALINGS
 from zoo_vision.labels import ImageNet
 from zoo_vision.networks import FAMILIES, NETWORKS
 
-SPECS = {spec.name: spec for spec in models()}
+SPECS = {spec.name: spec for spec in published_models()}
 
 HEAVY = "PIL h5py jax keras numpy tensorflow torch"
 
 
 def test_importing_the_plugin_is_cheap() -> None:
     program = (
-        "import sys, zoo_vision, zoo_vision.catalogue as c; list(c.models());"
+        "import sys, zoo_vision; list(zoo_vision.published_models());"
         f"print(*sorted(set('{HEAVY}'.split()) & set(sys.modules)))"
     )
     done = subprocess.run(
@@ -41,7 +41,7 @@ def _environment() -> dict[str, str]:
 
 
 def test_names_are_unique() -> None:
-    names = [spec.name for spec in models()]
+    names = [spec.name for spec in published_models()]
     assert len(set(names)) == len(names) == len(NETWORKS) + 4
     assert names[0] == "efficientnet-lite0"
 

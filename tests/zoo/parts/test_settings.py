@@ -8,9 +8,9 @@ import pytest
 
 import zoo
 from zoo.errors import SpecError, UsageError
+from zoo.parts.settings import override
 from zoo.spec.component import Component
 from zoo.spec.model import ModelSpec
-from zoo.spec.override import override
 
 OPTIONS = {
     "mlp": ("hidden", "activation", "dropout"),

@@ -1,19 +1,20 @@
-"""Read and write specs as TOML; every error names file, path and value."""
+"""Specs as TOML, and the JSON headers of bundles; every error names file, path and value."""
 
 from __future__ import annotations
 
 import re
 import typing
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
-from zoo.errors import SpecError, did_you_mean
+from zoo.errors import DamagedHeader, SpecError, did_you_mean
 from zoo.spec.component import NAME, Component, component_from_data, component_to_data
 from zoo.spec.dataset import Dataset
 from zoo.spec.model import ModelSpec
-from zoo_weights import escape_strings, printable
+from zoo_weights.text import escape_strings, printable
 
 R = TypeVar("R", bound=msgspec.Struct)
 
@@ -150,6 +151,54 @@ def spec_to_toml(spec: ModelSpec) -> str:
     import tomli_w
 
     return escape_strings(tomli_w.dumps(spec_to_data(spec)))
+
+
+def read_json_headers(
+    path: Path, kinds: Mapping[str, Any], *, optional: Collection[str] = ()
+) -> dict[str, Any]:
+    """Return the headers of a bundle, decoded from JSON.
+
+    Parameters
+    ----------
+    path
+        The bundle, or another file of the same layout: a checkpoint, a session.
+    kinds
+        Type that each header must have, as msgspec takes it.
+    optional
+        Names of those that may be missing.
+
+    Raises
+    ------
+    DamagedHeader
+        If one is missing, is not JSON, or is of another type.
+    zoo_weights.WeightsError
+        If the file is not a bundle, or is damaged.
+    """
+    from zoo_weights.bundle import read_headers
+
+    headers = read_headers(path)
+    if missing := sorted(kinds.keys() - headers.keys() - {*optional}):
+        msg = f"{path}: is not a complete bundle, it has no {' and no '.join(missing)}"
+        raise DamagedHeader(msg)
+    return {
+        name: _decode_header(path, name, headers[name], kind)
+        for name, kind in kinds.items()
+        if name in headers
+    }
+
+
+def _decode_header(path: Path, name: str, text: str, kind: Any) -> Any:
+    import json
+
+    try:
+        # Not by msgspec: the figures of a training may be NaN.
+        data = json.loads(text)
+        json.dumps(data, ensure_ascii=False).encode()  # fails for half of a surrogate pair
+        msgspec.convert(data, kind)
+        return data
+    except (ValueError, RecursionError, msgspec.ValidationError) as error:
+        msg = f"{path}: its header {name!r} is damaged: {printable(str(error))}"
+        raise DamagedHeader(msg) from None
 
 
 def json_schema() -> dict[str, Any]:
