@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from zoo.errors import UsageError
+from zoo_weights.text import hide_password
 
 if TYPE_CHECKING:
     from zoo_weights.store import Store
@@ -169,12 +170,13 @@ def store(kind: str = "weights", seconds: str | None = None) -> Store:
 
 def as_dict() -> dict[str, Any]:
     """Return folders and settings, for ``zoo doctor``."""
+    mirror = os.environ.get("ZOO_MIRROR") or settings().mirror
     return {
         "config": str(home("config") / "config.toml"),
         "cache": str(home("cache")),
         "offline": offline(),
         "plain": plain(),
-        "mirror": os.environ.get("ZOO_MIRROR") or settings().mirror,
+        "mirror": hide_password(mirror) if mirror else None,
         "timeout": timeout(),
         "backend": settings().backend,
         "classify_model": settings().classify_model,

@@ -21,6 +21,20 @@ if TYPE_CHECKING:
 FORMATS = ("text", "json", "jsonl", "csv")
 
 
+def format_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--format`` to a command that takes ``-o``; see `format_of`."""
+    return click.option(
+        "--format", "form", type=click.Choice(FORMATS),
+        help="Output format (that of the suffix of -o, or text).",
+    )(function)  # fmt: skip
+
+
+def format_of(form: str | None, output: str | None) -> str:
+    """Return the requested format, else the one that an output file is named after, else text."""
+    suffix = Path(output or "").suffix.lower().removeprefix(".")
+    return form or (suffix if suffix in FORMATS else "text")
+
+
 class Verbosity:
     """Verbosity that the common options set, for the entire process."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import hashlib
 import json
 import os
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import NoneType
 from typing import Any, BinaryIO
 
 import zoo
@@ -22,6 +24,12 @@ from zoo_weights.text import printable, unescape_cell
 
 COLUMNS = ["input", "model", "weights", "rank", "index", "id", "label", "score", "error"]
 """Columns of the CSV that ``zoo classify`` writes."""
+
+MAX_RESULT = 1 << 20
+"""Maximum bytes of a result: names and messages are much shorter."""
+
+NO_RESULT = "\0"
+"""Stands for what is too long to be a result."""
 
 
 @dataclass
@@ -145,6 +153,8 @@ def _read_results(
             if row["rank"] == "1" and rows:
                 yield _join_rows(rows), last
                 rows = []
+            elif row["rank"] != str(len(rows) + 1):
+                raise _foreign_line(path, number, form)
             rows.append(row)
             last = end
     if rows and (rows[0]["error"] or len(rows) >= classes):  # the last may lack rows
@@ -153,21 +163,27 @@ def _read_results(
 
 def _complete_lines(file: BinaryIO, form: str) -> Iterator[tuple[str, int]]:
     """Yield the lines that were written to their end, and where they end."""
-    pending = b""
-    end = 0
-    for line in file:
-        pending += line
+    pending: list[bytes] = []
+    size = quotes = end = 0
+    for line in iter(functools.partial(file.readline, MAX_RESULT), b""):
+        pending.append(line)
+        size += len(line)
         end += len(line)
+        quotes += line.count(b'"')
         # A line break inside quotes is part of a name.
-        if line.endswith(b"\n") and (form != "csv" or pending.count(b'"') % 2 == 0):
-            yield pending.decode("utf-8", "replace"), end
-            pending = b""
+        if line.endswith(b"\n") and (form != "csv" or quotes % 2 == 0):
+            yield b"".join(pending).decode("utf-8", "replace"), end
+            pending, size, quotes = [], 0, 0
+        elif size >= MAX_RESULT:
+            yield NO_RESULT, end
+            return
 
 
 def _parse(line: str, path: Path, number: int) -> dict[str, Any]:
     try:
-        record: dict[str, Any] = json.loads(line)
+        record: dict[str, Any] = json.loads(line, parse_constant=_refuse_constant)
         fits = isinstance(record["predictions"], list)
+        fits = fits and isinstance(record["error"], dict | NoneType)
         fits = fits and isinstance(name_from_fields(record), str)
         fits = fits and {"model", "weights", "error"} <= record.keys()
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -175,6 +191,10 @@ def _parse(line: str, path: Path, number: int) -> dict[str, Any]:
     if not fits:
         raise _foreign_line(path, number, "jsonl")
     return record
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)  # no result holds NaN
 
 
 def _join_rows(rows: list[dict[str, str]]) -> dict[str, Any]:

@@ -144,3 +144,38 @@ def test_any_other_file_is_refused_and_kept(cli, photos, tmp_path):
         done = cli(*command("jsonl"))
         assert (done.status, (tmp_path / "out").read_text()) == (2, content)
         assert "line 1 was not written by `zoo classify` as jsonl" in done.err
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_what_no_result_can_be_is_refused_and_kept(cli, written, tmp_path, form):
+    """Among them a quote that is never closed: reading on would take ever longer."""
+    whole = written(form)
+    (first, *_), out = whole.splitlines(keepends=True), tmp_path / "out"
+    bad = {
+        "jsonl": [
+            b"x" * 2_000_000,
+            first.replace(b"null}", b"NaN}"),
+            first.replace(b"null}", b'"x"}'),
+        ],
+        "csv": [b'"' + b"y\n" * 1_000_000, b"0.png,efficientnet-lite0,imagenet,2,1,n,cup,0.1,\n"],
+    }
+    for line in bad[form]:
+        out.write_bytes(content := (first if form == "csv" else whole) + line + b"\n" + first)
+        done = cli(*command(form))
+        assert (done.status, out.read_bytes()) == (2, content)
+        assert f"was not written by `zoo classify` as {form}" in done.err
+
+
+def test_the_suffix_is_the_format(cli, tmp_path):
+    shutil.copy(MUG, tmp_path / "mug.png")
+    for name, start in (
+        ("a.jsonl", "{"),
+        ("a.JSON", "["),
+        ("a.csv", "input,"),
+        ("a.txt", "coffee"),
+    ):
+        assert cli("classify", "mug.png", "-o", name).status == 0
+        assert (tmp_path / name).read_text().startswith(start)
+    assert cli("classify", "mug.png", "-o", "b.csv", "--format", "text").status == 0
+    assert (tmp_path / "b.csv").read_text().startswith("coffee")
+    assert cli("classify", "mug.png", "-o", "a.jsonl", "--resume").status == 0

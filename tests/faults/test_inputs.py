@@ -18,6 +18,7 @@ import pytest
 from hostile import HOSTILE, large_images, write_good, write_hostile
 from own_parts import register
 from PIL import Image as Pillow
+from places import MUG
 from tiers import slow
 
 import zoo
@@ -228,8 +229,9 @@ def test_what_is_no_file_is_refused_at_once(cli, run: Path, tmp_path: Path) -> N
         ("data", "add", "imdb"),
         ("data", "add", "cereals"),
         ("train", "lstm-alphabet-stateful", "-o", "new", "--data"),
+        ("classify", str(MUG), "--weights"),
     ],
-    ids=" ".join,
+    ids=lambda command: " ".join(command[:2]),
 )
 def test_what_may_never_end_is_no_dataset(
     cli, command: tuple[str, ...], name: str, tmp_path
@@ -238,6 +240,28 @@ def test_what_may_never_end_is_no_dataset(
     done = cli(*command, name)
     assert (done.status, done.out) == (1, "")
     assert f"{name}: is a {'pipe' if name == 'pipe' else 'device'}, expected" in done.err
+
+
+@pytest.mark.parametrize("command", ["train", "summary"])
+def test_a_spec_that_may_never_end(cli, command: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.toml")
+    (tmp_path / "zero.toml").symlink_to("/dev/zero")
+    for name, kind in (("pipe.toml", "a pipe"), ("zero.toml", "a device")):
+        done = cli(command, name)
+        assert (done.status, done.out) == (2, "")
+        assert f"{name}: is {kind}, expected a TOML file" in done.err
+
+
+def test_a_pattern_among_links_in_circles(cli, tmp_path: Path) -> None:
+    (folder := tmp_path / "loop" / "below").mkdir(parents=True)
+    good = [path.name for path in write_good(folder, 2)]
+    for name in ("a", "b"):
+        (tmp_path / "loop" / name).symlink_to(".")
+        (folder / name).symlink_to("..")
+    for pattern in ("loop/**/*.*", "**/*.*", "l*/**/below/**/*.*", "loop/**"):
+        done = cli("classify", pattern, "--format", "jsonl")
+        names = [Path(json.loads(line)["input"]).name for line in done.out.splitlines()]
+        assert [name for name in names if name not in ("a", "b")] == sorted(good), pattern
 
 
 def test_standard_input_without_an_end(zoo_command, run: Path) -> None:

@@ -254,6 +254,25 @@ def test_a_mirror_without_the_file_falls_back_to_the_publisher(server, content, 
     assert [path for path, _ in server.requests] == ["/m/127.0.0.1/x", "/x"]
 
 
+def test_a_mirror_is_a_folder_or_an_address(target):
+    with pytest.raises(
+        FetchError, match=r"the mirror 'ftp://h/m' is neither a folder nor http\(s\)"
+    ):
+        download(["http://h/x"], target, mirrors=["ftp://h/m"])
+
+
+def test_no_message_has_a_password(server, content, target):
+    address = server.url.replace("://", "://me:secret@")
+    with pytest.raises(FetchError) as caught:
+        download([address + "/none"], target, retries=0, mirrors=[address + "/mirror"])
+    assert "secret" not in str(caught.value)
+    assert "://…@127.0.0.1" in str(caught.value)
+    server.page("/x", content)
+    with pytest.raises(FetchError, match="is not the requested file") as caught:
+        download([address + "/x"], target, sha256="0" * 64)
+    assert "secret" not in str(caught.value)
+
+
 def test_a_url_cannot_climb_out_of_a_mirror(tmp_path, target):
     (tmp_path / "secret").write_text("x")
     (tmp_path / "mirror" / "h").mkdir(parents=True)

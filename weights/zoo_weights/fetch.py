@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 from .errors import FetchError, HashMismatch, OfflineError, describe_system_error
 from .files import atomic_write, copy_hashed, flush_and_rename, hash_file, locked
 from .partial import PartialFile, RemoteVersion
-from .text import printable
+from .text import hide_password, printable, show_url
 from .web import TransientError, declared_length, get_bytes, new_session, open_url, read_body
 
 if TYPE_CHECKING:
@@ -127,9 +127,10 @@ class _Job:
         for name, want in self.expected.items():
             if want and digests[name] != want:
                 message = (
-                    f"{printable(where)} is not the requested file: expected {name} {want}, "
-                    f"received {digests[name]}; {done}. Either its publisher replaced it, or "
-                    "something in between (a proxy, a login page) answered instead"
+                    f"{printable(hide_password(where))} is not the requested file: "
+                    f"expected {name} {want}, received {digests[name]}; {done}. "
+                    "Either its publisher replaced it, or something in between (a proxy, a login "
+                    "page) answered instead"
                 )
                 raise HashMismatch(message)
         return digests["sha256"]
@@ -142,6 +143,9 @@ def _sources(urls: Sequence[str], mirrors: Sequence[str | os.PathLike[str]]) -> 
         parts = urlsplit(url if "[" not in url else "")  # mirrors have no IPv6 hosts
         host, path = parts.hostname or "", parts.path.lstrip("/")
         for mirror in [os.fspath(mirror) for mirror in mirrors if host]:
+            if "://" in mirror and not mirror.startswith(("http://", "https://")):
+                message = f"the mirror {show_url(mirror)} is neither a folder nor http(s)"
+                raise FetchError(message)
             if mirror.startswith(("http://", "https://")):
                 query = f"?{parts.query}" if parts.query else ""
                 places.append(f"{mirror.rstrip('/')}/{host}/{path}{query}")
@@ -180,7 +184,7 @@ def _try_places(
     if not offline:
         message = f"cannot fetch {job.target.name!r} from any of {len(places)} places:{reasons}"
         raise kind(message)
-    address = f" from {printable(urls[0])}" if urls else ""
+    address = f" from {printable(hide_password(urls[0]))}" if urls else ""
     message = (
         f"file {job.target.name!r} is not on this machine and zoo is offline; expected it "
         f"at {str(job.target)!r}. Download it{address} on another machine and add it here with "
@@ -293,11 +297,11 @@ def _receive(
             job.progress(done, total or job.size)
     if done > limit:
         part.discard()
-        message = f"cannot fetch {printable(url)!r}: it sends more than the {limit} bytes expected"
+        message = f"cannot fetch {show_url(url)}: it sends more than the {limit} bytes expected"
         raise FetchError(message)
     expected = total if total is not None else job.size
     if expected is not None and done < expected:
-        message = f"cannot fetch {printable(url)!r}: it ended after {done} of {expected} bytes"
+        message = f"cannot fetch {show_url(url)}: it ended after {done} of {expected} bytes"
         raise TransientError(message)
 
 
@@ -319,7 +323,5 @@ def _check_size(job: _Job, url: str, total: int | None) -> None:
     limit = MAX_BYTES if job.size is None else job.size
     if total is not None and (total > limit or (job.size is not None and total != job.size)):
         allowed = "at most" if job.size is None else "exactly"
-        message = (
-            f"cannot fetch {printable(url)!r}: it has {total} bytes; expected {allowed} {limit}"
-        )
+        message = f"cannot fetch {show_url(url)}: it has {total} bytes; expected {allowed} {limit}"
         raise FetchError(message)

@@ -11,6 +11,7 @@ import math
 import os
 import platform
 import re
+import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -164,6 +165,29 @@ def open_live(path: Path) -> Iterator[BinaryIO]:
             stream = target.open("ab")
     with _reported(path, _FULL), stream:
         yield stream
+
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def irregular_kind(path: str | os.PathLike[str]) -> str | None:
+    """Return what a path leads to, such as ``"a pipe"``; None for a regular file.
+
+    Opening a pipe waits for its other end, and a device may never end.
+
+    Raises
+    ------
+    OSError, ValueError
+        Nothing is there, or it cannot be looked at.
+    """
+    mode = os.stat(path).st_mode
+    return None if stat.S_ISREG(mode) else _KINDS.get(stat.S_IFMT(mode), "no regular file")
 
 
 def is_stream(path: Path) -> bool:

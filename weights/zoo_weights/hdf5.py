@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from .errors import UnsafeFile, WeightsError
-from .files import check_checksum
+from .files import check_checksum, irregular_kind
 from .text import printable
 
 if TYPE_CHECKING:
@@ -249,6 +249,9 @@ class _Inspection:
 def _check_signature(path: Path) -> int:
     """Return the size of a file that starts like HDF5; name what another file looks like."""
     try:
+        if kind := irregular_kind(path):
+            message = f"{printable(str(path))}: is {kind}, expected a file of weights"
+            raise UnsafeFile(message)
         with path.open("rb") as stream:
             head = stream.read(512)
             size = stream.seek(0, 2)

@@ -12,6 +12,8 @@ _UNSAFE = re.compile(
     "[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )  # those below are escaped by JSON and TOML themselves
 
+_CREDENTIALS = re.compile(r"(?<=://)[^/?#]*@")
+
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
@@ -29,6 +31,20 @@ def printable(text: str, limit: int | None = 200) -> str:
     if not cut.isprintable():
         cut = "".join(char if _is_visible(char) else _escape(char) for char in cut)
     return cut if limit is None or len(text) <= limit else f"{cut}…"
+
+
+def show_url(url: str) -> str:
+    """Return a URL in quotes for a message, without the password that it may have.
+
+    >>> show_url("https://me:secret@example.org/x")
+    "'https://…@example.org/x'"
+    """
+    return repr(printable(hide_password(url)))
+
+
+def hide_password(url: str) -> str:
+    """Return a URL without the name and the password in it."""
+    return _CREDENTIALS.sub("…@", url)
 
 
 def _is_visible(char: str) -> bool:

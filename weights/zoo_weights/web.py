@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from .errors import FetchError, OfflineError
-from .text import printable
+from .text import printable, show_url
 
 if TYPE_CHECKING:
     import requests
@@ -64,9 +64,9 @@ def open_url(
     """
     origin = url
     for _ in range(MAX_REDIRECTS + 1):
-        shown = f"{printable(url)!r}"
+        shown = show_url(url)
         if url != origin:
-            shown += f" (redirected from {printable(origin)!r})"
+            shown += f" (redirected from {show_url(origin)})"
         _check_scheme(url, shown)
         session.pace.start(shown)
         session.pace.check_time()
@@ -80,7 +80,7 @@ def open_url(
             return _check(response, shown, statuses)
         response.close()
         url = _redirect(origin, url, location)
-    message = f"cannot fetch {printable(origin)!r}: more than {MAX_REDIRECTS} redirects"
+    message = f"cannot fetch {show_url(origin)}: more than {MAX_REDIRECTS} redirects"
     raise FetchError(message)
 
 
@@ -98,7 +98,7 @@ def read_body(
     """
     blocks = response.iter_content(BLOCK)
     while True:
-        with _classified(repr(printable(url)), timeout):
+        with _classified(show_url(url), timeout):
             block = next(blocks, None)
         if block is None:
             return
@@ -167,14 +167,14 @@ def _redirect(origin: str, url: str, location: str) -> str:
         leaves_https = urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https"
     except ValueError as error:
         message = (
-            f"cannot fetch {printable(origin)!r}: it redirects to {printable(location)!r}, "
+            f"cannot fetch {show_url(origin)}: it redirects to {show_url(location)}, "
             "which is not a usable address"
         )
         raise FetchError(message) from error
     if leaves_https:
         message = (
-            f"cannot fetch {printable(origin)!r}: it redirects from https to "
-            f"{printable(target)!r}; an encrypted address may lead to https only"
+            f"cannot fetch {show_url(origin)}: it redirects from https to "
+            f"{show_url(target)}; an encrypted address may lead to https only"
         )
         raise FetchError(message)
     return target
@@ -207,7 +207,7 @@ def get_bytes(url: str, *, max_bytes: int, seconds: float, offline: bool = False
         Any other failure, in one sentence.
     """
     if offline:
-        message = f"cannot fetch {printable(url)!r}: zoo is offline; give a local file"
+        message = f"cannot fetch {show_url(url)}: zoo is offline; give a local file"
         raise OfflineError(message)
     outcome: list[bytes | Exception] = []
 
@@ -223,7 +223,7 @@ def get_bytes(url: str, *, max_bytes: int, seconds: float, offline: bool = False
     thread.start()
     thread.join(seconds)
     if not outcome:
-        message = f"cannot fetch {printable(url)!r}: not done within {seconds:g} seconds"
+        message = f"cannot fetch {show_url(url)}: not done within {seconds:g} seconds"
         raise FetchError(message)
     if isinstance(outcome[0], Exception):
         raise outcome[0]
@@ -232,7 +232,7 @@ def get_bytes(url: str, *, max_bytes: int, seconds: float, offline: bool = False
 
 def _read_small(url: str, max_bytes: int, seconds: float) -> bytes:
     timeout = (min(10.0, seconds), seconds)
-    too_much = f"cannot fetch {printable(url)!r}: larger than the {max_bytes} bytes allowed"
+    too_much = f"cannot fetch {show_url(url)}: larger than the {max_bytes} bytes allowed"
     body = bytearray()
     with new_session(seconds) as session, open_url(session, url, timeout=timeout) as response:
         if (declared_length(response) or 0) > max_bytes:

@@ -18,18 +18,22 @@ import struct
 import zipfile
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from zoo.data.files import require_regular
 from zoo.errors import InputError, unreadable
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 Arrays = dict[str, "NDArray[Any]"]
 
-MAX_BYTES = 4 << 30
-"""Limit on the arrays of one file: a small file can declare huge ones."""
+MAX_BYTES = 1 << 30
+"""Limit on the arrays of one file: a small file can declare huge ones, and they are in memory."""
+
+MAX_ARRAYS = 100
+"""Limit on their number."""
 
 _DAMAGE = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, TypeError,
@@ -64,13 +68,17 @@ def read_arrays(path: Path, *, trusted: bool = False) -> Arrays:
             return _read_idx_folder(path if path.is_dir() else path.parent)
         require_regular(path, "an npz file")
         with zipfile.ZipFile(path) as archive:
-            size = sum(entry.file_size for entry in archive.infolist())
+            entries = archive.infolist()
+            if len(entries) > MAX_ARRAYS:
+                msg = f"{path}: has {len(entries):,} arrays, at most {MAX_ARRAYS} are read"
+                raise InputError(msg, kind="too-large")
+            size = sum(entry.file_size for entry in entries)
             if size > MAX_BYTES:
                 msg = f"{path}: declares {size:,} bytes of arrays, at most {MAX_BYTES:,} are read"
                 raise InputError(msg, kind="too-large")
             return {
-                entry.filename.removesuffix(".npy"): _read_npy(archive.read(entry), trusted)
-                for entry in archive.infolist()
+                entry.filename.removesuffix(".npy"): _read_member(archive, entry, trusted)
+                for entry in entries
             }
     except _DAMAGE as error:
         msg = f"{path}: is not an npz file of plain arrays ({error})"
@@ -79,31 +87,51 @@ def read_arrays(path: Path, *, trusted: bool = False) -> Arrays:
         raise unreadable(path, error) from None
 
 
-def _read_npy(data: bytes, trusted: bool) -> NDArray[Any]:
+def _read_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, trusted: bool) -> NDArray[Any]:
+    """Return an array, after its header alone has been checked: the rest may be a bomb."""
+    with archive.open(entry) as file:
+        shape, fortran, dtype = _read_npy_header(file)
+        start = file.tell()
+        size = math.prod(shape) * dtype.itemsize
+        if dtype.kind != "O" and start + size != entry.file_size:
+            msg = f"it declares {size:,} bytes of numbers and holds {entry.file_size - start:,}"
+            raise ValueError(msg)
+        data = file.read()
+    return _read_npy(data, shape, fortran, dtype, trusted)
+
+
+def _read_npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     import numpy as np
 
-    file = io.BytesIO(data)
     npy = np.lib.format
     first = npy.read_magic(file) == (1, 0)
     read_header = npy.read_array_header_1_0 if first else npy.read_array_header_2_0
     try:
         shape, fortran, dtype = read_header(file)
-    except Exception as error:  # NumPy parses it as Python and lets all of its errors through
-        msg = f"its header is refused: {error}"
+    except Exception:  # NumPy parses it as Python and lets all of its errors through
+        msg = "its header is not one that NumPy writes"
         raise ValueError(msg) from None
     if any(side < 0 for side in shape):
         msg = f"it declares the shape {shape}"
         raise ValueError(msg)
+    return shape, fortran, dtype
+
+
+def _read_npy(
+    data: bytes, shape: tuple[int, ...], fortran: bool, dtype: np.dtype[Any], trusted: bool
+) -> NDArray[Any]:
+    import numpy as np
+
     if dtype.kind == "O":
         if not trusted:
             msg = "it holds pickled objects, which could run code"
             raise ValueError(msg)
-        return _Unpickler(file).load_array(shape)
+        return _Unpickler(io.BytesIO(data)).load_array(shape)
     if dtype.kind not in "biuf":
         msg = f"it holds an array of {dtype}, expected numbers"
         raise ValueError(msg)
     order: Literal["F", "C"] = "F" if fortran else "C"
-    return np.ndarray(shape, dtype, buffer=data, offset=file.tell(), order=order)
+    return np.ndarray(shape, dtype, buffer=data, order=order)
 
 
 class _Unpickler(pickle.Unpickler):

@@ -10,7 +10,7 @@ from typing import Any, cast
 import msgspec
 
 from zoo.config import store
-from zoo.data.containers import Arrays, flatten_ragged, read_arrays
+from zoo.data.containers import MAX_BYTES, Arrays, flatten_ragged, read_arrays
 from zoo.data.labelled import LabelledRows, hash_arrays, hash_table
 from zoo.data.split import permutation
 from zoo.data.table import Table, read_csv, stream_csv
@@ -150,7 +150,8 @@ def _fetch_file(entry: Entry[Dataset], record: FileRecord, file: str) -> Path:
 
 def _read_added(dataset: Dataset, file: Path) -> Arrays:
     # Only a file that is Keras's own, byte for byte, may hold pickled lists.
-    trusted = file.is_file() and hash_file(file, "sha256")["sha256"] == dataset.file.sha256
+    small = file.is_file() and file.stat().st_size <= MAX_BYTES
+    trusted = small and hash_file(file, "sha256")["sha256"] == dataset.file.sha256
     return flatten_ragged(read_arrays(file, trusted=trusted))
 
 

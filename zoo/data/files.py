@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import os
-import stat
 import sys
 from os import PathLike
 from typing import BinaryIO
 
 from zoo.errors import InputError, unreadable
+from zoo_weights.files import irregular_kind
 
 STANDARD_INPUT = "-"
 STANDARD_INPUT_NAMES = frozenset({STANDARD_INPUT, "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
 """Names of standard input where an ``INPUT`` may be that."""
-
-KINDS = {
-    stat.S_IFDIR: "a folder",
-    stat.S_IFIFO: "a pipe",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
 
 
 def require_regular(path: str | PathLike[str], expected: str = "a file") -> None:
@@ -34,11 +26,10 @@ def require_regular(path: str | PathLike[str], expected: str = "a file") -> None
         What it should be, for the message.
     """
     try:
-        mode = os.stat(path).st_mode
+        kind = irregular_kind(path)
     except (OSError, ValueError) as error:  # ValueError: a path with a null character
         raise unreadable(path, error) from None
-    if not stat.S_ISREG(mode):
-        kind = KINDS.get(stat.S_IFMT(mode), "no regular file")
+    if kind is not None:
         msg = f"{path}: is {kind}, expected {expected}"
         raise InputError(msg, kind="unreadable")
 

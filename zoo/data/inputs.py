@@ -26,6 +26,8 @@ URL_SECONDS = 30.0
 MAX_PATTERN = 1000
 """Maximum characters of a pattern: matching takes the square of it."""
 
+_ANY_FOLDERS = re.compile(r"(?:^|(?<=[/\\]))\*\*(?:[/\\]+|$)")
+
 
 @dataclass(frozen=True, slots=True)
 class Input:
@@ -159,13 +161,29 @@ def _expand(names: Iterable[str]) -> Iterator[Input]:
             yield from _expand_path(name)
         else:
             try:
-                matches = sorted(glob.glob(name, recursive=True))
+                matches = sorted(set(_match(name)))
             except (OSError, ValueError, RecursionError, re.error) as error:
                 msg = f"{name}: cannot be looked for, {error}"
                 yield Input(name, InputError(msg, kind="unreadable"))
             else:
                 for match in matches or [name]:
                     yield from _expand_path(match)
+
+
+def _match(pattern: str) -> Iterator[str]:
+    """Yield what a pattern matches; ``**`` follows no links to folders, which may be circles."""
+    before, *rest = _ANY_FOLDERS.split(pattern, maxsplit=1)
+    if not rest:
+        yield from glob.glob(pattern)
+        return
+    for top in glob.glob(before) if before else ["."]:
+        for folder, folders, files in os.walk(top):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            inside = folder if before else folder[2:]
+            if rest[0]:
+                yield from _match(os.path.join(glob.escape(inside), rest[0]))
+            else:
+                yield from (os.path.join(inside, name) for name in files)
 
 
 def _expand_path(name: str) -> Iterator[Input]:

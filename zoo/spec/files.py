@@ -14,6 +14,7 @@ from zoo.errors import DamagedHeader, SpecError, did_you_mean
 from zoo.spec.component import NAME, Component, component_from_data, component_to_data
 from zoo.spec.dataset import Dataset
 from zoo.spec.model import ModelSpec
+from zoo_weights.files import irregular_kind
 from zoo_weights.text import escape_strings, printable
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -129,6 +130,9 @@ def _read(path: Path) -> dict[str, Any]:
     import tomllib
 
     try:
+        if kind := irregular_kind(path):
+            msg = f"{path}: is {kind}, expected a TOML file"
+            raise SpecError(msg)
         size = path.stat().st_size
         if size > MAX_BYTES:
             msg = f"{path}: has {size} bytes, a spec has at most {MAX_BYTES}"

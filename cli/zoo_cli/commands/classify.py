@@ -18,11 +18,12 @@ from zoo.errors import UsageError
 from zoo.inference.model import IMAGE_BATCH
 from zoo.parts.base import Classification, Classifier
 from zoo_cli.options import (
-    FORMATS,
     FailureLog,
     Verbosity,
     common_options,
     complete_model,
+    format_of,
+    format_option,
     max_pixels_option,
     model_or_bundle,
 )
@@ -35,7 +36,7 @@ from zoo_cli.resume import WrittenResults, resume_output
 @click.option("-m", "--model", shell_complete=complete_model, help="Model to use.")
 @click.option("--top", type=click.IntRange(min=1), default=1, help="Number of classes to name.")
 @click.option("--weights", metavar="TAG|FILE", help="Weights to use.")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="Output format.")
+@format_option
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE.")
 @click.option("--batch-size", type=click.IntRange(1, 4096), help="Images per batch.")
 @click.option("--dtype", type=click.Choice(DTYPES), default="float32", help="Type to compute in.")
@@ -48,7 +49,7 @@ def command(
     model: str | None,
     top: int,
     weights: str | None,
-    form: str,
+    form: str | None,
     output: str | None,
     batch_size: int | None,
     dtype: str,
@@ -58,15 +59,15 @@ def command(
     """Classify images: files, folders, globs, URLs, or - for standard input.
 
     OpenVINO is used where it is installed, unless --backend, KERAS_BACKEND or the configuration
-    names another backend, or --device a GPU. A job with --resume, -o FILE and --format jsonl or
-    csv can be stopped at any time and continues when started again.
+    names another backend, or --device a GPU. A job with --resume and -o FILE.jsonl (or FILE.csv)
+    can be stopped at any time and continues when started again.
     """
     prefer("openvino")
     request_dtype(dtype)
     classifier = _load_classifier(model or settings().classify_model, weights)
     return run(
-        classifier, inputs, top=top, form=form, output=output, batch_size=batch_size,
-        fail_fast=fail_fast, resume=resume,
+        classifier, inputs, top=top, form=format_of(form, output), output=output,
+        batch_size=batch_size, fail_fast=fail_fast, resume=resume,
     )  # fmt: skip
 
 

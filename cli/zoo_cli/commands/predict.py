@@ -17,10 +17,11 @@ from zoo.errors import InputError, UsageError
 from zoo.parts.base import Classifier, Regressor, RowResult
 from zoo_cli.commands import classify
 from zoo_cli.options import (
-    FORMATS,
     FailureLog,
     common_options,
     complete_model,
+    format_of,
+    format_option,
     max_pixels_option,
     model_or_bundle,
 )
@@ -37,7 +38,7 @@ _TAKES = {
 @click.argument("inputs", metavar="[INPUT]...", nargs=-1)
 @click.option("--text", "texts", metavar="TEXT", multiple=True, help="A text (text models only).")
 @click.option("--weights", metavar="TAG|FILE", help="Weights to use.")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="Output format.")
+@format_option
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE.")
 @max_pixels_option
 @common_options
@@ -46,7 +47,7 @@ def command(
     inputs: tuple[str, ...],
     texts: tuple[str, ...],
     weights: str | None,
-    form: str,
+    form: str | None,
     output: str | None,
 ) -> int:
     """Predict each INPUT with MODEL, or with a trained BUNDLE or run folder.
@@ -59,6 +60,7 @@ def command(
         received = "both" if inputs else "neither"
         msg = f"pass INPUT... or --text TEXT, received {received}"
         raise UsageError(msg)
+    form = format_of(form, output)
     subject = model_or_bundle(model, weights)
     kind = subject.preprocessor.kind
     if texts and kind not in ("text", "sequence"):

@@ -154,6 +154,20 @@ def test_a_small_file_of_huge_arrays(tmp_path: Path, monkeypatch: pytest.MonkeyP
         read_arrays(file)
 
 
+def test_an_array_that_is_not_as_long_as_it_declares(tmp_path: Path) -> None:
+    """Its header is read alone: what follows may be a bomb."""
+    short = npy(np.zeros(10, np.uint8))
+    file = archive(tmp_path / "x.npz", x=short + bytes(5_000_000))
+    with pytest.raises(InputError, match="declares 10 bytes of numbers and holds 5,000,010"):
+        read_arrays(file)
+
+
+def test_a_file_of_many_arrays(tmp_path: Path) -> None:
+    file = archive(tmp_path / "x.npz", **{f"x{place}": npy(np.zeros(1)) for place in range(101)})
+    with pytest.raises(InputError, match="has 101 arrays, at most 100 are read"):
+        read_arrays(file)
+
+
 def header(text: str) -> bytes:
     data = text.encode()
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(data)) + data
