@@ -92,7 +92,7 @@ KINDS = {
     "not-fetched": ("The URL cannot be fetched.", "Check the address and the network."),
     "empty": ("The file is empty.", "Write or copy the file again."),
     "too-large": (
-        "The image, file or text has more pixels or bytes than are read.",
+        "The image, file or text has more pixels, bytes or pieces than are read.",
         "Use a smaller one.",
     ),
     "internal": (

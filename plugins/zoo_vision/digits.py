@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from zoo import InputError, Preprocessor
+from zoo_vision.limits import max_pixels
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,11 +29,17 @@ class Digit(Preprocessor):
     ----------
     channel
         Whether the tensor has a last axis of one channel, as convolutions need.
+
+    Raises
+    ------
+    UsageError
+        If ``ZOO_MAX_PIXELS`` is not a positive whole number.
     """
 
     kind: ClassVar[Literal["image"]] = "image"
 
     def __init__(self, channel: bool = False) -> None:
+        max_pixels()  # a setting that cannot be used ends the command, not each image
         self.channel = channel
 
     @property

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from zoo import Preprocessor
+from zoo_vision.limits import max_pixels
 
 if TYPE_CHECKING:
     import numpy as np
@@ -96,6 +97,8 @@ class Image(Preprocessor):
     ------
     ValueError
         If an option is out of range.
+    UsageError
+        If ``ZOO_MAX_PIXELS`` is not a positive whole number.
     """
 
     kind: ClassVar[Literal["image"]] = "image"
@@ -108,6 +111,7 @@ class Image(Preprocessor):
         crop: float = 0.875,
         interpolation: Interpolation = "bicubic",
     ) -> None:
+        max_pixels()  # a setting that cannot be used ends the command, not each image
         sides = [size, size] if isinstance(size, int) else list(size)
         if len(sides) != 2 or min(sides) < 1:
             msg = f"size must be a number of pixels or [height, width], received {size}"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import io
 import logging
 import os
 import stat
@@ -17,20 +16,25 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError, _imaging
 
 from zoo import InputError
+from zoo_vision.limits import (
+    CountedBytes,
+    CountedFile,
+    check_start,
+    check_work,
+    has_usable_exif,
+    max_pixels,
+)
 from zoo_vision.photo import SWAPPING, UPRIGHT, Photo, budget
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 """No others are opened: Pillow also reads formats that run programs or are barely maintained."""
-
-MAX_PIXELS = 100_000_000
-"""Default maximum number of pixels of an image; ``ZOO_MAX_PIXELS`` changes it."""
 
 BYTES_PER_PIXEL = 9
 """Bytes of memory that decoding may take for each of the maximum number of pixels."""
@@ -82,7 +86,9 @@ def read_photo(raw: Any, max_scale: Callable[[int, int], float] | None = None) -
     if isinstance(raw, bytes | bytearray | memoryview):
         data = bytes(raw)
         what = f"the input of {len(data):,} bytes"
-        return _decode(io.BytesIO(data), len(data), what, max_scale)
+        buffer = CountedBytes(data)
+        buffer.what = what
+        return _decode(buffer, len(data), what, max_scale)
     if isinstance(raw, str | Path):
         with _open_file(raw) as (file, length):
             return _decode(file, length, repr(str(raw)), max_scale)
@@ -94,14 +100,6 @@ def read_rgb(raw: Any) -> Pillow.Image:
     """Return an image at full size; see `read_photo`."""
     with read_photo(raw) as photo:
         return photo.image
-
-
-def max_pixels() -> int:
-    """Return the maximum number of pixels of an image."""
-    try:
-        return max(1, int(os.environ["ZOO_MAX_PIXELS"]))
-    except (KeyError, ValueError):
-        return MAX_PIXELS
 
 
 def _from_array(array: np.ndarray[Any, Any]) -> Pillow.Image:
@@ -116,11 +114,13 @@ def _from_array(array: np.ndarray[Any, Any]) -> Pillow.Image:
 
 
 @contextmanager
-def _open_file(path: str | Path) -> Iterator[tuple[IO[bytes], int]]:
+def _open_file(path: str | Path) -> Iterator[tuple[CountedFile, int]]:
     """Open a regular file and return its length; reading a pipe or a device might never end."""
     with contextlib.ExitStack() as stack:
         try:
-            file = stack.enter_context(open(path, "rb", opener=_open_nonblocking))
+            opened = open(path, "rb", buffering=0, opener=_open_nonblocking)  # noqa: SIM115
+            file = stack.enter_context(CountedFile(opened))
+            file.what = repr(str(path))
             status = os.fstat(file.fileno())
         except FileNotFoundError:
             msg = f"{str(path)!r} does not exist, expected an image file"
@@ -146,12 +146,16 @@ def _open_nonblocking(path: str, flags: int) -> int:
 
 
 def _decode(
-    file: IO[bytes], length: int, what: str, max_scale: Callable[[int, int], float] | None
+    file: CountedBytes | CountedFile,
+    length: int,
+    what: str,
+    max_scale: Callable[[int, int], float] | None,
 ) -> Photo:
     """Decode an open file of so many bytes."""
     try:
         start = file.read(8)
         file.seek(0)
+        check_start(file, what)
     except OSError as error:
         raise _damage_error(what, error) from None
     if not start:
@@ -164,10 +168,13 @@ def _decode(
         if isinstance(error, UnidentifiedImageError) and not start.startswith(SIGNATURES):
             msg = f"{what} is not an image, expected one of {', '.join(FORMATS)}"
             raise InputError(msg, kind="not-an-image") from None
+        if isinstance(error, InputError):
+            raise
         raise _damage_error(what, error) from None
     try:
         width, height = image.size
         _check_size(width, height, what)
+        check_work(image, file, length, what)
         turn = UPRIGHT.get(_orientation(image))
         upright = (height, width) if turn in SWAPPING else (width, height)
         scale = 1
@@ -261,6 +268,8 @@ def _load(
 
 
 def _orientation(image: Pillow.Image) -> int:
+    if not has_usable_exif(image):
+        return 1
     try:
         with _silence_pillow():
             value = image.getexif().get(ORIENTATION, 1)

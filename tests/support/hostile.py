@@ -131,6 +131,130 @@ HOSTILE: dict[str, Callable[[random.Random, str], bytes]] = {
 """What makes a file hostile, and how one is made, given a source of chance and a format."""
 
 
+def run_length_bmp(width: int, height: int, runs: bytes) -> bytes:
+    """Return a BMP of one byte per pixel, run-length encoded."""
+    palette = b"".join(bytes([grey, grey, grey, 0]) for grey in range(256))
+    start = 54 + len(palette)
+    head = struct.pack("<IHHI", start + len(runs), 0, 0, start)
+    info = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(runs), 0, 0, 256, 0)
+    return b"BM" + head + info + palette + runs
+
+
+def more_segments(*segments: bytes, side: int = 16) -> bytes:
+    """Return a JPEG with these bytes between its start and the first segment."""
+    data = encoded(Image.new("RGB", (side, side)), "JPEG")
+    return data[:2] + b"".join(segments) + data[2:]
+
+
+def segment(marker: int, data: bytes) -> bytes:
+    """Return a segment of a JPEG."""
+    return struct.pack(">BBH", 0xFF, marker, 2 + len(data)) + data
+
+
+def many_scans(width: int, height: int, count: int) -> bytes:
+    """Return a grey progressive JPEG that repeats its second scan so many times."""
+    data = encoded(Image.new("L", (width, height), 128), "JPEG", progressive=True)
+    first = data.index(b"\xff\xda")
+    second = data.index(b"\xff\xda", first + 2)
+    # The tables of the third scan follow the second one.
+    end = min(data.index(marker, second + 2) for marker in (b"\xff\xc4", b"\xff\xda", b"\xff\xd9"))
+    return data[:end] + data[second:end] * count + data[end:]
+
+
+def many_strips(count: int, side: int = 100) -> bytes:
+    """Return an uncompressed grey TIFF of so many strips of a row, all of them at one address."""
+    entries = (
+        (256, 4, 1, side), (257, 4, 1, side), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1),
+        (273, 4, count, 122), (277, 3, 1, 1), (278, 4, 1, 1), (279, 4, 1, side),
+    )  # fmt: skip
+    return tiff(*entries) + struct.pack("<I", 122) * count
+
+
+def repeated_tiles(count: int, side: int = 200) -> bytes:
+    """Return an uncompressed TIFF with so many tiles, two of which cover it."""
+    entries = (
+        (256, 4, 1, side), (257, 4, 1, side), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1),
+        (322, 4, 1, side // 2), (323, 4, 1, side), (324, 4, count, 122), (325, 4, 1, side),
+    )  # fmt: skip
+    return tiff(*entries) + struct.pack("<I", 122) * count + b"\0" * side * side
+
+
+WORK: dict[str, tuple[Callable[[], bytes], str]] = {
+    "ends of rows": (
+        lambda: run_length_bmp(100_000_000, 1, b"\1\1\0\0\0\1"),
+        "has 100,001,084 run-length encoded pixels and bytes, expected at most 12,000,000",
+    ),
+    "runs": (
+        lambda: run_length_bmp(100, 100, b"\1\7" * 6_500_000),
+        "has 13,011,078 run-length encoded pixels and bytes, expected at most 12,000,000",
+    ),
+    "scans": (
+        lambda: many_scans(1000, 1000, 6000),
+        "has at least 5,001 scans of 1,000,000 pixels, expected at most 5,000",
+    ),
+    "comments": (
+        lambda: more_segments(*[segment(0xFE, b"a")] * 11_000),
+        "has at least 10,001 segments, expected at most 10,000",
+    ),
+    "EXIF": (
+        lambda: more_segments(*[segment(0xE1, b"Exif\0\0ab")] * 200),
+        "has at least 101 segments of EXIF, expected at most 100",
+    ),
+    "EXIF in a segment without length": (
+        lambda: more_segments(b"\xff\xf0\xff\x00", *[segment(0xE1, b"Exif\0\0ab")] * 200),
+        "has at least 101 segments of EXIF, expected at most 100",
+    ),
+    "metadata": (
+        lambda: more_segments(*[segment(0xED, b"Photoshop 3.0\0" + b"\0" * 65_000)] * 600),
+        "has at least 33,613,272 bytes of metadata, expected at most 33,554,432",
+    ),
+    "tables": (
+        lambda: more_segments(*[segment(0xDB, (b"\0" + b"\1" * 64) * 1000)] * 20),
+        "has at least 1,105,034 bytes of tables and filling, expected at most 1,048,576",
+    ),
+    "filling": (
+        lambda: more_segments(b"\xff" * 4_000_000),
+        "has at least 1,396,735 bytes of tables and filling, expected at most 1,048,576",
+    ),
+    "chunks": (
+        lambda: empty_chunks(800_000),
+        "takes more than 1,500,000 reads, expected larger pieces",
+    ),
+    "strips": (
+        lambda: many_strips(150_000),
+        "has 150,000 strips or tiles, expected at most 100,000",
+    ),
+    "addresses": (
+        lambda: many_strips(600_000),
+        "has 600,008 numbers in its tags, expected at most 500,000",
+    ),
+    "tags": (
+        lambda: tiff(*[(tag, 3, 1, 0) for tag in range(256, 5256)]),
+        "has 5,000 tags, expected at most 4,096",
+    ),
+    "tiles that repeat": (
+        lambda: repeated_tiles(50),
+        "has 1,000,000 pixels in its strips or tiles, expected at most 80,000",
+    ),
+    "tiles beyond the image": (
+        lambda: tiff(
+            (256, 4, 1, 90_000), (257, 4, 1, 1), (258, 3, 1, 8), (259, 3, 1, 5), (262, 3, 1, 1),
+            (322, 4, 1, 16), (323, 4, 1, 16_000), (324, 4, 1, 8), (325, 4, 1, 90),
+        ),
+        "has 1,440,000,000 pixels in its tiles, expected at most 200,000,000",
+    ),
+}  # fmt: skip
+"""Files that take much more work than their pixels need, and what is said of each."""
+
+
+def empty_chunks(count: int) -> bytes:
+    """Return a PNG with so many chunks of no pixels before those of its pixels."""
+    data = png(8, 8, (b"IDAT", zlib.compress((b"\0" + b"\x40" * 24) * 8)))
+    start = data.index(b"IDAT") - 4
+    empty = struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
+    return data[:start] + empty * count + data[start:]
+
+
 def write_hostile(folder: Path, count: int, seed: int = 0) -> list[Path]:
     """Write so many hostile files of every kind and return their paths."""
     rng = random.Random(seed)
