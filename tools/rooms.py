@@ -23,7 +23,7 @@ WIDTH, HEIGHT, GAP, ACROSS = 244, 62, 34, 36
 """Size of a box, and the vertical and horizontal gaps between boxes, in pixels."""
 LETTERS = 38
 """Letters per line in a box."""
-HELPERS = ("cache", "config", "errors", "numeric", "progress")
+HELPERS = ("cache", "config", "errors", "files", "numeric", "progress")
 """Rooms that every other room may call; no arrows lead to them."""
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from zoo.errors import UsageError
+from zoo.errors import InputError, UsageError
+from zoo.files import read_regular
 from zoo_weights.text import hide_password
 
 if TYPE_CHECKING:
@@ -75,15 +76,12 @@ def settings() -> Settings:
     """
     path = home("config") / "config.toml"
     try:
-        text = path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return Settings()
-    except OSError as error:
-        msg = f"{path}: cannot be read, {error.strerror or error}"
-        raise UsageError(msg) from None
-    try:
-        return msgspec.toml.decode(text, type=Settings)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return msgspec.toml.decode(read_regular(path), type=Settings)
+    except InputError as error:
+        if error.kind == "not-found":
+            return Settings()
+        raise UsageError(error.message) from None
+    except (ValueError, RecursionError) as error:  # wrong bytes, TOML or types, huge numbers, depth
         msg = f"{path}: {error}"
         raise UsageError(msg) from None
 

@@ -77,12 +77,15 @@ class InputError(ZooError):
         self.message = message
 
 
+_MISSING = (FileNotFoundError, NotADirectoryError)
+
+
 def unreadable(name: object, error: OSError | ValueError) -> InputError:
     """Return the `InputError` of a file that the system cannot open or read."""
     reason = getattr(error, "strerror", None) or error
     return InputError(
         f"{name}: cannot be read, {reason}",
-        kind="not-found" if isinstance(error, FileNotFoundError) else "unreadable",
+        kind="not-found" if isinstance(error, _MISSING) else "unreadable",
     )
 
 

@@ -320,6 +320,15 @@ def test_a_keras_json_that_is_wrong(text, told, tmp_path):
     assert str(caught.value).endswith("; correct it, or delete it: Keras writes a new one")
 
 
+def test_a_keras_json_that_never_ends(tmp_path):
+    from zoo.backend.keras_private import read_settings
+    from zoo.errors import BackendError
+
+    os.mkfifo(tmp_path / "keras.json")
+    with pytest.raises(BackendError, match=r"keras\.json: is a pipe, expected a file; correct it"):
+        read_settings(tmp_path / "keras.json")
+
+
 def test_a_keras_json_that_is_right(tmp_path):
     from zoo.backend.keras_private import KerasSettings, read_settings
 
@@ -376,7 +385,8 @@ def test_a_damaged_checkpoint_says_what_to_do(cli, tmp_path, killed):
 
 def test_a_damaged_tuning_says_what_to_do(cli, tmp_path):
     (tmp_path / "tuned").mkdir()
-    for text in ("{", "[]", '{"identity": {}}', "[" * 100_000):
+    seeds = '{"identity": {"seeds": ["x"]}, "metric": null, "results": []}'
+    for text in ("{", "[]", '{"identity": {}}', "[" * 100_000, seeds):
         (tmp_path / "tuned/tune.json").write_text(text)
         done = cli("tune", "mlp-pima", "--grid", "epochs=1", "-o", "tuned", "--resume")
         assert done.status == 1, done

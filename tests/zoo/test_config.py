@@ -91,6 +91,8 @@ def test_environment_beats_the_file(home, monkeypatch):
         ("backend = 5", "Expected `str | null`, got `int` - at `$.backend`"),
         ("offline = ", "Invalid value"),
         ("licences = 'MIT'", "Expected `array | null`, got `str` - at `$.licences`"),
+        (f"timeout = {'1' * 400}", "Number out of range - at `$.timeout`"),
+        (f"timeout = {'1' * 5000}", "Exceeds the limit"),
     ],
 )
 def test_a_wrong_file_is_named(text, told, home, zoo_command):
@@ -109,9 +111,18 @@ def test_a_wrong_file_is_named(text, told, home, zoo_command):
 def test_a_file_that_cannot_be_read_is_named(home):
     path = home / "config" / "config.toml"
     path.mkdir(parents=True)
-    with pytest.raises(UsageError, match=r"config\.toml: cannot be read, ") as caught:
+    with pytest.raises(UsageError, match=r"config\.toml: is a folder, expected") as caught:
         config.settings()
     assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_a_file_that_never_ends_is_refused(home, zoo_command):
+    """A pipe in the place of the configuration must not hang every command."""
+    path = write(home, "")
+    path.unlink()
+    os.mkfifo(path)
+    done = zoo_command("classify", "mug.png")
+    assert (done.returncode, done.stderr) == (2, f"zoo: {path}: is a pipe, expected a file\n")
 
 
 def test_the_model_that_classifies(home, zoo_command):

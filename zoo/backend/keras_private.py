@@ -16,7 +16,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from zoo.config import plain
-from zoo.errors import BackendError, SpecError
+from zoo.errors import BackendError, InputError, SpecError
+from zoo.files import read_regular
 from zoo.spec.files import convert_data
 
 TESTED = (3, 15, 1)
@@ -59,13 +60,13 @@ def read_settings(path: Path) -> KerasSettings:
         If it cannot be read, or a value is wrong.
     """
     try:
-        text = path.read_bytes()
+        text = read_regular(path)
         # Keras is writing it: it is empty for a moment.
         return convert_data(msgspec.json.decode(text) if text else {}, KerasSettings, str(path))
-    except (FileNotFoundError, NotADirectoryError):
-        return KerasSettings()
-    except OSError as error:
-        reason = f"{path}: cannot be read, {error.strerror or error}"
+    except InputError as error:
+        if error.kind == "not-found":
+            return KerasSettings()
+        reason = error.message
     except SpecError as error:
         reason = str(error)
     except (ValueError, RecursionError) as error:

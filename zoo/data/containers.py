@@ -20,8 +20,8 @@ import zlib
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
-from zoo.data.files import require_regular
 from zoo.errors import InputError, unreadable
+from zoo.files import require_regular
 
 if TYPE_CHECKING:
     import numpy as np

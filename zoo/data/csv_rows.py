@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from zoo.data.files import open_regular
 from zoo.errors import InputError
+from zoo.files import open_regular
 
 SEPARATORS = ",;\t|"
 

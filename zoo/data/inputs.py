@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.data.files import STANDARD_INPUT, STANDARD_INPUT_NAMES, standard_input
 from zoo.errors import InputError, unreadable
+from zoo.files import STANDARD_INPUT, STANDARD_INPUT_NAMES, standard_input
 
 IMAGE_SUFFIXES = frozenset({
     ".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff",

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, overload
 
 from zoo.data.csv_rows import BadRow, clean, count_lost, open_text, read_rows
-from zoo.data.files import require_regular
 from zoo.errors import InputError, did_you_mean, unreadable
+from zoo.files import require_regular
 from zoo_weights.text import printable
 
 if TYPE_CHECKING:

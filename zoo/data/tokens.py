@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, overload
 
-from zoo.data.files import open_regular
 from zoo.errors import InputError, unreadable
+from zoo.files import open_regular
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import msgspec
 from msgspec.structs import replace
@@ -34,7 +34,7 @@ def environment_of(model: BaseModel) -> dict[str, Any]:
     file = bundle_path(Path(model.weights_name)) if model.weights_name else Path()
     if not file.is_file() or detect_format(file) != "bundle":
         return {}
-    headers = read_json_headers(file, {"environment": dict[str, Any]}, optional=["environment"])
+    headers = read_json_headers(file, {"environment": Environment}, optional=["environment"])
     environment: dict[str, Any] = headers.get("environment", {})
     return environment
 
@@ -111,6 +111,11 @@ class TrainingRows(msgspec.Struct, omit_defaults=True):
     held: Split | tuple[int, int] | None = None
     test: str | None = None
 
+    def __post_init__(self) -> None:
+        if isinstance(self.held, tuple) and not 1 <= self.held[0] <= self.held[1]:
+            msg = f"there is no fold {self.held[0]} of {self.held[1]}"
+            raise ValueError(msg)
+
     def held_out(self, rows: Any) -> Any:
         """Return those of `rows` that were held out."""
         if isinstance(self.held, Split):
@@ -118,6 +123,27 @@ class TrainingRows(msgspec.Struct, omit_defaults=True):
         assert self.held is not None
         number, count = self.held
         return rows.take(folds(len(rows), count)[number - 1][1])
+
+
+class Content(TypedDict):
+    """What is read of the record of a run's data."""
+
+    sha256: str
+
+
+class Environment(TypedDict, total=False):
+    """What is read of a run's environment, and its types."""
+
+    id: str
+    seed: int
+    backend: str
+    devices: list[str]
+    versions: dict[str, str]
+    data: dict[str, Content]
+    trained_on: TrainingRows | None
+    lineage: dict[str, Any]
+    interrupted: bool
+    worries: list[str]
 
 
 def split_for(parent: BaseModel) -> Split:
@@ -130,6 +156,6 @@ def training_rows(model: BaseModel) -> TrainingRows | None:
     environment = environment_of(model)
     lineage = lineage_in(environment)
     if "strategy" not in lineage:
-        return msgspec.convert(environment.get("trained_on"), TrainingRows | None)
+        return msgspec.convert(environment.get("trained_on"), TrainingRows | None)  # was checked
     sides = [str(lineage[side]) for side in ("old", "data") if side in lineage]
     return TrainingRows(sides, held=split_for(model), test=lineage.get("test"))

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.backend.runner import drop_rows
 from zoo.data import datasets, stream
-from zoo.data.files import require_regular
 from zoo.data.folder import read_folder
 from zoo.data.labelled import LabelledRows
 from zoo.data.stream import Stream, file_stream, generator_stream
 from zoo.data.table import Table, join_tables, stream_table
 from zoo.data.tokens import read_lines
 from zoo.errors import InputError, TrainingError, UsageError
+from zoo.files import require_regular
 from zoo.parts.base import Decoder, Preprocessor, Sequencer
 from zoo.parts.faults import prepare
 from zoo.registry.registry import registry

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data.csv_rows import separator_of
-from zoo.data.files import require_regular
 from zoo.data.table import Table, join_tables, stream_table
 from zoo.errors import InputError, UsageError, did_you_mean
+from zoo.files import require_regular
 
 ROWS = 10_000
 """About how many rows are looked at; the target is looked at in every row."""

@@ -32,8 +32,11 @@ def resolve_reference(reference: Mapping[str, Any], runs: Iterable[RunRecord]) -
     """
     if identity := reference.get("id"):
         return next((run for run in runs if run.environment.get("id") == identity), None)
-    path = reference.get("path")
-    return next((run for run in runs if path and run.path.resolve() == Path(path).resolve()), None)
+    try:
+        path = Path(reference["path"]).resolve()
+    except (KeyError, OSError, RuntimeError, ValueError):  # no path; any text; links in a circle
+        return None
+    return next((run for run in runs if run.path.resolve() == path), None)
 
 
 def describe_origin(run: RunRecord, runs: Iterable[RunRecord] = ()) -> str:

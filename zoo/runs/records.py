@@ -13,14 +13,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import nan
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from zoo.errors import UsageError, ZooError
+from zoo.files import read_json
 from zoo.inference.base import BUNDLE
+from zoo.inference.origin import Environment, lineage_in
 from zoo.numeric import replace_nonfinite
 from zoo.plots.curves import History
 from zoo.runs.history import read_history
-from zoo.runs.run import CHECKPOINT, MEMBER, best_epoch
+from zoo.runs.run import CHECKPOINT, ENVIRONMENT, MEMBER, METRICS, Identity, best_epoch
 from zoo.spec.files import read_json_headers, read_spec, spec_from_data, spec_to_data
 from zoo.spec.model import METADATA, ModelSpec
 
@@ -30,8 +32,17 @@ INNER_RUNS = rf"fold-\d+|{MEMBER}"
 PARTS = ("test", "validation", "folds", "train")
 """Parts of the data, the most telling first."""
 
+MAX_TIME = 2**37
+"""A time in the year 6325: some file systems know later ones, which no date can say."""
+
 _SEPARATE_FIELDS = {"weights", "training.picked_seed", "training.seeds", "training.starts"}
 """Fields of a spec that a run reports by itself: its initial weights and its seed."""
+
+
+class _Progress(TypedDict):
+    """What is read of the progress in a checkpoint."""
+
+    history: dict[str, list[float | None]]
 
 
 @dataclass(frozen=True)
@@ -90,8 +101,6 @@ class RunRecord:
     @property
     def members(self) -> int:
         """Number of networks of an ensemble; 0 for every other run."""
-        from zoo.inference.origin import lineage_in
-
         return len(lineage_in(self.environment).get("members", ()))
 
     @property
@@ -193,6 +202,7 @@ def _read_record(path: Path) -> RunRecord:
     bundle, checkpoint = path / BUNDLE, path / CHECKPOINT
     done, resumable = bundle.is_file(), checkpoint.is_file()
     modified = (bundle if done else checkpoint).stat().st_mtime
+    modified = min(max(modified, 0), MAX_TIME)
     moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(modified))
     try:
         fields = _read_finished(path) if done else _read_checkpoint(checkpoint)
@@ -207,14 +217,8 @@ def _read_record(path: Path) -> RunRecord:
 
 
 def _read_finished(path: Path) -> dict[str, Any]:
-    metrics, environment = (
-        json.loads((path / name).read_text(encoding="utf-8"))
-        for name in ("metrics.json", "environment.json")
-    )
-    parts = metrics.values() if isinstance(metrics, dict) else [metrics]
-    if not all(isinstance(part, dict) for part in (environment, *parts)):
-        msg = "metrics.json and environment.json must hold tables"
-        raise ValueError(msg)
+    metrics = read_json(path / "metrics.json", METRICS)
+    environment = read_json(path / ENVIRONMENT, Environment)
     return {
         "spec": read_spec(path / "spec.toml"),
         "seed": environment.get("seed"),
@@ -225,12 +229,12 @@ def _read_finished(path: Path) -> dict[str, Any]:
 
 
 def _read_checkpoint(path: Path) -> dict[str, Any]:
-    kinds = {"identity": dict[str, Any], "progress": dict[str, Any]}
+    kinds = {"identity": Identity, "progress": _Progress}
     identity, progress = read_json_headers(path, kinds).values()
     return {
         "spec": spec_from_data(identity["spec"], where=str(path)),
         "seed": identity["seed"],
-        "history": progress["history"],
+        "history": replace_nonfinite(progress["history"], nan),
         "environment": {"backend": identity["backend"]},
     }
 

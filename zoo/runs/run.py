@@ -15,13 +15,15 @@ import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Required, TypedDict
 
 from zoo.backend.choose import chosen_backend, devices
 from zoo.errors import report_damage
 from zoo.inference.base import BUNDLE
-from zoo.numeric import to_json
+from zoo.inference.origin import Environment
+from zoo.numeric import replace_nonfinite, to_json
 from zoo.plots.curves import History
 from zoo.registry.registry import registry
 from zoo.spec.files import read_json_headers, spec_from_data, spec_to_data, spec_to_toml
@@ -39,17 +41,23 @@ CHECKPOINT = "checkpoint.h5"
 """File in a run folder from which training resumes."""
 
 
-class Environment(TypedDict, total=False):
-    """What is read of a run's environment."""
+class Identity(TypedDict, total=False):
+    """What must be the same when a training resumes, and its versions."""
 
+    spec: Required[dict[str, Any]]
     seed: Required[int]
-    worries: list[str]
+    backend: Required[str]
+    versions: dict[str, str]
+    data: dict[str, str]
 
+
+METRICS = dict[str, dict[str, float | list[float | None] | None]]
+"""Figures by part of the data and name; those of folds are lists."""
 
 HEADERS = {
     "spec": dict[str, Any],
     "history": dict[str, list[float | None]],
-    "metrics": dict[str, dict[str, Any]],
+    "metrics": METRICS,
     "environment": Environment,
 }
 """What the bundle of a run tells of it, and its types."""
@@ -116,10 +124,12 @@ class Run:
         with report_damage(path / BUNDLE, START_AGAIN):
             headers = read_json_headers(path / BUNDLE, HEADERS)
             spec = spec_from_data(headers["spec"], where=str(path))
-        environment = headers["environment"]
+            environment, seed = headers["environment"], headers["environment"]["seed"]
         notes = environment.get("worries", [])
-        history, metrics = headers["history"], headers["metrics"]
-        return cls(path, spec, environment["seed"], history, metrics, environment, [*notes])
+        history, metrics = (
+            replace_nonfinite(headers[part], nan) for part in ("history", "metrics")
+        )
+        return cls(path, spec, seed, history, metrics, environment, [*notes])
 
     def save(self, network: Any, state: dict[str, Any]) -> None:
         """Write the run folder: environment, spec, history, metrics, bundle, and curves.

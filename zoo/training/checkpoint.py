@@ -10,11 +10,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Required, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from zoo.backend.choose import keras
 from zoo.errors import OtherTraining, UsageError, report_damage
-from zoo.runs.run import CHECKPOINT, START_AGAIN, Run
+from zoo.runs.run import CHECKPOINT, START_AGAIN, Identity, Run
 from zoo.spec.files import read_json_headers, spec_to_data
 from zoo.spec.model import METADATA
 
@@ -22,16 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from zoo_weights.arrays import Slot
-
-
-class Identity(TypedDict, total=False):
-    """What must be the same when a training resumes, and its versions."""
-
-    spec: Required[dict[str, Any]]
-    seed: Required[int]
-    backend: Required[str]
-    versions: dict[str, str]
-    data: dict[str, str]
 
 
 IGNORED = ("picked_seed", "seeds", "starts")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Required, TypedDict
 
 from zoo.errors import UsageError, report_damage
+from zoo.files import read_json
 from zoo.numeric import deviation, replace_nonfinite, to_json
 from zoo.runs.run import START_AGAIN, csv_text, write_text
 from zoo.spec.component import component_from_data
@@ -19,6 +19,27 @@ from zoo.tuning.space import format_value
 from zoo_weights.files import make_folder
 
 RESULTS, LEADERBOARD = "tune.json", "leaderboard.csv"
+
+
+class _Identity(TypedDict, total=False):
+    seeds: list[int]
+    spec: dict[str, Any]
+
+
+class _Result(TypedDict, total=False):
+    settings: Required[dict[str, Any]]
+    figures: Required[dict[str, list[float | None]]]
+    epochs: int | None
+    problem: str | None
+
+
+class _Record(TypedDict, total=False):
+    """What is read of a ``tune.json``, and its types."""
+
+    identity: Required[_Identity]
+    metric: Required[str | None]
+    mode: Mode | None
+    results: Required[list[_Result]]
 
 
 @dataclass(frozen=True)
@@ -63,7 +84,7 @@ def read_record(folder: Path) -> Any:
     """Read the ``tune.json`` of a folder; None if there is none."""
     path = folder / RESULTS
     with report_damage(path, START_AGAIN):
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        return read_json(path, _Record) if path.exists() else None
 
 
 def parse_results(tuning: dict[str, Any]) -> list[Result]:

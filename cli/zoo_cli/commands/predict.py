@@ -11,9 +11,9 @@ from typing import Any
 
 import click
 
-from zoo.data.files import STANDARD_INPUT_NAMES, require_regular, standard_input
 from zoo.data.inputs import NamedInputs, name_fields, name_from_fields, text_name
 from zoo.errors import InputError, UsageError
+from zoo.files import STANDARD_INPUT_NAMES, require_regular, standard_input
 from zoo.parts.base import Classifier, Regressor, RowResult
 from zoo_cli.commands import classify
 from zoo_cli.options import (

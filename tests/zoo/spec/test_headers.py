@@ -119,6 +119,30 @@ def test_a_bundle_without_a_checksum_is_noted(
     assert "not verified, since bundles of version 1 have no checksum" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"trained_on": 5}, "got `int` - at `$.trained_on`"),
+        ({"trained_on": {"data": "x"}}, "got `str` - at `$.trained_on.data`"),
+        ({"trained_on": {"data": [], "held": [7, 3]}}, "there is no fold 7 of 3"),
+        ({"trained_on": {"data": [], "held": [0, 0]}}, "there is no fold 0 of 0"),
+        ({"data": 7}, "got `int` - at `$.data`"),
+        ({"data": {"train": {}}}, "missing required field `sha256` - at `$.data[...]`"),
+        ({"lineage": "x"}, "got `str` - at `$.lineage`"),
+    ],
+)
+def test_the_environment_is_read_with_its_types(
+    trained: Path, tmp_path: Path, change: dict[str, Any], told: str
+) -> None:
+    """Whoever evaluates a stranger's bundle learns which field is wrong."""
+    environment = json.loads(headers(trained)["environment"])
+    bundle = with_header(trained, tmp_path, "environment", json.dumps({**environment, **change}))
+    with pytest.raises(UsageError, match="its header 'environment' is damaged: ") as caught:
+        zoo.load(bundle).evaluate()
+    assert str(caught.value).startswith(str(bundle))
+    assert told in str(caught.value)
+
+
 def headers(run: Path) -> dict[str, str]:
     from zoo_weights import read_headers
 

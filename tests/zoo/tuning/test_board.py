@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 from pathlib import Path
 
 import pytest
 
-from zoo.errors import UsageError
-from zoo.tuning.board import Board, Result
+from zoo.errors import InputError, UsageError
+from zoo.tuning.board import Board, Result, read_record
 
 
 def result(name: str, *accuracies: float, epochs: int | None = None) -> Result:
@@ -50,6 +51,13 @@ def test_ranks(tmp_path: Path) -> None:
     board.add(Result({"optimizer": "low"}, {"loss": [0.1]}))
     assert board.ranked()[0].settings == {"optimizer": "low"}
     assert [found.state for found in board.results][:3] == ["finished", "pruned", "failed"]
+
+
+def test_a_pipe_holds_no_results(tmp_path: Path) -> None:
+    """Writing to it would wait for ever."""
+    os.mkfifo(tmp_path / "tune.json")
+    with pytest.raises(InputError, match=r"tune\.json: is a pipe, expected a file"):
+        read_record(tmp_path)
 
 
 def test_another_tuning_is_not_gone_on_with(tmp_path: Path) -> None:
