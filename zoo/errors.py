@@ -116,6 +116,12 @@ KINDS = {
     "bad-table": ("The rows do not make a table.", "Pass a frame, or rows of equal length."),
     "bad-row": ("A cell of the row cannot be used.", "Correct the cell that the message names."),
     "missing-column": ("A column that the model needs is missing.", "Add or rename the column."),
+    "bad-target": (
+        "There is nothing to learn: the target is empty, constant, or never the same.",
+        "Name another column with `--target`.",
+    ),
+    "no-dates": ("A column of dates or times has none in the training rows.", "Leave it out."),
+    "no-words": ("No word of a column of texts is in two training rows.", "Leave it out."),
     "no-numbers": ("A column of numbers has none in the training rows.", "Leave it out."),
     "not-a-number": ("The target is not a number.", "Correct the cell, or name another target."),
     "no-rows": ("There are no rows left to work with.", "Pass more rows."),

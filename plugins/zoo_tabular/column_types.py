@@ -13,6 +13,7 @@ from zoo_tabular.numbers import ChoiceEncoder, Missing, NumberEncoder, NumberFor
 from zoo_tabular.texts import TextEncoder, Weighting
 
 Positive = Annotated[int, Meta(ge=1)]
+Unseen = Literal["error", "empty"]
 
 
 class ColumnType(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
@@ -72,15 +73,19 @@ class YesNoColumn(ColumnType, frozen=True, kw_only=True, tag="yes-no"):
         The words for each; upper and lower case are one.
     missing
         What an empty cell becomes, instead of the option ``missing`` of all columns.
+    unseen
+        What any other word becomes: an error of the row, or an empty cell.
     """
 
     yes: tuple[str, ...] = ("yes", "y", "true", "t", "1", "on")
     no: tuple[str, ...] = ("no", "n", "false", "f", "0", "off")
     missing: Missing | None = None
+    unseen: Unseen = "error"
 
     def encoder(self, name: str, markers: Markers, scale: Scale, missing: Missing) -> Encoder:
         mapping = dict.fromkeys(self.no, 0.0) | dict.fromkeys(self.yes, 1.0)
-        return ChoiceEncoder(name, markers, scale, self.missing or missing, mapping)
+        strict = self.unseen == "error"
+        return ChoiceEncoder(name, markers, scale, self.missing or missing, mapping, strict=strict)
 
 
 class OrderedColumn(ColumnType, frozen=True, kw_only=True, tag="ordered"):
@@ -92,14 +97,18 @@ class OrderedColumn(ColumnType, frozen=True, kw_only=True, tag="ordered"):
         The names, from the lowest to the highest; upper and lower case are one.
     missing
         What an empty cell becomes, instead of the option ``missing`` of all columns.
+    unseen
+        What any other name becomes: an error of the row, or an empty cell.
     """
 
     order: Annotated[tuple[str, ...], Meta(min_length=2)]
     missing: Missing | None = None
+    unseen: Unseen = "error"
 
     def encoder(self, name: str, markers: Markers, scale: Scale, missing: Missing) -> Encoder:
         mapping = {text: float(place) for place, text in enumerate(self.order)}
-        return ChoiceEncoder(name, markers, scale, self.missing or missing, mapping)
+        strict = self.unseen == "error"
+        return ChoiceEncoder(name, markers, scale, self.missing or missing, mapping, strict=strict)
 
 
 class CategoryColumn(ColumnType, frozen=True, kw_only=True, tag="category"):

@@ -10,6 +10,7 @@ import msgspec
 from zoo import Choice, InputError, Preprocessor, Table
 from zoo_tabular.cells import Encoder, Markers
 from zoo_tabular.column_types import BY_NAME, AnyColumn, ColumnType, TypeName
+from zoo_tabular.dates import DateEncoder
 from zoo_tabular.names import NameEncoder
 from zoo_tabular.numbers import Missing, NumberEncoder, Scale
 
@@ -111,6 +112,12 @@ class Columns(Preprocessor):
         from zoo_tabular.propose import propose_columns  # for `zoo init` alone
 
         return propose_columns(Table.of(raws), labels)
+
+    def in_time_order(self, raws: Sequence[Any]) -> bool:
+        """Return whether the dates of a column never go back."""
+        table = Table.of(raws, self.columns or ())
+        dates = (encoder for encoder in self._encoders if isinstance(encoder, DateEncoder))
+        return any(encoder.in_order(table.column(encoder.name)) for encoder in dates)
 
     def fit(self, raws: Sequence[Any]) -> None:
         """Learn columns, names, fill values and ranges that the spec leaves open.

@@ -113,6 +113,14 @@ class DateEncoder(Encoder):
         if self.own:
             out[empty, column] = 1.0
 
+    def in_order(self, cells: Sequence[Any]) -> bool:
+        """Return whether the dates differ and never go back."""
+        import numpy as np
+
+        seconds = self._read(cells)
+        steps = np.diff(seconds[np.isfinite(seconds)])
+        return bool((steps >= 0).all() and steps.any())
+
     def _read(self, cells: Sequence[Any]) -> NDArray[np.float64]:
         """Return seconds since 1970 by the cell's own clock, NaN where it holds no date."""
         import numpy as np
@@ -165,6 +173,9 @@ class TimeEncoder(DateEncoder):
 
     def _varying(self, seconds: NDArray[np.float64]) -> list[Part]:
         return ["day"]
+
+    def in_order(self, cells: Sequence[Any]) -> bool:
+        return False  # the days are not known
 
     def _parse(self, cell: Any) -> dt.datetime:
         if self.written:

@@ -225,6 +225,8 @@ class ChoiceEncoder(NumberEncoder):
         As for `NumberEncoder`.
     mapping
         The number of each name; upper and lower case are one.
+    strict
+        Whether any other name is an error; otherwise it counts as an empty cell.
     """
 
     def __init__(
@@ -234,12 +236,23 @@ class ChoiceEncoder(NumberEncoder):
         scale: Scale,
         missing: Missing,
         mapping: Mapping[str, float],
+        *,
+        strict: bool,
     ) -> None:
         super().__init__(name, markers, scale, missing, mapping)
+        self.strict = strict
         self._numbers = {text.casefold(): number for text, number in mapping.items()}
 
     def _number(self, cell: Any) -> float:
         return self._numbers.get(text_of(cell).casefold(), math.nan)
+
+    def _empty_rows(self, values: NDArray[Any], cells: Sequence[Any]) -> list[int]:
+        import numpy as np
+
+        if self.strict:
+            return super()._empty_rows(values, cells)
+        empty: list[int] = np.flatnonzero(np.isnan(values)).tolist()
+        return empty
 
 
 def _parse_all(cells: Sequence[Any]) -> NDArray[np.float64] | None:

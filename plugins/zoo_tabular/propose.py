@@ -71,7 +71,11 @@ _CODE = re.compile(
 )
 
 
-def propose_columns(table: Table, labels: Sequence[Any] | None) -> dict[str, Choice]:
+GIVEAWAY = Choice(None, "left out: it is the target in other words")
+ROW_NUMBER = Choice(None, "left out: it numbers the rows")
+
+
+def propose_columns(table: Table, labels: Sequence[Any]) -> dict[str, Choice]:
     """Return the options of `zoo_tabular.columns.Columns` for a table like this one.
 
     Parameters
@@ -90,17 +94,21 @@ def propose_columns(table: Table, labels: Sequence[Any] | None) -> dict[str, Cho
     markers: dict[str, None] = {}
     columns: dict[str, Choice] = {}
     contents: dict[tuple[str, ...], str] = {}
-    answers = None if labels is None else [text_of(label) for label in labels]
+    answers = [text_of(label) for label in labels]
     for name, cells in table.columns.items():
         column = Column(name, cells)
         twin = contents.setdefault(tuple(column.texts), name)
         if twin != name:
             columns[name] = Choice(None, f"left out: its cells are those of {twin}")
-        elif answers is not None and column.gives_away(answers):
-            columns[name] = Choice(None, "left out: it is the target in other words")
+        elif column.gives_away(answers):
+            columns[name] = GIVEAWAY
         else:
             columns[name] = column.choice()
             markers |= dict.fromkeys(column.markers)
+    if all(choice.value is None for choice in columns.values()):  # they are all there is
+        for name, choice in columns.items():
+            if choice in (GIVEAWAY, ROW_NUMBER):
+                columns[name] = Choice("number", "there is no other column")
     options = {
         "scale": Choice("standard", "mean 0 and deviation 1; also min-max, none"),
         "missing": Choice("median", "for empty cells of numbers; also mean, own, error"),
@@ -155,9 +163,11 @@ class Column:
             return Choice(None, f"left out: every row has {_short(next(iter(self.counts)))}")
         attempts = (self._yes_no, self._date, self._number, self._time, self._ordered, self._names)
         for attempt in attempts:
+            self.markers = []
             found = attempt()
             if found is not None:
                 return found
+        self.markers = []
         return self._words()
 
     def gives_away(self, answers: Sequence[str]) -> bool:
@@ -180,7 +190,7 @@ class Column:
                 share = sum(self.counts[text] for text in self.counts if text.casefold() in yes)
                 reason = self._with_gaps(f"{share / self.filled:.0%} yes")
                 own = {"yes": list(yes), "no": list(no)} if (yes, no) != YES_NO[0] else {}
-                return Choice({"type": "yes-no", **own} if own else "yes-no", reason)
+                return Choice({"type": "yes-no", **own, "unseen": "empty"}, reason)
         return None
 
     def _number(self) -> Choice | None:
@@ -195,8 +205,8 @@ class Column:
             return None
         integers = all(value.is_integer() for value in values.values())
         rows = sum(self.counts[text] for text in values)
-        if integers and len(values) == rows > 20 and (_CODE.search(self.name) or self._rises()):
-            return Choice(None, "left out: it numbers the rows")
+        if integers and len(values) == rows > 20 and (_CODE.search(self.name) or self._counts_up()):
+            return ROW_NUMBER
         if integers and _CODE.search(self.name) and not option:
             return None
         if self.empty >= 0.05:
@@ -242,9 +252,10 @@ class Column:
                 return values, option
         return None
 
-    def _rises(self) -> bool:
+    def _counts_up(self) -> bool:
+        """Return whether each number is as far from the one before: a sample may skip rows."""
         numbers = [number_of(text) for text in self.texts if text in self.counts]
-        return all(one < two for one, two in pairwise(numbers))
+        return len({two - one for one, two in pairwise(numbers)}) == 1
 
     def _date(self) -> Choice | None:
         return self._moments("date", DateEncoder, DATES, CLOCKS)
@@ -255,7 +266,7 @@ class Column:
     def _moments(
         self, kind: str, encoder: type[DateEncoder], days: Sequence[str], clocks: Sequence[str]
     ) -> Choice | None:
-        text = next(iter(self.counts))
+        text = next((text for text in self.counts if text not in MARKERS), "")
         if not re.search(r"\d", text) or (
             re.fullmatch(r"[+-]?\d+(?:\.\d+)?", text)
             and not (len(text) == 8 and re.search("date|day", self.name, re.I))
@@ -281,7 +292,7 @@ class Column:
         for ladder in LADDERS:
             if len(names) > 2 and names.keys() <= set(ladder):
                 order = [names[name] for name in ladder if name in names]
-                option = {"type": "ordered", "order": order}
+                option = {"type": "ordered", "order": order, "unseen": "empty"}
                 return Choice(option, self._with_gaps("names with an order"))
         return None
 

@@ -218,6 +218,10 @@ class Preprocessor(abc.ABC):
         """
         return None
 
+    def in_time_order(self, raws: Sequence[Any]) -> bool:
+        """Return whether these inputs follow each other in time; ``zoo init`` asks."""
+        return False
+
     def fit(self, raws: Sequence[Any]) -> None:  # noqa: B027  # nothing to learn is the usual case
         """Learn state (means, vocabulary, columns) from the training part of the data."""
 

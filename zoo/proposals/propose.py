@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from zoo.decoders import as_cell
 from zoo.errors import InputError
 from zoo.numeric import number_of
-from zoo.parts.base import Choice
+from zoo.parts.base import Choice, Preprocessor
 from zoo.parts.construct import construct
 from zoo.proposals.sample import Sample, read_sample
 from zoo.proposals.writing import to_toml
@@ -85,7 +85,8 @@ def propose(data: Any, target: str | None = None) -> Proposal:
     preprocessor = registry().resolve("preprocessors", Component(PREPROCESSOR))
     options = preprocessor.propose(sample.inputs, sample.labels)
     notes = [*goal.notes, *_left_out(options)]
-    features = _count_features(preprocessor, options, sample)
+    part = _fit_part(preprocessor, options, sample)
+    (features,) = cast("tuple[int]", part.shape)
     name = _name_of(sample.source)
     choices = {
         "name": Choice(name, ""),
@@ -93,7 +94,7 @@ def propose(data: Any, target: str | None = None) -> Proposal:
         "input": Choice({"uses": Choice(PREPROCESSOR, ""), **options}, ""),
         "output": Choice(goal.output, goal.reason),
         "architecture": Choice(_architecture(sample.rows, features), ""),
-        "training": Choice(_training(sample, goal), ""),
+        "training": Choice(_training(sample, goal, part.in_time_order(sample.inputs)), ""),
     }
     return Proposal(choices, notes)
 
@@ -205,16 +206,16 @@ def _left_out(options: Mapping[str, Choice]) -> list[str]:
     return [f"{name} is {c.reason}" for name, c in columns.items() if c.value is None]
 
 
-def _count_features(preprocessor: Any, options: Mapping[str, Choice], sample: Sample) -> int:
-    """Return the number of features, by fitting the proposal to the sample."""
+def _fit_part(preprocessor: Any, options: Mapping[str, Choice], sample: Sample) -> Preprocessor:
+    """Return the preprocessor with these options, fitted to the sample."""
     config = plain(options)
     if not config["columns"]:
         msg = f"{sample.source}: no column is left to learn from: {'; '.join(_left_out(options))}"
         raise InputError(msg, kind="bad-table")
-    part = construct(preprocessor, Component(PREPROCESSOR, **config), what="input")
+    component = Component(PREPROCESSOR, **config)
+    part: Preprocessor = construct(preprocessor, component, what="input")
     part.fit(sample.inputs)
-    (features,) = part.shape
-    return int(features)
+    return part
 
 
 class Size(NamedTuple):
@@ -249,8 +250,12 @@ def _architecture(rows: int, features: int) -> dict[str, Choice]:
     }
 
 
-def _training(sample: Sample, goal: Goal) -> dict[str, Choice]:
-    order = "stratified" if goal.task == "tabular-classification" else "random"
+def _training(sample: Sample, goal: Goal, in_time_order: bool) -> dict[str, Choice]:
+    order, which = "random", "rows held out"
+    if in_time_order:
+        order, which = "last", "the last rows are held out, since the rows are in order of time"
+    elif goal.task == "tabular-classification":
+        order, which = "stratified", "rows held out, of each class its share"
     choices = {
         "target": Choice(sample.target, ""),
         "loss": Choice(goal.loss, ""),
@@ -259,7 +264,7 @@ def _training(sample: Sample, goal: Goal) -> dict[str, Choice]:
         "batch_size": Choice(_size_for(sample.rows).batch_size, ""),
         "epochs": Choice(200, "at most: training stops once the held-out rows gain nothing"),
         "early_stopping": Choice({"patience": 20}, ""),
-        "validation": Choice({"held": HELD, "order": order}, "rows held out"),
+        "validation": Choice({"held": HELD, "order": order}, which),
     }
     if goal.weights:
         choices["class_weights"] = Choice(goal.weights, "")

@@ -6,9 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from zoo.parts.base import Choice
-from zoo_weights.text import escape_strings
-
-WIDTH = 100
+from zoo_weights.text import escape_strings, printable
 
 
 def to_toml(choices: Mapping[str, Choice]) -> str:
@@ -23,7 +21,7 @@ def to_toml(choices: Mapping[str, Choice]) -> str:
 def _section(path: str, choice: Choice) -> Iterator[str]:
     yield ""
     if choice.reason:
-        yield f"# {choice.reason}"
+        yield f"# {printable(choice.reason, None)}"
     yield f"[{path}]"
     inner = {k: c for k, c in choice.value.items() if _is_table(c)}
     yield from (_line(key, c) for key, c in choice.value.items() if key not in inner)
@@ -38,11 +36,12 @@ def _is_table(choice: Choice) -> bool:
 
 
 def _line(key: str, choice: Choice) -> str:
-    shown = to_inline(key)[1:-1] if _is_bare(key) else to_inline(key)
+    shown = key if _is_bare(key) else to_inline(key)
+    reason = printable(choice.reason, None)  # with cells in it: no line break may end the comment
     if choice.value is None:
-        return f"# {shown}: {choice.reason}"
+        return f"# {shown}: {reason}"
     text = f"{shown} = {to_inline(choice.value)}"
-    return f"{text}  # {choice.reason}" if choice.reason else text
+    return f"{text}  # {reason}" if reason else text
 
 
 def _is_bare(key: str) -> bool:

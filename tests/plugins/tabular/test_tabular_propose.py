@@ -43,15 +43,16 @@ def some(*names: Any, count: int = N) -> list[Any]:
          {"type": "number", "decimal": ",", "thousands": ".", "unit": "€"}),
         (["12%", "7%", "99%"] * 60, {"type": "number", "unit": "%"}),
         (["12 000", "7 150", "99"] * 60, {"type": "number", "thousands": " "}),
-        (["yes", "no"] * N, "yes-no"),
-        (["TRUE", "FALSE", None] * N, "yes-no"),
-        ([True, False] * N, "yes-no"),
-        ([0, 1, 1] * N, "yes-no"),
-        (["ja", "nein"] * N, {"type": "yes-no", "yes": ["ja"], "no": ["nein"]}),
+        (["yes", "no"] * N, {"type": "yes-no", "unseen": "empty"}),
+        (["TRUE", "FALSE", None] * N, {"type": "yes-no", "unseen": "empty"}),
+        ([True, False] * N, {"type": "yes-no", "unseen": "empty"}),
+        ([0, 1, 1] * N, {"type": "yes-no", "unseen": "empty"}),
+        (["ja", "nein"] * N, {"type": "yes-no", "yes": ["ja"], "no": ["nein"], "unseen": "empty"}),
         (some("red", "green", "blue"), {"type": "category", "unseen": "other", "missing": "own"}),
         (some("001", "002", "003"), {"type": "category", "unseen": "other", "missing": "own"}),
-        (some("Medium", "High", "Low"), {"type": "ordered", "order": ["Low", "Medium", "High"]}),
-        (some("S", "M", "XL"), {"type": "ordered", "order": ["S", "M", "XL"]}),
+        (some("Medium", "High", "Low"),
+         {"type": "ordered", "order": ["Low", "Medium", "High"], "unseen": "empty"}),
+        (some("S", "M", "XL"), {"type": "ordered", "order": ["S", "M", "XL"], "unseen": "empty"}),
         (some("a;b", "b", "a;c", ""), {"type": "names", "separator": ";", "unseen": "other"}),
         (["2024-01-15", "2023-12-31"] * N, "date"),
         (["2024-01-15 12:30:00", "2023-12-31T23:59"] * N, "date"),
@@ -85,8 +86,26 @@ def test_what_numbers_the_rows_is_left_out(name: str) -> None:
 
 
 def test_rows_in_order_are_numbered() -> None:
-    assert choice(list(range(N))).value is None
+    assert choice(list(range(1, N + 1))).value is None
+    assert choice([place * place for place in range(N)]).value == "number"
     assert choice([0.5 * place for place in range(N)]).value == "number"
+
+
+def test_the_only_column_stays() -> None:
+    numbers = list(range(N))
+    columns = Columns.propose(Table({"a": numbers}), [CHANCE.random() for _ in numbers])["columns"]
+    assert columns.value["a"].value == "number"
+    columns = Columns.propose(Table({"a": numbers, "b": ["x"] * N}), numbers)["columns"]
+    assert columns.value["a"].value == "number"
+    assert columns.value["b"].value is None
+
+
+def test_a_marker_of_another_guess_is_forgotten() -> None:
+    """The column looks like numbers at first, but has a code with a zero in front."""
+    cells = [*some("007", "12", "15"), "unknown"]
+    options = Columns.propose(Table({"a": cells, "b": range(N + 1)}), [0, *range(N)])
+    assert options["columns"].value["a"].value["type"] == "category"
+    assert "markers" not in options
 
 
 def test_codes_are_categories() -> None:

@@ -111,6 +111,14 @@ def test_an_order() -> None:
     assert refusal(column, ["low", "high"], "") == "column 'a' is empty, expected a number"
 
 
+def test_an_unseen_name_can_be_an_empty_cell() -> None:
+    column = {"type": "ordered", "order": ["low", "high"], "unseen": "empty", "missing": "own"}
+    assert features(column, ["low", "high", "?", ""]) == [[0, 0], [1, 0], [0.5, 1], [0.5, 1]]
+    column = {"type": "yes-no", "unseen": "empty"}
+    assert features(column, ["yes", "no", "no"], ["maybe", "yes"], missing="median") == [[0], [1]]
+    assert refusal(column, ["yes", "no"], "maybe").startswith("column 'a' holds 'maybe', expected")
+
+
 def test_categories() -> None:
     train = ["b", "a", "b", None]
     own = {"type": "category", "missing": "own", "unseen": "other"}

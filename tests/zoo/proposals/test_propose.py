@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 import zoo
 from zoo.errors import InputError, UsageError
 from zoo.proposals import sample
-from zoo.spec.files import read_spec
+from zoo.spec.files import read_spec, spec_from_data
 
 CHANCE = random.Random(2)
 ROWS = 120
@@ -108,6 +109,23 @@ def test_the_file_that_is_written_is_the_spec(tmp_path: Path) -> None:
     assert "b = { type = \"category\", unseen = \"other\", missing = \"own\" }  # 3 names: " in (
         proposal.to_toml()
     )  # fmt: skip
+
+
+def test_rows_in_order_of_time_end_with_those_held_out() -> None:
+    table = frame(spread("u", "v"))
+    table["when"] = [f"2024-{1 + place // 28:02d}-{1 + place % 28:02d}" for place in range(ROWS)]
+    assert zoo.propose(table, "y").spec.training.validation.order == "last"
+    for other in (table.iloc[::-1], table.drop(columns="when")):
+        assert zoo.propose(other, "y").spec.training.validation.order == "stratified"
+
+
+def test_no_cell_gets_out_of_its_comment() -> None:
+    table = frame(spread("u", "v\nname = 'x'"))
+    table["b"] = spread("one\nlicence = 'x'", "two\r\x1b[31m")
+    proposal = zoo.propose(table.rename(columns={"a": "c\nsummary = 'x'"}), "y")
+    text = proposal.to_toml()
+    assert spec_from_data(tomllib.loads(text)) == proposal.spec
+    assert all(line.isprintable() for line in text.splitlines())
 
 
 def test_a_long_file_is_sampled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
