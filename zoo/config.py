@@ -75,11 +75,11 @@ def settings() -> Settings:
         If the file is not TOML or holds an unknown or mistyped field.
     """
     path = home("config") / "config.toml"
+    if not os.path.lexists(path):
+        return Settings()
     try:
         return msgspec.toml.decode(read_regular(path), type=Settings)
     except InputError as error:
-        if error.kind == "not-found":
-            return Settings()
         raise UsageError(error.message) from None
     except (ValueError, RecursionError) as error:  # wrong bytes, TOML or types, huge numbers, depth
         msg = f"{path}: {error}"

@@ -48,7 +48,7 @@ from zoo.training.adapt import declared_columns, follow_classes, follow_columns
 from zoo.training.fit import fit
 from zoo.training.rows import InMemory
 from zoo.training.train import choose_seed, resolve_start
-from zoo_weights.bundle import write_bundle
+from zoo_weights.writers import write_bundle
 
 if TYPE_CHECKING:
     from typing import Self

@@ -178,7 +178,7 @@ def test_an_interrupted_bundle_is_not_a_crash(tmp_path):
     """Ctrl-C while HDF5 writes is raised when it is done."""
     import h5py
 
-    from zoo_weights.bundle import _Output
+    from zoo_weights.writers import _Output
 
     class Interrupted(io.FileIO):
         def write(self, data):

@@ -91,7 +91,7 @@ def test_a_header_that_is_no_text_is_refused(bundle, value, says):
 
 
 def test_headers_have_a_limit(bundle, monkeypatch):
-    monkeypatch.setattr("zoo_weights.bundle.MAX_HEADER_BYTES", 1000)
+    monkeypatch.setattr("zoo_weights.readers.MAX_HEADER_BYTES", 1000)
     with pytest.raises(UnsafeFile, match="more than 1000"):
         read_headers(bundle)
 
@@ -108,8 +108,8 @@ def test_a_failed_write_keeps_the_old_bundle(bundle):
 
 def test_headers_have_a_bound_in_all(bundle, monkeypatch):
     size = sum(len(text.encode()) for text in HEADERS.values())
-    monkeypatch.setattr("zoo_weights.bundle.MAX_HEADER_BYTES", size)
+    monkeypatch.setattr("zoo_weights.readers.MAX_HEADER_BYTES", size)
     assert read_headers(bundle) == HEADERS
-    monkeypatch.setattr("zoo_weights.bundle.MAX_HEADER_BYTES", size - 1)
+    monkeypatch.setattr("zoo_weights.readers.MAX_HEADER_BYTES", size - 1)
     with pytest.raises(UnsafeFile, match=f"the headers have more than {size - 1} bytes"):
         read_headers(bundle)

@@ -1,9 +1,9 @@
 """Weights files: fetch, verify, cache, read and write them, independently of zoo and Keras.
 
 ``records`` describes a file; ``store`` and ``fetch`` (on ``web``, ``pace``, ``partial`` and
-``files``) download it; ``hdf5`` and ``heap`` open it safely; ``readers`` and ``legacy`` compare it
-with a model's weights before ``arrays`` reads it; ``bundle`` writes. Names are imported on first
-use: ``import zoo_weights`` imports no h5py, numpy or requests.
+``files``) download it; ``hdf5`` opens it safely; ``readers`` and ``legacy`` compare it with a
+model's weights before ``arrays`` reads it; ``writers`` writes. Names are imported on first use:
+``import zoo_weights`` imports no h5py, numpy or requests.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .arrays import Slot
-    from .bundle import read_headers, write_bundle, write_weights
     from .errors import (
         CannotWrite,
         FetchError,
@@ -34,10 +33,11 @@ if TYPE_CHECKING:
         open_live,
     )
     from .hdf5 import open_checked
-    from .readers import detect_format, read_weights
+    from .readers import detect_format, read_headers, read_weights
     from .records import FileRecord, WeightsRecord
     from .store import AddResult, Store, VerifyResult
     from .text import csv_line, escape_strings, printable, unescape_cell
+    from .writers import write_bundle, write_weights
 
 __all__ = [
     "AddResult",
@@ -76,7 +76,7 @@ __all__ = [
 
 _MODULES = {
     "arrays": ("Slot",),
-    "bundle": ("read_headers", "write_bundle", "write_weights"),
+    "writers": ("write_bundle", "write_weights"),
     "errors": (
         "CannotWrite",
         "FetchError",
@@ -97,7 +97,7 @@ _MODULES = {
         "open_live",
     ),
     "hdf5": ("open_checked",),
-    "readers": ("detect_format", "read_weights"),
+    "readers": ("detect_format", "read_headers", "read_weights"),
     "records": ("FileRecord", "WeightsRecord"),
     "store": ("AddResult", "Store", "VerifyResult"),
     "text": ("csv_line", "escape_strings", "printable", "unescape_cell"),

@@ -1,6 +1,7 @@
-"""Read weights in a model's order: compare everything first, then read one array at a time.
+"""Read the headers of a bundle, and weights in a model's order.
 
-The layout is detected by content, never by file name: Keras 3 (``keras``), the HDF5 of older Keras
+Of weights, everything is compared first; then they are read one array at a time. The layout is
+detected by content, never by file name: Keras 3 (``keras``), the HDF5 of older Keras
 (``keras-legacy``) or zoo's own (``bundle``).
 """
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 BUNDLE_VERSION = 2
 """Version 2 ends with a checksum, see `zoo_weights.files`; version 1 had none and is read."""
+
+MAX_HEADER_BYTES = 256 << 20
+"""Limit on the headers of a bundle together."""
 
 _KERAS_GROUPS = frozenset({"layers", "_layer_checkpoint_dependencies", "vars"})
 
@@ -87,6 +91,39 @@ def detect_format(file: Path) -> str:
     """
     with open_checked(Path(file)) as opened, report_damage(Path(file)):
         return _format_of(opened, Path(file))
+
+
+def read_headers(path: Path) -> dict[str, str]:
+    """Return the JSON texts of a bundle by name, without reading its weights.
+
+    Raises
+    ------
+    UnsafeFile
+        The file is refused, or a header is too large or not text.
+    WeightsError
+        It is not a bundle, or its version is not supported.
+    """
+    headers: dict[str, str] = {}
+    with open_checked(Path(path)) as opened, report_damage(Path(path)):
+        check_version(opened, Path(path))
+        total = 0
+        for name, item in opened["header"].items() if "header" in opened else ():
+            shown = f"header {printable(name)!r} of {printable(str(path))!r}"
+            shape = getattr(item, "shape", None)  # a group has none
+            if shape is None or len(shape) != 1 or item.dtype != "uint8":
+                message = f"{shown} is refused: it is not a plain row of bytes"
+                raise UnsafeFile(message)
+            total += shape[0]
+            if total > MAX_HEADER_BYTES:
+                message = f"{shown} is refused: the headers have more than {MAX_HEADER_BYTES} bytes"
+                raise UnsafeFile(message)
+            slot = Slot("header", 0, name, shape, "uint8", name)
+            try:
+                headers[name] = read_array(item, slot).tobytes().decode("utf-8")
+            except UnicodeDecodeError as error:
+                message = f"{shown} is refused: it is not UTF-8 text"
+                raise UnsafeFile(message) from error
+    return headers
 
 
 def check_version(opened: h5py.File, file: Path) -> None:

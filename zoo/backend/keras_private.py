@@ -16,9 +16,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from zoo.config import plain
-from zoo.errors import BackendError, InputError, SpecError
-from zoo.files import read_regular
+from zoo.errors import BackendError, SpecError
 from zoo.spec.files import convert_data
+from zoo_weights.files import irregular_kind
 
 TESTED = (3, 15, 1)
 """The newest version of Keras that passed the tests of this file."""
@@ -60,13 +60,16 @@ def read_settings(path: Path) -> KerasSettings:
         If it cannot be read, or a value is wrong.
     """
     try:
-        text = read_regular(path)
+        if kind := irregular_kind(path):
+            msg = f"{path}: is {kind}, expected a file"
+            raise SpecError(msg)
+        text = path.read_bytes()
         # Keras is writing it: it is empty for a moment.
         return convert_data(msgspec.json.decode(text) if text else {}, KerasSettings, str(path))
-    except InputError as error:
-        if error.kind == "not-found":
-            return KerasSettings()
-        reason = error.message
+    except (FileNotFoundError, NotADirectoryError):
+        return KerasSettings()
+    except OSError as error:
+        reason = f"{path}: cannot be read, {error.strerror or error}"
     except SpecError as error:
         reason = str(error)
     except (ValueError, RecursionError) as error:

@@ -21,9 +21,9 @@ from zoo.parts.base import RowResult
 from zoo.spec.files import read_json_headers, spec_to_data
 from zoo.spec.model import State
 from zoo_weights.arrays import Slot
-from zoo_weights.bundle import write_bundle
 from zoo_weights.errors import WeightsError
 from zoo_weights.readers import read_weights
+from zoo_weights.writers import write_bundle
 
 if TYPE_CHECKING:
     from zoo.inference.base import BaseModel

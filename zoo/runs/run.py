@@ -144,7 +144,7 @@ class Run:
             Fitted state of preprocessor and decoder.
         """
         from zoo.backend.network import weight_arrays
-        from zoo_weights.bundle import write_bundle
+        from zoo_weights.writers import write_bundle
 
         headers = {
             "spec": json.dumps(spec_to_data(self.spec)),

@@ -178,7 +178,7 @@ def read_json_headers(
     zoo_weights.WeightsError
         If the file is not a bundle, or is damaged.
     """
-    from zoo_weights.bundle import read_headers
+    from zoo_weights.readers import read_headers
 
     headers = read_headers(path)
     if missing := sorted(kinds.keys() - headers.keys() - {*optional}):

@@ -163,8 +163,8 @@ class Checkpoint:
 
     def save(self, progress: Progress, *, now: bool = False) -> None:
         """Write a checkpoint, unless one was written recently."""
-        from zoo_weights.bundle import write_bundle
         from zoo_weights.files import make_folder
+        from zoo_weights.writers import write_bundle
 
         numpy = keras().ops.convert_to_numpy
         start = time.monotonic()

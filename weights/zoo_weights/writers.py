@@ -15,18 +15,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .arrays import Slot, read_array, write_array
-from .errors import UnsafeFile, WeightsError
+from .arrays import Slot, write_array
+from .errors import WeightsError
 from .files import append_checksum, atomic_write
-from .hdf5 import open_checked, report_damage
-from .readers import BUNDLE_VERSION, check_version
+from .readers import BUNDLE_VERSION
 from .text import printable
 
 if TYPE_CHECKING:
     import h5py
     import numpy as np
 
-MAX_HEADER_BYTES = 256 << 20
 _HEADER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
@@ -95,39 +93,6 @@ def write_bundle(
                 opened[f"header/{name}"] = np.frombuffer(text.encode(), np.uint8)
             _write_slots(opened.create_group("weights"), weights, compress)
         append_checksum(temp)
-
-
-def read_headers(path: Path) -> dict[str, str]:
-    """Return the JSON texts of a bundle by name, without reading its weights.
-
-    Raises
-    ------
-    UnsafeFile
-        The file is refused, or a header is too large or not text.
-    WeightsError
-        It is not a bundle, or its version is not supported.
-    """
-    headers: dict[str, str] = {}
-    with open_checked(Path(path)) as opened, report_damage(Path(path)):
-        check_version(opened, Path(path))
-        total = 0
-        for name, item in opened["header"].items() if "header" in opened else ():
-            shown = f"header {printable(name)!r} of {printable(str(path))!r}"
-            shape = getattr(item, "shape", None)  # a group has none
-            if shape is None or len(shape) != 1 or item.dtype != "uint8":
-                message = f"{shown} is refused: it is not a plain row of bytes"
-                raise UnsafeFile(message)
-            total += shape[0]
-            if total > MAX_HEADER_BYTES:
-                message = f"{shown} is refused: the headers have more than {MAX_HEADER_BYTES} bytes"
-                raise UnsafeFile(message)
-            slot = Slot("header", 0, name, shape, "uint8", name)
-            try:
-                headers[name] = read_array(item, slot).tobytes().decode("utf-8")
-            except UnicodeDecodeError as error:
-                message = f"{shown} is refused: it is not UTF-8 text"
-                raise UnsafeFile(message) from error
-    return headers
 
 
 class _Output:
