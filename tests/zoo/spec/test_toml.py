@@ -185,7 +185,7 @@ def test_terminal_codes_in_names_of_parts_are_escaped(field, toml):
     ("make", "told"),
     [
         (lambda path: None, "cannot be read, No such file or directory"),
-        (lambda path: path.mkdir(), "cannot be read, Is a directory"),
+        (lambda path: path.mkdir(), "is a folder, expected a TOML file"),
         (lambda path: path.symlink_to(path), "cannot be read, Too many levels of symbolic links"),
         pytest.param(
             lambda path: path.touch(mode=0o000), "cannot be read, Permission denied",
