@@ -69,7 +69,6 @@ DEEP = "[" * 90 + "]" * 90
         ("environment.json", '{"devices": null}', "got `null` - at `$.devices`"),
         ("environment.json", '{"id": null}', "got `null` - at `$.id`"),
         ("environment.json", '{"seed": "x"}', "got `str` - at `$.seed`"),
-        ("environment.json", '{"lineage": 5}', "got `int` - at `$.lineage`"),
         ("environment.json", f'{{"lineage": {{"a": {DEEP}}}}}', "is nested too deeply"),
         ("environment.json", "[" * 100_000, "is nested too deeply"),
         ("environment.json", "{", "Expecting property name"),

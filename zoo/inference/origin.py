@@ -141,7 +141,7 @@ class Environment(TypedDict, total=False):
     versions: dict[str, str]
     data: dict[str, Content]
     trained_on: TrainingRows | None
-    lineage: dict[str, Any]
+    lineage: Any  # see `lineage_in`
     interrupted: bool
     worries: list[str]
 

@@ -128,7 +128,6 @@ def test_a_bundle_without_a_checksum_is_noted(
         ({"trained_on": {"data": [], "held": [0, 0]}}, "there is no fold 0 of 0"),
         ({"data": 7}, "got `int` - at `$.data`"),
         ({"data": {"train": {}}}, "missing required field `sha256` - at `$.data[...]`"),
-        ({"lineage": "x"}, "got `str` - at `$.lineage`"),
     ],
 )
 def test_the_environment_is_read_with_its_types(
