@@ -62,6 +62,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the tiers that are not selected; named tests always run."""
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.timeout(0))
     if any("::" in argument for argument in config.args):
         return
     tiers = {tier for tier in TIERS if not is_selected(config, tier)}

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -124,22 +125,21 @@ def test_a_folder_that_stays_empty_is_not_left(tmp_path: Path) -> None:
 
 def test_fresh_folders_are_different(tmp_path: Path) -> None:
     """Threads here, but each opens the folder for itself, as processes do."""
-    names: list[str] = []
-    barrier = threading.Barrier(ALL)
+    for attempt in range(20):
+        barrier = threading.Barrier(ALL, timeout=60)
 
-    def take() -> None:
-        barrier.wait()
-        with fresh_folder(tmp_path, "x-") as path:
-            (path / "file").touch()
-            names.append(path.name)
+        def take(parent: Path, barrier: threading.Barrier) -> str:
             barrier.wait()
+            with fresh_folder(parent, "x-") as path:
+                time.sleep(0.001)
+                (path / "file").touch()
+                barrier.wait()
+            return path.name
 
-    threads = [threading.Thread(target=take) for _ in range(ALL)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(set(names)) == ALL
+        parent = tmp_path / str(attempt)
+        with ThreadPoolExecutor(ALL) as pool:
+            names = list(pool.map(take, [parent] * ALL, [barrier] * ALL))
+        assert len(set(names)) == ALL
 
 
 def test_what_a_kill_leaves_can_be_resumed(tmp_path: Path) -> None:

@@ -119,13 +119,13 @@ def _lock(path: Path) -> Iterator[None]:
     """
     made = [folder for folder in (path, *path.parents) if not folder.exists()]
     make_folder(path)
-    try:
-        with _flock(path):
+    with _flock(path):
+        try:
             yield
-    finally:
-        for folder in made:
-            with suppress(OSError):  # it is not empty
-                folder.rmdir()
+        finally:  # under the lock: without it, the folder is another process's
+            for folder in made:
+                with suppress(OSError):  # it is not empty
+                    folder.rmdir()
 
 
 @contextmanager
@@ -135,15 +135,28 @@ def _flock(path: Path) -> Iterator[None]:
         return
     import fcntl
 
-    number = os.open(path, os.O_RDONLY)
+    msg = f"{path}: another process is writing to it; wait for it, or use another folder"
+    try:
+        number = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:  # the other process has just removed it, empty
+        raise UsageError(msg) from None
     try:
         try:
             fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            msg = f"{path}: another process is writing to it; wait for it, or use another folder"
             raise UsageError(msg) from None
         except OSError:  # a file system without locks
             pass
+        if not _is_at(number, path):  # removed before the lock was ours
+            raise UsageError(msg)
         yield
     finally:
         os.close(number)
+
+
+def _is_at(number: int, path: Path) -> bool:
+    """Return whether a path leads to the folder that is open."""
+    try:
+        return os.path.samestat(os.fstat(number), os.stat(path))
+    except FileNotFoundError:
+        return False
