@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from msgspec.structs import replace
 
@@ -145,6 +146,15 @@ def test_classes_and_columns_follow_the_data() -> None:
     assert fitted.predict_proba(iris.data).shape == (150, 3)
     assert fitted.score(iris.data, names) > 0.9
     assert fitted.model_.keras.output_shape == (None, 3)
+
+
+def test_columns_without_a_type_stay_left_out() -> None:
+    frame = pd.DataFrame({"size": [1, 2, 3, 4] * 10, "kind": list("abab") * 10, "id": range(40)})
+    columns = {"kind": "category", "size": "number", "gone": "number"}
+    spec = replace(zoo.get_spec("mlp-pima"), input=zoo.Component("columns", columns=columns))
+    model = ZooClassifier(spec, epochs=40, seed=1).fit(frame, list("xyxy") * 10)
+    assert model.model_.preprocessor.columns == ["size", "kind"]
+    assert len(model.predict(frame)) == 40
 
 
 def test_columns_of_probabilities_are_those_of_classes() -> None:

@@ -37,10 +37,10 @@ def follow_columns(spec: ModelSpec, columns: Sequence[str]) -> ModelSpec:
     dropped = config.get("drop", ())
     kept = [name for name in columns if name not in dropped]
     declared = config.get("columns")
-    if isinstance(declared, dict):  # with the type of each column
-        config["columns"] = {name: declared.get(name, "number") for name in kept}
-    else:
-        config["columns"] = kept
+    config["columns"] = kept
+    if isinstance(declared, dict):  # with the type of each column; the others were left out
+        typed = {name: declared[name] for name in kept if name in declared}
+        config["columns"] = typed or dict.fromkeys(kept, "number")
     for option in _COLUMN_OPTIONS:
         if isinstance(config.get(option), dict):
             config[option] = {k: v for k, v in config[option].items() if k in columns}
