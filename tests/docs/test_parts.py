@@ -80,8 +80,9 @@ def check_architecture(network: Any, option: str) -> None:
     def batch(tensor: Any) -> Any:
         return np.ones((2, *(side or 3 for side in tensor.shape[1:])), "float32")
 
-    (inputs,) = network.input if isinstance(network.input, list) else (network.input,)
-    outputs = network(map_arrays(batch, inputs))
+    inputs = network.input
+    rows = list(map(batch, inputs)) if isinstance(inputs, list) else map_arrays(batch, inputs)
+    outputs = network(rows)
     outputs = outputs["output"] if isinstance(outputs, dict) else outputs
     assert tuple(outputs.shape) == (2, 2)
 
