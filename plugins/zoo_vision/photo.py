@@ -5,6 +5,8 @@ Each of these would take as much memory again if it were done at once.
 
 from __future__ import annotations
 
+import ctypes
+import os
 import threading
 from collections.abc import Iterator
 from typing import Self
@@ -14,6 +16,9 @@ from PIL import Image as Pillow
 
 IN_FLIGHT = 512 << 20
 """Bytes of memory that images may take which are decoded at once; a larger one is alone."""
+
+LARGE = 64 << 20
+"""Bytes of an image before which freed memory is returned to the system: glibc keeps much of it."""
 
 STRIP = 1 << 22
 """Pixels converted at once."""
@@ -55,6 +60,8 @@ class Budget:
         with self._changed:
             self._changed.wait_for(lambda: not self._used or self._used + count <= self._limit)
             self._used += count
+        if count >= LARGE:
+            _return_memory()
 
     def give(self, count: int) -> None:
         """Return bytes."""
@@ -157,6 +164,13 @@ class Photo:
         rows = max(1, pixels // (right - left))
         for start in range(top, bottom, rows):
             yield start - top, self.crop((left, start, right, min(bottom, start + rows)))
+
+
+def _return_memory() -> None:
+    """Return the memory that was freed to the system, where the C library can."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+    if trim is not None:
+        trim(0)
 
 
 def to_rgb(image: Pillow.Image) -> Pillow.Image:

@@ -105,7 +105,7 @@ def test_a_hostile_image_is_an_image_or_an_error_and_says_nothing(kind: str, cap
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_folder_of_large_images_stays_within_a_gibibyte(tmp_path: Path) -> None:
     """The peak of the whole process is compared with that of small images."""
     if not Path("/proc/self/statm").exists():
