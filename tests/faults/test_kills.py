@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from faults import FROZEN, Place, check_final_names, check_same, check_tidy
 from processes import Faults, start
-from tiers import long, slow
+from tiers import slow
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 
@@ -110,7 +110,7 @@ JOBS = {
 
 KILLS = [
     slow("pull", 50), slow("weights add", 40), slow("data add", 40), slow("train", 18),
-    slow("classify", 16), slow("predict", 12), long("tune", 12), long("retrain", 12),
+    slow("classify", 16), slow("predict", 12), slow("tune", 12), slow("retrain", 12),
 ]  # fmt: skip
 
 
