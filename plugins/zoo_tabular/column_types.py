@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -17,21 +18,11 @@ Unseen = Literal["error", "empty"]
 
 
 class ColumnType(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
-    """Base of the types of columns."""
+    """Base of the types of columns.
 
-    def encoder(self, name: str, markers: Markers, scale: Scale, missing: Missing) -> Encoder:
-        """Return the encoder of a column.
-
-        Parameters
-        ----------
-        name
-            Name of the column.
-        markers
-            Recognises empty cells.
-        scale, missing
-            Of all columns, for types that do not set their own.
-        """
-        raise NotImplementedError
+    Each has a method ``encoder``. It takes the name of a column, what recognises empty cells, and
+    the ``scale`` and ``missing`` of all columns, for types that do not set their own.
+    """
 
 
 class NumberColumn(ColumnType, frozen=True, kw_only=True, tag="number"):
@@ -232,7 +223,7 @@ AnyColumn = (
 TypeName = Literal["number", "yes-no", "category", "names", "date", "time", "text"]
 """The types that need no option."""
 
-BY_NAME: dict[str, type[ColumnType]] = {
+BY_NAME: dict[str, Callable[[], AnyColumn]] = {
     "number": NumberColumn, "yes-no": YesNoColumn, "category": CategoryColumn,
     "names": NamesColumn, "date": DateColumn, "time": TimeColumn, "text": TextColumn,
 }  # fmt: skip

@@ -9,9 +9,8 @@ import msgspec
 
 from zoo import Choice, InputError, Preprocessor, Table
 from zoo_tabular.cells import Encoder, Markers
-from zoo_tabular.column_types import BY_NAME, AnyColumn, ColumnType, TypeName
+from zoo_tabular.column_types import BY_NAME, AnyColumn, CategoryColumn, NamesColumn, TypeName
 from zoo_tabular.dates import DateEncoder
-from zoo_tabular.names import NameEncoder
 from zoo_tabular.numbers import Missing, NumberEncoder, Scale
 
 if TYPE_CHECKING:
@@ -68,7 +67,10 @@ class Columns(Preprocessor):
         if len(set(special)) != len(special):
             msg = f"one_hot, multi_hot and maps must name different columns, received {special}"
             raise ValueError(msg)
-        self.types: dict[str, ColumnType] = {}
+        self.types: dict[str, AnyColumn] = {
+            **dict.fromkeys(one_hot or (), CategoryColumn(missing="error")),
+            **dict.fromkeys(multi_hot or (), NamesColumn()),
+        }
         if isinstance(columns, dict):
             if twice := [*special, *(drop or ())]:
                 msg = f"columns has a type for each column; leave out the other options of {twice}"
@@ -79,9 +81,8 @@ class Columns(Preprocessor):
         self.scale = scale
         self.missing = missing
         self.markers = Markers(markers or ())
-        self.one_hot = one_hot or []
-        self.multi_hot = multi_hot or []
         self.maps = maps or {}
+        self._named = [*self.drop, *special]
         self.columns: list[str] | None = None
         self._encoders: list[Encoder] = []
         if columns is not None:
@@ -92,12 +93,10 @@ class Columns(Preprocessor):
         self._encoders = [self._make_encoder(name) for name in columns]
 
     def _make_encoder(self, name: str) -> Encoder:
-        markers = self.markers
+        options = (name, self.markers, self.scale, self.missing)
         if name in self.types:
-            return self.types[name].encoder(name, markers, self.scale, self.missing)
-        if name in self.one_hot or name in self.multi_hot:
-            return NameEncoder(name, markers, separator="/" if name in self.multi_hot else "")
-        return NumberEncoder(name, markers, self.scale, self.missing, self.maps.get(name))
+            return self.types[name].encoder(*options)
+        return NumberEncoder(*options, self.maps.get(name))
 
     @property
     def shape(self) -> tuple[int]:
@@ -128,7 +127,7 @@ class Columns(Preprocessor):
             If a column of the spec is missing, or holds nothing to learn from.
         """
         table = Table.of(raws, self.columns or ())
-        for name in (*self.drop, *self.one_hot, *self.multi_hot, *self.maps):
+        for name in self._named:
             table.column(name)
         if self.columns is None:
             self._set_columns([name for name in table.columns if name not in self.drop])

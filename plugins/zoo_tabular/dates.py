@@ -125,9 +125,10 @@ class DateEncoder(Encoder):
         """Return seconds since 1970 by the cell's own clock, NaN where it holds no date."""
         import numpy as np
 
-        return np.array([self._seconds(cell) for cell in cells], np.float64)
+        return np.array([self.seconds(cell) for cell in cells], np.float64)
 
-    def _seconds(self, cell: Any) -> float:
+    def seconds(self, cell: Any) -> float:
+        """Return the seconds since 1970 that a cell says, NaN if it says none."""
         if self.markers.match(cell):
             return float("nan")
         try:

@@ -26,11 +26,9 @@ NAMES = 50
 STRAY = 0.2
 """Share of the cells that a few texts in a column of numbers may have, to be empty cells."""
 
-FORMATS = tuple(
-    NumberFormat(decimal, thousands, "")
-    for decimal, thousands in ((".", ""), (".", ","), (",", ""), (",", "."), (".", " "), (",", " "),
-                               (".", "'"))
-)  # fmt: skip
+SEPARATORS = ((".", ""), (".", ","), (",", ""), (",", "."), (".", " "), (",", " "), (".", "'"))
+"""Separators of decimals and of thousands, the likeliest first."""
+
 _NUMBER = re.compile(
     r"(?P<before>[^\w+\-.,]|[A-Z]{3})?\s*[+-]?[\d.,' ]*\d\s*(?P<behind>[^\d\s]\D{0,9})?"
 )
@@ -238,17 +236,13 @@ class Column:
         if len(units) > 1:
             return None
         unit = next(iter(units), "")
-        for written in FORMATS:
-            written = NumberFormat(written.decimal, written.thousands, unit)
+        for decimal, thousands in SEPARATORS:
+            written = NumberFormat(decimal, thousands, unit)
             values = self._without_strays({text: written.parse(text) for text in self.counts})
             if values is not None:
-                option = {
-                    name: value
-                    for name, value, plain in (("decimal", written.decimal, "."),
-                                               ("thousands", written.thousands, ""),
-                                               ("unit", unit, ""))
-                    if value != plain
-                }  # fmt: skip
+                option = {"decimal": decimal, "thousands": thousands, "unit": unit}
+                default = {"decimal": ".", "thousands": "", "unit": ""}
+                option = {name: value for name, value in option.items() if value != default[name]}
                 return values, option
         return None
 
@@ -273,7 +267,7 @@ class Column:
         ):
             return None
         for written in _formats(days, clocks):
-            read = encoder(self.name, Markers(MARKERS), written)._seconds
+            read = encoder(self.name, Markers(MARKERS), written).seconds
             if not isfinite(read(text)):
                 continue
             strays = [text for text in self.counts if not isfinite(read(text))]
