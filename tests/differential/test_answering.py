@@ -56,6 +56,9 @@ STATES = ("counter", "noise")
 COARSER = ("mixed",)
 """Half precision is another one there."""
 
+COPIED = ("recurrent",)
+"""Keras copies the weights of a GRU into OpenVINO's graph: no other weights can take their place."""
+
 Ask = Callable[..., tuple[list[Any], list[bool]]]
 
 
@@ -114,7 +117,8 @@ def test_kept_between_processes(kind: str, weights: Any, ask: Ask) -> None:
 @pytest.mark.parametrize("kind", [slow(kind) for kind in KEPT if kind not in (*STATES, *COARSER)])
 def test_on_openvino(kind: str, weights: Any, ask: Ask) -> None:
     pytest.importorskip("openvino")
-    assert compared(kind, weights, ask, backend="openvino") == KEPT[kind]
+    kept = KEPT[kind] and kind not in COPIED
+    assert compared(kind, weights, ask, backend="openvino") == kept
 
 
 @pytest.mark.parametrize("kind", ["counter", slow("noise")])

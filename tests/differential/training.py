@@ -83,7 +83,7 @@ CASES = {
         kind: Case(kind, traced=True)
         for kind in (
             "max-norm", "regularized", "dropout", "batch-normalised",
-            "frozen", "lstm-dropout", "stacked", "twice",
+            "frozen", "stacked", "twice",
         )
     },
     **{
@@ -97,6 +97,7 @@ CASES = {
             "own-log", "scheduled", "derived",
         )
     },
+    "lstm-dropout": Case("lstm-dropout", traced=True, apart=True),
     "drawn": Case("drawn", apart=True),
     "python-counter": Case("python-counter", declined=("jax",), apart=True),
     "convolution": Case("convolution", declined=EVERYWHERE, apart=True),
