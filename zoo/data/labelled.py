@@ -67,6 +67,8 @@ def _narrow(array: NDArray[Any]) -> NDArray[Any]:
 
     if array.dtype.kind == "f":
         return np.ascontiguousarray(array, "<f8")
+    if array.dtype.kind == "U":
+        return np.ascontiguousarray(array)
     if not array.size:
         return np.ascontiguousarray(array, "|u1")
     low, high = int(array.min()), int(array.max())
@@ -109,11 +111,11 @@ class LabelledRows:
     inputs
         A table without the target column, an array of images, texts, or a list of files.
     labels
-        One raw label per input.
+        One raw label per input; a table, where each of several outputs has its own.
     source
         Name of the data, for messages.
     target
-        The column that the labels came from, for tables.
+        The column that the labels came from, for tables, if it is only one.
     numbers
         Number of each row in the source, for messages; None if these are all of its rows.
     """
@@ -165,6 +167,8 @@ class LabelledRows:
             inputs = np.concatenate([piece.inputs for piece in pieces])
         else:
             inputs = [raw for piece in pieces for raw in piece.inputs]
-        labels = [label for piece in pieces for label in piece.labels]
+        labels: Any = [label for piece in pieces for label in piece.labels]
+        if isinstance(first.labels, Table):
+            labels = join_tables(piece.labels for piece in pieces)
         numbers = [number for piece in pieces for number in piece.numbers or range(len(piece))]
         return cls(inputs, labels, first.source, first.target, numbers)

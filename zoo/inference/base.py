@@ -13,6 +13,7 @@ from zoo.config import allowed_licences, check_licence, plain
 from zoo.errors import UsageError, WeightsMissing
 from zoo.parts.base import Classifier, Decoder, Preprocessor
 from zoo.parts.construct import construct, options_of
+from zoo.parts.multi_output import Outputs
 from zoo.registry.registry import registry
 from zoo.spec.files import read_json_headers, spec_from_data
 from zoo.spec.model import ModelSpec, check_record_licence
@@ -169,12 +170,12 @@ class BaseModel:
 
     def _offered(self) -> dict[str, Any]:
         """Return the arguments that the architecture receives besides its options."""
-        from zoo.parts.heads import decoder_head
+        from zoo.parts.heads import offered_head
 
         offered: dict[str, Any] = {"input_shape": self.preprocessor.shape}
         offered["units"] = self.decoder.units
         # A trained model keeps its head: that of its spec, else the architecture's default.
-        if not self._state and (head := decoder_head(self.decoder)):
+        if not self._state and (head := offered_head(self.decoder)):
             offered["output_activation"] = head
         return offered
 
@@ -193,9 +194,11 @@ class BaseModel:
         several inputs) and returns probabilities or numbers.
         """
         self.check_weights()
-        from zoo.backend.network import build
+        from zoo.backend.network import build, name_outputs
 
         network = build(self.architecture(), initialise=self.weights_name is None)
+        if isinstance(self.decoder, Outputs):
+            network = name_outputs(network, self.decoder.parts)
         if self.weights_name is not None:
             self.load_weights(network)
         return network
@@ -305,12 +308,14 @@ class BaseModel:
 
     # Answers
 
-    def outputs(self, inputs: Tensors, *, batch_size: int = 32) -> NDArray[Any]:
-        """Return the network's outputs for preprocessed inputs, NumPy in and NumPy out."""
-        outputs: NDArray[Any] = self.runner(inputs, batch_size=batch_size)
-        return outputs
+    def outputs(self, inputs: Tensors, *, batch_size: int = 32) -> Any:
+        """Return the network's outputs for preprocessed inputs, NumPy in and NumPy out.
 
-    def answers(self, outputs: NDArray[Any], top: int | None = None) -> list[Any]:
+        One array, or an array for each output by name, where there are several.
+        """
+        return self.runner(inputs, batch_size=batch_size)
+
+    def answers(self, outputs: Tensors, top: int | None = None) -> list[Any]:
         """Decode each row of the network's outputs.
 
         Parameters
@@ -323,8 +328,9 @@ class BaseModel:
         Returns
         -------
         list
-            For each row: predictions, best first, or a number or list of numbers; an `InputError`
-            if it is not finite, or should be probabilities and is not.
+            For each row: predictions, best first, or a number or list of numbers; a dictionary of
+            them by name, where there are several outputs; an `InputError` if it is not finite, or
+            should be probabilities and is not.
 
         Raises
         ------

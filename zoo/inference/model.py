@@ -174,7 +174,7 @@ class Model(BaseModel):
         default = IMAGE_BATCH if self.preprocessor.kind == "image" else ROW_BATCH
         yield from row_results(self, inputs, batch_size=batch_size or default)
 
-    def evaluate(self, data: Any = None, *, target: str | None = None) -> Figures:
+    def evaluate(self, data: Any = None, *, target: str | Sequence[str] | None = None) -> Figures:
         """Return the loss and metrics of the recipe over labelled data.
 
         Parameters

@@ -99,6 +99,8 @@ class RowResult:
         Best class, its probability, and the probability of every class (classification).
     value
         The predicted number, or numbers (regression and features).
+    outputs
+        Of models with several outputs: the fields above of each, by its name.
     error
         Why there is no result.
     """
@@ -108,6 +110,7 @@ class RowResult:
     score: float | None = None
     probabilities: dict[str, float] | None = None
     value: float | list[float] | None = None
+    outputs: dict[str, dict[str, Any]] | None = None
     error: Failure | None = None
 
     @classmethod
@@ -115,6 +118,8 @@ class RowResult:
         """Return the result of a row from its answer, as `zoo.Model.answers` returns it."""
         if error := Failure.of(answer):
             return cls(row, error=error)
+        if isinstance(answer, dict):
+            return cls(row, outputs={name: _record(one) for name, one in answer.items()})
         if not isinstance(answer, tuple):
             return cls(row, value=answer)
         best, scores = answer[0], sorted(answer, key=lambda prediction: prediction.index)
@@ -125,9 +130,16 @@ class RowResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record that ``--format jsonl`` prints: only the fields that apply."""
-        names = ("row", "prediction", "score", "probabilities", "value")
+        names = ("row", "prediction", "score", "probabilities", "value", "outputs")
         record = {name: value for name in names if (value := getattr(self, name)) is not None}
         return record | ({"error": self.error.to_dict()} if self.error else {})
+
+
+def _record(answer: Any) -> dict[str, Any]:
+    """Return the record of one of several outputs."""
+    record = RowResult.of(0, answer).to_dict()
+    del record["row"]
+    return record
 
 
 class Choice(NamedTuple):
@@ -276,6 +288,10 @@ class Sequencer(Preprocessor):
         """Return what comes before a piece in the order of the alphabet; it may be empty."""
 
 
+Units = int | None | dict[str, int | None]
+"""Width of an output, None if it is open; of each output by name, where there are several."""
+
+
 class Decoder(abc.ABC):
     """Turns the network's output into labels and numbers, and labels into training targets.
 
@@ -292,8 +308,11 @@ class Decoder(abc.ABC):
 
     @property
     @abc.abstractmethod
-    def units(self) -> int | None:
-        """Width of the network's last axis; ``None`` while it is open (nothing fitted yet)."""
+    def units(self) -> Units:
+        """Width of the network's last axis; ``None`` while it is open (nothing fitted yet).
+
+        By name, where there are several outputs.
+        """
 
     @abc.abstractmethod
     def encode(self, labels: Sequence[Any]) -> tuple[NDArray[Any], list[InputError | None]]:
@@ -316,6 +335,11 @@ class Decoder(abc.ABC):
 
 class Classifier(Decoder):
     """A decoder whose outputs are classes with probabilities."""
+
+    @property
+    @abc.abstractmethod
+    def units(self) -> int | None:
+        """Number of the network's outputs; None while the classes are not known."""
 
     @abc.abstractmethod
     def decode(

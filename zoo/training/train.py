@@ -37,7 +37,7 @@ def train(
     model: str | PathLike[str] | ModelSpec,
     data: Any = None,
     *,
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
     steps_per_epoch: int | None = None,
@@ -106,7 +106,7 @@ def train(
     options = {"epochs": epochs, "batch_size": batch_size, "steps_per_epoch": steps_per_epoch}
     spec, training = resolve_recipe(spec, assignments(settings, **options))
     if target is not None:  # the run records its target
-        spec = replace(spec, training=replace(training, target=target))
+        spec = replace(spec, training=training.with_target(target))
     spec, start = resolve_start(spec, weights)
     training = cast("Training", spec.training)
     with run_folder(spec.name, output, resume=resume) as path:

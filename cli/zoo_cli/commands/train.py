@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zoo_cli.options import common_options, complete_model, note
+from zoo_cli.options import common_options, complete_model, note, target_option
 from zoo_cli.output import ROWS
 from zoo_cli.terminal import echo
 
@@ -22,7 +22,7 @@ TABLES = (".csv", ".tsv", ".parquet")
 @click.argument("model", metavar="MODEL|SPEC.toml|DATA", shell_complete=complete_model)
 @click.option("--data", metavar="DATASET|FILE|FOLDER",
               help="Dataset, CSV or parquet file, or folder with class subfolders.")  # fmt: skip
-@click.option("--target", metavar="COLUMN", help="Column to learn.")
+@target_option("Column to learn")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True,
               help="Change any field of the spec; may be repeated.")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the data.")
@@ -36,7 +36,7 @@ TABLES = (".csv", ".tsv", ".parquet")
 def command(
     model: str,
     data: str | None,
-    target: str | None,
+    target: str | tuple[str, ...] | None,
     settings: tuple[str, ...],
     epochs: int | None,
     seed: int | None,
