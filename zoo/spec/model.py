@@ -152,7 +152,8 @@ class Training(Record, frozen=True, kw_only=True):
         Whether rows that cannot be used (an empty cell, an unknown class) are left out of the
         training; otherwise the first one is an error.
     weights
-        Tag of the weights that training starts from; ``"none"`` starts from random ones.
+        Tag of the weights that training starts from, or ``"MODEL.TAG"`` for those of another
+        registered model; ``"none"`` starts from random ones.
     freeze
         Layers that are not trained: names (with ``*``), or the first N.
     picked_seed

@@ -29,6 +29,7 @@ from zoo.errors import TrainingError
 from zoo.inference.measure import EVAL_BATCH, check_carry, measure, row_weights, targets_for
 from zoo.inference.rows import to_tensors
 from zoo.parts.faults import without_errors
+from zoo.parts.heads import heads_of
 from zoo.spec.model import Training
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ class InMemory(Rows):
     ) -> None:
         assert model.spec.training is not None
         self.training = model.spec.training
+        heads_of(model.spec, model.decoder)  # raises where recipe and decoder do not fit
         if "input" not in fitted:
             model.preprocessor.fit(without_errors(parts["train"].inputs))
         if "output" not in fitted:

@@ -22,6 +22,7 @@ from zoo.errors import TrainingError, ZooError
 from zoo.inference.measure import EVAL_BATCH, measure, row_weights, targets_for
 from zoo.inference.rows import to_tensors
 from zoo.parts.faults import without_errors
+from zoo.parts.heads import heads_of
 from zoo.training.rows import Rows, compile_steps
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Streamed(Rows):
         self.seed = seed
         assert model.spec.training is not None
         self.training = model.spec.training
+        heads_of(model.spec, model.decoder)  # raises where recipe and decoder do not fit
         self.stream = parts["train"]
         steps = self.training.steps_per_epoch
         if steps:

@@ -18,7 +18,7 @@ from zoo_weights.files import atomic_write
 @click.option("-o", "--output", metavar="SPEC.toml", help="File to write (standard output).")
 @common_options
 def command(data: str, target: str | tuple[str, ...] | None, output: str | None) -> None:
-    """Look at DATA, a CSV or parquet file, and write a spec for it, with the reasons."""
+    """Look at DATA, a CSV, parquet or npz file or a folder of images, and write a spec for it."""
     if output is not None and Path(output).exists():
         msg = f"{output} exists already; name another file, or delete it"
         raise UsageError(msg)
