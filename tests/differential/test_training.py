@@ -45,7 +45,7 @@ PATHS_OF = {
 
 REPEATED = (
     "plain", "max-norm", "batch-normalised", "stacked", "counter", "python-counter", "scheduled",
-    "ema", "ema-overwrites", "noise", "own-fit",
+    "ema", "ema-overwrites", "noise", "own-fit", "two-outputs",
 )  # fmt: skip
 """Rows that the tests of the backends repeat."""
 

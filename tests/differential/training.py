@@ -132,7 +132,9 @@ CASES = {
     "whole": Case(recipe={"batch_size": 11}, traced=True),
     "one": Case(recipe={"batch_size": 100}, traced=True),
     "in-order": Case("dropout", recipe={"shuffle": False}, traced=True),
-    "two-outputs": Case("two-outputs", recipe={"outputs": TWO_OUTPUTS, "validation": 0.3}),
+    "two-outputs": Case(
+        "two-outputs", recipe={"outputs": TWO_OUTPUTS, "validation": 0.3}, traced=True
+    ),
     "validated": Case("batch-normalised", recipe={"validation": 0.3}, traced=True),
     "early": Case(
         recipe={
