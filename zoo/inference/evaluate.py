@@ -94,11 +94,13 @@ def _rows_for(
             raise InputError(msg, kind="not-here")
     training = training_of(model)
     contents = [load_data(model.preprocessor, training, source, target) for source in sources]
-    pieces = [content.get("test", content["train"]) for content in contents]
+    held = [content.get("test", content.get("validation")) for content in contents]
+    pairs = zip(held, contents, strict=True)
+    pieces = [content["train"] if own is None else own for own, content in pairs]
     rows = _join(pieces)
     if data is not None and (origin is None or source_of(training, data) not in origin.data):
         return rows, "given"
-    if all("test" in content for content in contents) or (data is None and origin and origin.test):
+    if None not in held or (data is None and origin and origin.test):
         return rows, "held out"
     n = len(rows) if isinstance(rows, LabelledRows) else None
     if origin is None or data is not None:

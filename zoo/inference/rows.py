@@ -52,7 +52,7 @@ def load_data(
     Returns
     -------
     dict
-        ``"train"``, and ``"test"`` or ``"validation"`` where the data have rows for that:
+        ``"train"``; ``"test"`` and ``"validation"`` where the data have rows for that:
         `LabelledRows`, or a `Stream` for a function and for a file too large to be held in memory.
 
     Raises

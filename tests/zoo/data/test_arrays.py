@@ -196,3 +196,29 @@ def test_images_listed_in_a_table(tmp_path: Path) -> None:
     (tmp_path / "more.csv").write_text("\n".join([lines[0], *(line + ",1" for line in lines[1:])]))
     with pytest.raises(UsageError, match="pass --target with one of brightness, other"):
         zoo.train(spec, tmp_path / "more.csv", output=tmp_path / "other")
+
+
+def test_validation_and_test_parts_of_a_file(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    x = {part: draw.normal(size=(rows, 3)) for part, rows in
+         (("train", 40), ("val", 12), ("test", 8))}  # fmt: skip
+    arrays = {f"x_{part}": rows for part, rows in x.items()}
+    arrays |= {f"y_{part}": (rows[:, 0] > 0).astype(int) for part, rows in x.items()}
+    np.savez(tmp_path / "all.npz", **arrays)
+    del arrays["x_test"], arrays["y_test"]
+    np.savez(tmp_path / "two.npz", **arrays)
+    spec = zoo.ModelSpec(
+        name="small", task="tabular-classification",
+        architecture=zoo.Component("tabular/mlp", hidden=[4]),
+        input=zoo.Component("tabular/columns", columns=["a", "b", "c"]),
+        output=zoo.Component("tabular/binary"),
+        training=zoo.Training(
+            loss=zoo.Component("binary_crossentropy"), epochs=2, validation=0.5
+        ),
+    )  # fmt: skip
+    for name, count in (("all", 8), ("two", 12)):
+        run = zoo.train(spec, tmp_path / f"{name}.npz", seed=1, output=tmp_path / name)
+        assert run.environment["data"]["train"]["rows"] == 40
+        assert run.environment["data"]["validation"]["rows"] == 12
+        figures = zoo.load(run.path).evaluate()
+        assert (figures.rows, figures.count) == ("held out", count)
