@@ -59,7 +59,7 @@ class Outputs(Decoder):
         table = self._table(labels)
         made = {name: part.encode(table.column(name)) for name, part in self.parts.items()}
         errors = [
-            next((InputError(f"{name}: {error.message}", kind=error.kind)
+            next((InputError(f"{name}: {error.message}", kind="bad-target")
                   for name, error in zip(made, row, strict=True) if error), None)
             for row in zip(*(errors for _, errors in made.values()), strict=True)
         ]  # fmt: skip

@@ -190,9 +190,12 @@ class Training(Record, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         coerce_components(self, "loss", "optimizer", "metrics")
-        if bool(self.loss) == bool(self.outputs) or (self.outputs and self.metrics):
-            msg = "expected loss and metrics, or those of several outputs under outputs; received "
-            raise ValueError(msg + ("both" if self.loss or self.metrics else "no loss"))
+        if not self.loss and not self.outputs:
+            msg = "the field 'loss' is missing (or outputs, with a loss for each)"
+            raise ValueError(msg)
+        if self.outputs and (self.loss or self.metrics):
+            msg = "expected loss and metrics of one output, or of several under outputs; "
+            raise ValueError(msg + "received both")
         if self.outputs and self.class_weights:
             msg = "class_weights are for one output; several outputs have a weight each"
             raise ValueError(msg)

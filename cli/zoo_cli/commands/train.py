@@ -97,5 +97,6 @@ def _is_data(name: str) -> bool:
 
     path = Path(name)
     if path.is_dir():
-        return not (path / BUNDLE).exists() and not registry().match_models(name)
+        spec = path.suffix == ".toml" or registry().match_models(name)
+        return not spec and not (path / BUNDLE).exists()
     return path.suffix.lower() in (*TABLE_SUFFIXES, *SUFFIXES) and path.is_file()

@@ -179,7 +179,7 @@ def header(text: str) -> bytes:
         b"",
         b"junk",
         npy(np.arange(9))[:-1],
-        npy(np.array(["text"])),
+        npy(np.array([b"text"])),
         npy(np.zeros(2, [("a", "i4")])),
         npy(np.array([1j])),
         header("{'descr': '<i4', 'fortran_order': False, 'shape': (99999999999999,)}"),

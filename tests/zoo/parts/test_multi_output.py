@@ -124,7 +124,7 @@ def _resolving(uses: str, function: Any) -> Any:
     ("change", "message"),
     [
         ({"outputs": {"kind": {"loss": "mse"}}}, "must have loss and metrics of kind, size, rece"),
-        ({"outputs": {}}, "no loss"),
+        ({"outputs": {}}, "the field 'loss' is missing"),
         ({"loss": "mse"}, "received both"),
         ({"class_weights": {"big": 2.0}}, "class_weights are for one output"),
     ],
