@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.data.split import divide
 from zoo.data.table import Table, join_tables, take
+from zoo.errors import TrainingError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -144,8 +145,17 @@ class LabelledRows:
 
     def divide(self, split: Split | float, seed: int) -> tuple[LabelledRows, LabelledRows]:
         """Return the rows to train on and those held out; see `zoo.data.split.divide`."""
-        train, held = divide(len(self), split, seed=seed, labels=self.labels)
+        train, held = self.divided(split, seed)
         return self.take(train), self.take(held)
+
+    def divided(self, split: Split | float, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return the positions of the rows to train on and of those held out."""
+        by = getattr(split, "by", None)
+        if by is not None and not isinstance(self.inputs, Table):
+            msg = f"validation.by: {self.source} has no column {by!r}; it is no table"
+            raise TrainingError(msg)
+        column = self.inputs.column(by) if by is not None else ()
+        return divide(len(self), split, seed=seed, labels=self.labels, column=column)
 
     def name_of(self, row: int) -> str:
         """Return the name of a row for messages: its file, or its number in the source."""

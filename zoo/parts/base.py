@@ -230,9 +230,12 @@ class Preprocessor(abc.ABC):
         """
         return None
 
-    def in_time_order(self, raws: Sequence[Any]) -> bool:
-        """Return whether these inputs follow each other in time; ``zoo init`` asks."""
-        return False
+    def time_column(self, raws: Sequence[Any]) -> tuple[str, str] | None:
+        """Return the column that says when each row was, and its format; ``zoo init`` asks.
+
+        The format is that of `zoo.Split`. None if there is no such column.
+        """
+        return None
 
     def fit(self, raws: Sequence[Any]) -> None:  # noqa: B027  # nothing to learn is the usual case
         """Learn state (means, vocabulary, columns) from the training part of the data."""

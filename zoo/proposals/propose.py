@@ -63,8 +63,8 @@ class Parts(NamedTuple):
     ----------
     prefix
         Start of the model's name.
-    in_time_order
-        Whether the rows follow each other in time.
+    time
+        The column that says when each row was, and its format; None if there is none.
     """
 
     prefix: str
@@ -72,7 +72,7 @@ class Parts(NamedTuple):
     architecture: dict[str, Choice]
     recipe: dict[str, Choice]
     notes: Sequence[str] = ()
-    in_time_order: bool = False
+    time: tuple[str, str] | None = None
 
 
 def propose(data: Any, target: str | Sequence[str] | None = None) -> Proposal:
@@ -114,7 +114,7 @@ def propose(data: Any, target: str | Sequence[str] | None = None) -> Proposal:
         "input": Choice(parts.input, ""),
         "output": output,
         "architecture": Choice(parts.architecture, ""),
-        "training": Choice(_training(goals, parts), ""),
+        "training": Choice(_training(goals, parts, streamed=sample.streamed), ""),
     }
     told = [note for goal in goals.values() for note in goal.notes]
     return Proposal(choices, [*sample.notes, *told, *parts.notes])
@@ -140,7 +140,7 @@ def _describe_table(sample: Sample) -> Parts:
         _mlp(sample.rows, part.shape),
         _recipe(sample.rows),
         left_out,
-        part.in_time_order(sample.inputs),
+        part.time_column(sample.inputs),
     )
 
 
@@ -246,13 +246,17 @@ def _recipe(rows: int) -> dict[str, Choice]:
     }
 
 
-def _training(goals: Mapping[str, Goal], parts: Parts) -> dict[str, Choice]:
-    order, which = "random", "rows held out"
+def _training(goals: Mapping[str, Goal], parts: Parts, *, streamed: bool) -> dict[str, Choice]:
+    split, which = {"held": HELD, "order": "random"}, "rows held out"
     (name, goal), several = next(iter(goals.items())), len(goals) > 1
-    if parts.in_time_order:
-        order, which = "last", "the last rows are held out, since the rows are in order of time"
+    if streamed:
+        which = "rows held out; of rows that are streamed, no others can be"
+    elif parts.time:
+        column, written = parts.time
+        split |= {"order": "last", "by": column, **({"format": written} if written else {})}
+        which = "the latest rows are held out, as a model is asked about later ones"
     elif goal.classifies and not several:
-        order, which = "stratified", "rows held out, of each class its share"
+        split["order"], which = "stratified", "rows held out, of each class its share"
     choices = {
         "target": Choice(name or None, ""),
         "loss": Choice(goal.loss, ""),
@@ -267,7 +271,7 @@ def _training(goals: Mapping[str, Goal], parts: Parts) -> dict[str, Choice]:
     if not name:
         del choices["target"]
     choices |= parts.recipe
-    choices["validation"] = Choice({"held": HELD, "order": order}, which)
+    choices["validation"] = Choice(split, which)
     if goal.weights and not several:
         choices["class_weights"] = Choice(goal.weights, "")
     if any(goal.unusable for goal in goals.values()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from zoo.data.arrays import SUFFIXES, pair, read_labelled_arrays
 from zoo.data.csv_rows import separator_of
 from zoo.data.folder import file_column, image_files, read_folder
 from zoo.data.labelled import LabelledRows
+from zoo.data.stream import MIN_BYTES
 from zoo.data.table import Table, join_tables, stream_table
 from zoo.errors import InputError, UsageError, did_you_mean
 from zoo.files import require_regular
@@ -62,6 +63,8 @@ class Sample:
         Number of rows in all.
     source
         Name of the data.
+    streamed
+        Whether the training reads them in pieces.
     notes
         What a user should know about the data.
     """
@@ -71,6 +74,7 @@ class Sample:
     targets: list[Target]
     rows: int
     source: str
+    streamed: bool = False
     notes: list[str] = field(default_factory=list)
 
 
@@ -107,7 +111,8 @@ def read_sample(data: Any, target: str | Sequence[str] | None) -> Sample:
         rows = read_labelled_arrays(path, names, several=len(names) > 1)["train"]
         return _of_arrays(rows, names)
     require_regular(path, "a CSV or parquet file")
-    return _of_table(*_read_file(path, names), str(path))
+    sample = _of_table(*_read_file(path, names), str(path))
+    return replace(sample, streamed=path.stat().st_size > MIN_BYTES)
 
 
 def _of_table(table: Table, rows: int, counts: Mapping[str, Counter[Any]], source: str) -> Sample:
@@ -123,7 +128,7 @@ def _of_table(table: Table, rows: int, counts: Mapping[str, Counter[Any]], sourc
         return Sample("table", Table(rest), targets, rows, source)
     files = image_files(rest.pop(images), Path(source).parent)
     notes = [f"{name} is left out: the images are in {images}" for name in rest]
-    return Sample("image", files, targets, rows, source, notes)
+    return Sample("image", files, targets, rows, source, notes=notes)
 
 
 def _of_arrays(rows: LabelledRows, names: Sequence[str]) -> Sample:

@@ -49,11 +49,23 @@ class Split(Record, frozen=True, kw_only=True):
         first, or the last.
     seed
         Seed of the random order; the run's if not given.
+    by
+        Column of dates, or numbers, that the rows are sorted by before the first or the last are
+        held out; they keep their order if not given. Rows without one count as the earliest.
+    format
+        How that column writes dates, in the codes of ``strptime``; ISO 8601 if not given.
     """
 
     held: Fraction | Positive
     order: Literal["random", "stratified", "first", "last"] = "random"
     seed: Seed | None = None
+    by: str | None = None
+    format: str = ""
+
+    def __post_init__(self) -> None:
+        if self.by and self.order not in ("first", "last"):
+            msg = f"order must be first or last where rows are sorted by a column, got {self.order}"
+            raise ValueError(msg)
 
 
 class EarlyStopping(Record, frozen=True, kw_only=True):
