@@ -133,7 +133,8 @@ CASES = {
     "one": Case(recipe={"batch_size": 100}, traced=True),
     "in-order": Case("dropout", recipe={"shuffle": False}, traced=True),
     "two-outputs": Case(
-        "two-outputs", recipe={"outputs": TWO_OUTPUTS, "validation": 0.3}, traced=True
+        "two-outputs", recipe={"outputs": TWO_OUTPUTS, "validation": 0.3}, traced=True,
+        declined=("tensorflow",),
     ),
     "validated": Case("batch-normalised", recipe={"validation": 0.3}, traced=True),
     "early": Case(
