@@ -10,6 +10,7 @@ import pytest
 
 from zoo import Component, Table
 from zoo.backend.runner import map_arrays
+from zoo.decoders import Positions
 from zoo.parts.construct import construct
 from zoo.registry.registry import registry
 
@@ -19,6 +20,7 @@ LARGE = ("vision/application", "vision/efficientnet-lite0")
 SHAPES = {
     "vision/application": (64, 64, 3), "vision/efficientnet-lite0": (64, 64, 3),
     "vision/cnn": (28, 28, 1), "sequence/recurrent": (5, 1), "tabular/mlp": (4,),
+    "array/convolutions": (60,),
 }  # fmt: skip
 
 CELLS = {
@@ -93,6 +95,7 @@ def check_preprocessor(preprocessor: Any, option: str) -> None:
         "table": Table({name: CELLS[name] for name in ("age", BESIDE_AGE.get(option, "age"))}),
         "text": ["one two three", "four"],
         "sequence": ["ab"] if option == "alphabet" else ["AB"],
+        "array": np.ones((2, 60)),
         "image": [np.full((side, side, 3)[: 2 if side == 28 else 3], 7, "uint8")],
     }[preprocessor.kind]  # fmt: skip
     if preprocessor.kind == "sequence":
@@ -106,10 +109,13 @@ def check_preprocessor(preprocessor: Any, option: str) -> None:
 
 def check_decoder(decoder: Any, option: str) -> None:
     labels = getattr(decoder, "values", None) or getattr(decoder, "labels", None) or [1.0, 3.0]
+    if isinstance(decoder, Positions):
+        labels = [labels, labels]
     decoder.fit(labels)
     _, errors = decoder.encode(labels)
     assert not any(errors)
-    assert len(decoder.decode(np.full((2, decoder.units), 0.5, "float32"))) == 2
+    shape = (2, *getattr(decoder, "shape", ()), decoder.units)
+    assert len(decoder.decode(np.full(shape, 0.5, "float32"))) == 2
 
 
 CHECKS = {
