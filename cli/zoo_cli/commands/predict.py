@@ -133,13 +133,16 @@ def _lines(record: dict[str, Any]) -> list[str]:
     if "error" in record:
         return [f"{name}: error"]
     if "value" in record:
-        return [f"{name}: {_number(record['value'])}"]
-    return [f"{name}: {record['prediction']} ({record['score']:.1%})"]
+        return [f"{name}: {_value(record['value'])}"]
+    score = f" ({record['score']:.1%})" if "score" in record else ""  # a text has none
+    return [f"{name}: {record['prediction']}{score}"]
 
 
-def _number(value: Any) -> str:
-    """Return a number, or several with spaces between them."""
-    return " ".join(map(_number, value)) if isinstance(value, list) else f"{value:.6g}"
+def _value(value: Any) -> str:
+    """Return a number or a class, or several with spaces between them."""
+    if isinstance(value, list):
+        return " ".join(map(_value, value))
+    return value if isinstance(value, str) else f"{value:.6g}"
 
 
 def _rows(record: dict[str, Any], *, numbers: bool) -> list[dict[str, Any]]:
