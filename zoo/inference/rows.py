@@ -75,9 +75,11 @@ def load_data(
         dataset = datasets.load_dataset(entry)
         if isinstance(preprocessor, Sequencer):
             return {part: _cut_samples(preprocessor, rows) for part, rows in dataset.items()}
-        if target in (None, entry.value.target):
+        texts = kind == "text" and entry.value.kind == "table"
+        if target in (None, entry.value.target) and not texts:
             return dataset
-        return {part: _retarget(rows, str(target)) for part, rows in dataset.items()}
+        target = str(target or entry.value.target)
+        return {part: _retarget(kind, rows, target) for part, rows in dataset.items()}
     if kind == "image":
         return {"train": LabelledRows(*read_folder(Path(data)), source=str(data))}
     if isinstance(preprocessor, Sequencer):
@@ -159,13 +161,13 @@ def _cut_samples(preprocessor: Sequencer, sequences: LabelledRows) -> LabelledRo
     return _require_rows(LabelledRows(pieces, labels, sequences.source))
 
 
-def _retarget(rows: LabelledRows, target: str) -> LabelledRows:
-    """Return the rows of a table dataset with another column as the target."""
+def _retarget(kind: str, rows: LabelledRows, target: str) -> LabelledRows:
+    """Return the rows of a table dataset with a column as the target; texts have one other."""
     if not isinstance(rows.inputs, Table) or rows.target is None:
         msg = f"{rows.source} has one target only; it is not a table with a column {target!r}"
         raise UsageError(msg)
     table = Table({**rows.inputs.columns, rows.target: rows.labels}, rows.inputs.problems)
-    return _split_labels("table", table, target, rows.source)
+    return _split_labels(kind, table, target, rows.source)
 
 
 def to_tensors(
