@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -83,13 +82,13 @@ class Values(Preprocessor):
     def many(self, raws: Any) -> tuple[Any, list[InputError | None]]:
         """Return the tensors of samples, and an error or None for each; one array is fast."""
         numeric = getattr(getattr(raws, "dtype", None), "kind", "O") in "biuf"
-        if numeric and self._with_length(raws.shape[1:]) == self.shape:
+        if numeric and raws.size and self._with_length(raws.shape[1:]) == self.shape:
             return self._scale(raws)
         return super().many(raws)
 
     def _with_length(self, shape: Shape) -> Shape:
         """Return the shape of a sample after it was given the length."""
-        return shape if self.length is None else (self.length, *shape[1:])
+        return (self.length, *shape[1:]) if self.length is not None and shape else shape
 
     def _scale(self, samples: NDArray[Any]) -> tuple[Any, list[InputError | None]]:
         """Return finite samples, scaled and of one length, and an error for each other one."""
@@ -103,9 +102,9 @@ class Values(Preprocessor):
         samples = samples[:, : self.shape[0]]
         with np.errstate(over="ignore"):  # too large for float32 is not finite
             tensors[:, : samples.shape[1]] = samples
-        finite = np.isfinite(tensors.reshape(len(tensors), math.prod(self.shape))).all(axis=1)
-        errors = [None if good else _not_finite_error() for good in finite.tolist()]
-        return tensors if finite.all() else tensors[finite], errors
+        finite = [bool(np.isfinite(tensor).all()) for tensor in tensors]
+        errors = [None if good else _not_finite_error() for good in finite]
+        return tensors if all(finite) else tensors[finite], errors
 
     def fit(self, raws: Sequence[Any]) -> None:
         """Learn the shape from the training samples, unless the spec gives it, and the scale."""

@@ -13,6 +13,7 @@ from zoo.backend.runner import map_arrays
 from zoo.decoders import Positions
 from zoo.parts.construct import construct
 from zoo.registry.registry import registry
+from zoo_sequence.characters import Text
 
 LARGE = ("vision/application", "vision/efficientnet-lite0")
 """Architectures whose networks take seconds to build."""
@@ -20,7 +21,7 @@ LARGE = ("vision/application", "vision/efficientnet-lite0")
 SHAPES = {
     "vision/application": (64, 64, 3), "vision/efficientnet-lite0": (64, 64, 3),
     "vision/cnn": (28, 28, 1), "sequence/recurrent": (5, 1), "tabular/mlp": (4,),
-    "array/convolutions": (60,),
+    "sequence/encoder-decoder": (5, 1), "array/convolutions": (60,),
 }  # fmt: skip
 
 CELLS = {
@@ -86,7 +87,8 @@ def check_architecture(network: Any, option: str) -> None:
     rows = list(map(batch, inputs)) if isinstance(inputs, list) else map_arrays(batch, inputs)
     outputs = network(rows)
     outputs = outputs["output"] if isinstance(outputs, dict) else outputs
-    assert tuple(outputs.shape) == (2, 2)
+    steps = (3,) if network.name == "encoder_decoder" else ()
+    assert tuple(outputs.shape) == (2, *steps, 2)
 
 
 def check_preprocessor(preprocessor: Any, option: str) -> None:
@@ -114,8 +116,9 @@ def check_decoder(decoder: Any, option: str) -> None:
     decoder.fit(labels)
     _, errors = decoder.encode(labels)
     assert not any(errors)
-    shape = (2, *getattr(decoder, "shape", ()), decoder.units)
-    assert len(decoder.decode(np.full(shape, 0.5, "float32"))) == 2
+    steps = (len(labels[0]),) if isinstance(decoder, Positions) else ()
+    steps = (decoder.length,) if isinstance(decoder, Text) else steps
+    assert len(decoder.decode(np.full((2, *steps, decoder.units), 0.5, "float32"))) == 2
 
 
 CHECKS = {

@@ -58,6 +58,11 @@ def test_samples_of_several_lengths() -> None:
     steps = Values(length=3)
     steps.fit(wide)
     np.testing.assert_array_equal(steps.many(wide)[0], np.ones((2, 3, 2)))
+    for empty in (np.ones(2), np.ones((2, 0))):  # numbers, and samples of no length
+        tensors, errors = part.many(empty)
+        assert len(tensors) == 0
+        assert [error.kind for error in errors if error] == ["bad-shape"] * 2
+    assert part.many(np.ones((0, 3)))[0].shape == (0, 3)
 
 
 def test_constant_values_are_no_division_by_zero() -> None:
