@@ -102,7 +102,8 @@ class Values(Preprocessor):
         samples = samples[:, : self.shape[0]]
         with np.errstate(over="ignore"):  # too large for float32 is not finite
             tensors[:, : samples.shape[1]] = samples
-        finite = [bool(np.isfinite(tensor).all()) for tensor in tensors]
+        flat = tensors.reshape(len(tensors), -1)
+        finite: list[bool] = np.all(np.isfinite(flat), axis=1).tolist()
         errors = [None if good else _not_finite_error() for good in finite]
         return tensors if all(finite) else tensors[finite], errors
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import runpy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -97,7 +98,7 @@ def test_the_network_that_adds_is_as_declared() -> None:
 
 
 @pytest.mark.backends
-def test_a_text_answers_a_text(tmp_path: Path) -> None:
+def test_a_text_answers_a_text(tmp_path: Path, cli: Any) -> None:
     """From the shipped table, and from one of one's own, whose alphabet and length are learnt."""
     run = zoo.train(
         "lstm-addition", epochs=2, seed=1, settings=["width=16"], output=tmp_path / "run"
@@ -108,6 +109,7 @@ def test_a_text_answers_a_text(tmp_path: Path) -> None:
     assert good.score is None
     assert set(good.prediction) <= set("0123456789")
     assert bad.error.kind == "unknown-letter"
+    assert cli("predict", str(run.path), "--text", "12+7").out == f"0: {good.prediction}\n"
     rows = "".join(f"{word},{word[::-1]}\n" for word in ("ab", "ba", "aa", "bb") * 20)
     (tmp_path / "own.csv").write_text("word,backwards\n" + rows)
     spec = replace(
