@@ -324,11 +324,11 @@ def errors() -> str:
 
 def schema() -> str:
     """Return the JSON Schema of a spec file, with descriptions of the fields for editors."""
-    from zoo import Figure, ModelSpec, Training, WeightsRecord
+    from zoo import Figure, ModelSpec, Objective, Training, WeightsRecord
     from zoo.spec.files import json_schema
 
     plain = json_schema()
-    for struct in (ModelSpec, Training, WeightsRecord, Figure):
+    for struct in (ModelSpec, Training, Objective, WeightsRecord, Figure):
         definition = plain["$defs"][struct.__name__]
         definition["description"] = read_doc(struct, struct.__name__).partition("\n")[0]
         meanings = meanings_of(struct)
@@ -340,11 +340,12 @@ def schema() -> str:
 
 def fields() -> str:
     """Return the tables of the fields of a spec and its parts."""
-    from zoo import Dataset, Figure, FileRecord, ModelSpec, Training, WeightsRecord
+    from zoo import Dataset, Figure, FileRecord, ModelSpec, Objective, Training, WeightsRecord
 
     titles = (
         ("The model: top level", ModelSpec, None),
         ("The recipe: `[training]`", Training, None),
+        ("An output: `[training.outputs.NAME]`", Objective, None),
         ("A weights file: `[[weights]]`", WeightsRecord, None),
         ("A figure: `[[figures]]`", Figure, None),
         ("A dataset: `zoo.Dataset(...)`", Dataset, None),

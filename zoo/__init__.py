@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from zoo.runs.run import Run
     from zoo.spec.component import Component
     from zoo.spec.dataset import Dataset
-    from zoo.spec.model import EarlyStopping, Figure, ModelSpec, Split, State, Training
+    from zoo.spec.model import EarlyStopping, Figure, ModelSpec, Objective, Split, State, Training
     from zoo.training.train import train
     from zoo.tuning.tune import Tuning, tune
     from zoo.updating.ensemble import ensemble
@@ -50,6 +50,7 @@ __all__ = [
     "InputError",
     "Model",
     "ModelSpec",
+    "Objective",
     "Prediction",
     "Preprocessor",
     "Regressor",
@@ -87,7 +88,7 @@ _EXPORTS = {
     "zoo.inference.session": "Session",
     "zoo.spec.component": "Component",
     "zoo.spec.dataset": "Dataset",
-    "zoo.spec.model": "EarlyStopping Figure ModelSpec Split State Training",
+    "zoo.spec.model": "EarlyStopping Figure ModelSpec Objective Split State Training",
     "zoo.proposals.propose": "propose",
     "zoo.runs.run": "Run",
     "zoo.training.train": "train",

@@ -381,6 +381,112 @@ class Value(Regressor):
         return numbers
 
 
+class Values(Regressor):
+    """Several numbers for each row: a vector, an image, or a sequence of vectors.
+
+    Parameters
+    ----------
+    shape
+        Shape of the target of one row; the last axis is that of the network's units. Learnt from
+        the data if not given.
+    scale
+        How the network sees them: ``"min-max"`` as 0 to 1 over the training rows, ``"standard"``
+        with mean 0 and deviation 1, along the last axis each number by itself. Losses and errors
+        are in this scale, predictions are not.
+    unit
+        Unit of the numbers, for display.
+    """
+
+    output_activation = "linear"
+
+    def __init__(
+        self,
+        shape: list[int] | None = None,
+        scale: Literal["none", "min-max", "standard"] = "none",
+        unit: str = "",
+    ) -> None:
+        self.shape = tuple(shape) if shape else None
+        self.scale = scale
+        self.unit = unit
+        self._range: tuple[list[float], list[float]] | None = None
+
+    @property
+    def units(self) -> int | None:
+        """One output for each number along the last axis."""
+        return self.shape[-1] if self.shape else None
+
+    def fit(self, labels: Sequence[Any]) -> None:
+        """Learn the shape and the scale from the training labels."""
+        if self.shape is None:
+            self.shape = next((array.shape for array in map(_array_of, labels) if array.ndim), None)
+        numbers = self._usable(labels)[0] if self.shape else None
+        if numbers is None or not numbers.size:
+            msg = "the target holds no arrays of numbers in the training rows"
+            raise InputError(msg, kind="not-a-number")
+        if self.scale == "none":
+            return
+        rows = numbers.reshape(-1, numbers.shape[-1])
+        if self.scale == "min-max":
+            shift, stretch = rows.min(axis=0), rows.max(axis=0) - rows.min(axis=0)
+        else:
+            shift, stretch = rows.mean(axis=0), rows.std(axis=0)
+        stretch[stretch == 0] = 1.0
+        self._range = shift.tolist(), stretch.tolist()
+
+    def encode(self, labels: Sequence[Any]) -> tuple[NDArray[Any], list[InputError | None]]:
+        """Return the numbers, float32 of shape (rows, *shape); errors for rows without them."""
+        import numpy as np
+
+        numbers, errors = self._usable(labels)
+        shift, stretch = self._shift_and_stretch()
+        return ((numbers - shift) / stretch).astype(np.float32), errors
+
+    def decode(self, outputs: NDArray[np.floating[Any]]) -> list[float | list[float]]:
+        """Return the numbers of each row of `outputs`, nested as its axes are."""
+        shift, stretch = self._shift_and_stretch()
+        return (outputs * stretch + shift).tolist()  # type: ignore[no-any-return]
+
+    def _usable(self, labels: Sequence[Any]) -> tuple[NDArray[Any], list[InputError | None]]:
+        """Return the usable targets, float64 of shape (rows, *shape), and errors of the others."""
+        import numpy as np
+
+        if self.shape is None:
+            msg = "the target's shape is learnt from training data; nothing was fitted yet"
+            raise InputError(msg, kind="not-fitted")
+        arrays = list(map(_array_of, labels))
+        texts = [
+            f"the target has the shape {array.shape}, expected {self.shape}"
+            if array.shape != self.shape
+            else None if np.isfinite(array).all() else "the target holds what is no finite number"
+            for array in arrays
+        ]  # fmt: skip
+        usable = [array for array, text in zip(arrays, texts, strict=True) if text is None]
+        errors = [InputError(text, kind="not-a-number") if text else None for text in texts]
+        return np.array(usable, np.float64).reshape(-1, *self.shape), errors
+
+    def _shift_and_stretch(self) -> tuple[Any, Any]:
+        import numpy as np
+
+        if self.scale == "none":
+            return 0.0, 1.0
+        if self._range is None:
+            msg = "the target's scale is learnt from training data; nothing was fitted yet"
+            raise InputError(msg, kind="not-fitted")
+        return np.array(self._range[0]), np.array(self._range[1])
+
+    def state(self) -> dict[str, Any]:
+        """Return shape and scale."""
+        shift, stretch = self._range or (None, None)
+        return {"shape": self.shape, "shift": shift, "stretch": stretch}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Restore shape and scale."""
+        self.shape = msgspec.convert(state["shape"], tuple[int, ...] | None)
+        if self.scale != "none":
+            numbers = state["shift"], state["stretch"]
+            self._range = msgspec.convert(numbers, tuple[list[float], list[float]])
+
+
 def _rank(
     outputs: NDArray[np.floating[Any]],
     labels: Sequence[str],
@@ -441,6 +547,16 @@ def _classes_in(row: NDArray[Any]) -> tuple[list[str], NDArray[np.intp]]:
 
     values, places = np.unique(row, return_inverse=True)
     return [as_cell(value) for value in values.tolist()], places
+
+
+def _array_of(label: Any) -> NDArray[np.float64]:
+    """Return the numbers of a target, NaN if it has something else in it."""
+    import numpy as np
+
+    try:
+        return np.asarray(label, np.float64)
+    except (TypeError, ValueError, OverflowError):
+        return np.asarray(np.nan)
 
 
 def as_cell(label: Any) -> str:

@@ -31,7 +31,6 @@ from sklearn.utils.validation import (
 from zoo.backend.choose import keras
 from zoo.backend.network import weight_arrays
 from zoo.data.labelled import LabelledRows
-from zoo.data.split import divide
 from zoo.data.table import Table, take
 from zoo.decoders import as_cell
 from zoo.errors import InputError, TrainingError, UsageError, ZooError
@@ -147,7 +146,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         model = Model(spec, weights=start, base=base)
         content = {"train": rows}
         if training.validation is not None:
-            train, held = divide(len(rows), training.validation, seed=seed, labels=rows.labels)
+            train, held = rows.divided(training.validation, seed)
             content = {"train": rows.take(train), "validation": rows.take(held)}
             sample_weight = None if sample_weight is None else sample_weight[train]
         keras()

@@ -55,6 +55,17 @@ def max_pixels_option(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)  # fmt: skip
 
 
+def target_option(text: str) -> Callable[..., Any]:
+    """Return the decorator that adds ``--target``: a column's name, or several."""
+
+    def pick(ctx: click.Context, param: click.Parameter, names: tuple[str, ...]) -> Any:
+        return names if len(names) > 1 else next(iter(names), None)
+
+    return click.option(
+        "--target", metavar="COLUMN", multiple=True, callback=pick, help=f"{text}; may be repeated."
+    )
+
+
 def note(text: str) -> None:
     """Print a note on stderr, unless ``-q``."""
     if not Verbosity.quiet:

@@ -91,7 +91,7 @@ def _lock_path(path: Path) -> tuple[bool, Path]:
 def _read_written(path: Path, model: zoo.Model, form: str, top: int) -> WrittenResults:
     """Return the results that a file has, and cut off an incomplete one."""
     done = WrittenResults()
-    units = model.decoder.units
+    units = model.classifier.units
     classes = min(top, units) if units else top
     expected = {"model": model.spec.name, "weights": model.weights_name or ""}
     try:

@@ -43,7 +43,9 @@ def register_decoders(register: Register) -> None:
     register("binary", "zoo.decoders:Binary")
     register("classes", "zoo.decoders:Classes")
     register("labels", "zoo.decoders:Labels")
+    register("outputs", "zoo.parts.multi_output:Outputs")
     register("value", "zoo.decoders:Value")
+    register("values", "zoo.decoders:Values")
 
 
 @zoo.hookimpl

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -16,6 +17,10 @@ from zoo_tabular.numbers import Missing, NumberEncoder, Scale
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+BIRTH = re.compile(r"birth|born|(?:^|_)dob(?:$|_)", re.I)
+"""Names of dates that say nothing about when a row was."""
 
 
 class Columns(Preprocessor):
@@ -112,11 +117,14 @@ class Columns(Preprocessor):
 
         return propose_columns(Table.of(raws), labels)
 
-    def in_time_order(self, raws: Sequence[Any]) -> bool:
-        """Return whether the dates of a column never go back."""
+    def time_column(self, raws: Sequence[Any]) -> tuple[str, str] | None:
+        """Return the column of dates that never go back, or the only one, but no date of birth."""
         table = Table.of(raws, self.columns or ())
-        dates = (encoder for encoder in self._encoders if isinstance(encoder, DateEncoder))
-        return any(encoder.in_order(table.column(encoder.name)) for encoder in dates)
+        dates = [e for e in self._encoders if isinstance(e, DateEncoder) and not e.is_time]
+        ordered = [encoder for encoder in dates if encoder.in_order(table.column(encoder.name))]
+        others = [encoder for encoder in dates if not BIRTH.search(encoder.name)]
+        found = next(iter(ordered), others[0] if len(others) == 1 else None)
+        return (found.name, found.written) if found else None
 
     def fit(self, raws: Sequence[Any]) -> None:
         """Learn columns, names, fill values and ranges that the spec leaves open.

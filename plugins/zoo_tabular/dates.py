@@ -39,6 +39,7 @@ class DateEncoder(Encoder):
     """
 
     expected = "a date"
+    is_time = False
 
     def __init__(
         self,
@@ -171,12 +172,10 @@ class TimeEncoder(DateEncoder):
     """Encodes times of the day as a sine and a cosine."""
 
     expected = "a time"
+    is_time = True
 
     def _varying(self, seconds: NDArray[np.float64]) -> list[Part]:
         return ["day"]
-
-    def in_order(self, cells: Sequence[Any]) -> bool:
-        return False  # the days are not known
 
     def _parse(self, cell: Any) -> dt.datetime:
         if self.written:

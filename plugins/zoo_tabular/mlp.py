@@ -7,10 +7,10 @@ from typing import Any
 
 def mlp(
     input_shape: tuple[int, ...] | dict[str, tuple[int, ...]],
-    units: int,
+    units: int | dict[str, int],
     hidden: list[int],
     activation: str = "relu",
-    output_activation: str = "linear",
+    output_activation: str | dict[str, str] = "linear",
     kernel_initializer: str = "glorot_uniform",
     output_initializer: str | None = None,
     dropout: float = 0.0,
@@ -26,11 +26,11 @@ def mlp(
         Shape of one sample; more than one axis is flattened. For several inputs, the shape of
         each by name: their features are concatenated.
     units
-        Width of the output.
+        Width of the output; for several outputs, of each by name.
     hidden
         Width of each hidden layer.
     activation, output_activation
-        Keras names of the activations of hidden layers and output.
+        Keras names of the activations of hidden layers and output, or of each output by name.
     kernel_initializer
         Keras name of the initialiser of all weights.
     output_initializer
@@ -45,7 +45,7 @@ def mlp(
     Returns
     -------
     keras.Model
-        Input (batch, features), or one for each name; output (batch, units).
+        Input (batch, features), or one for each name; output (batch, units), or one for each name.
     """
     import keras
 
@@ -73,10 +73,21 @@ def mlp(
             x = keras.layers.Dropout(dropout, name=f"dropout_{number}")(x)
         if normalise:
             x = keras.layers.BatchNormalization(name=f"norm_{number}")(x)
-    outputs = keras.layers.Dense(
-        units,
-        activation=output_activation,
-        kernel_initializer=output_initializer or kernel_initializer,
-        name="output",
-    )(x)
+
+    def head(name: str, units: int, activation: str) -> Any:
+        initializer = output_initializer or kernel_initializer
+        layer = keras.layers.Dense(
+            units, activation=activation, kernel_initializer=initializer, name=name
+        )
+        return layer(x)
+
+    outputs: Any
+    if isinstance(units, dict):
+        activations = output_activation if isinstance(output_activation, dict) else {}
+        outputs = {
+            name: head(name, width, activations.get(name, "linear"))
+            for name, width in units.items()
+        }
+    else:
+        outputs = head("output", units, str(output_activation))
     return keras.Model(inputs, outputs, name="mlp")

@@ -57,7 +57,7 @@ def test_data_alone_are_trained(cli, table: Path) -> None:
         (("nosuch.csv",), 1, "nosuch.csv: "),
         (("shop.csv", "--target", "sodl"), 2, "Did you mean 'sold'?"),
         (("empty.csv",), 1, "empty.csv: is empty"),
-        (("pipe",), 1, "is a folder"),
+        (("pipe",), 1, "pipe: needs at least two subfolders with images"),
     ],
 )
 def test_data_that_are_none(

@@ -211,9 +211,10 @@ def test_an_image_model_that_predicts_numbers_names_its_inputs_too(cli, tmp_path
     """As `zoo classify` does; no built-in one has weights, so the records are made here."""
     from zoo_cli.commands.predict import _rows
 
-    row = _rows({"input": "=\ufffd", "input_bytes": "Pf8=", "value": -1.5}, numbers=True)[0]
+    columns = {"value": ("value",)}
+    row = _rows({"input": "=\ufffd", "input_bytes": "Pf8=", "value": -1.5}, columns=columns)[0]
     assert row == {"input": r"=\udcff", "value": -1.5, "error": ""}
-    assert list(_rows({"row": 0, "value": 1.0}, numbers=True)[0]) == ["row", "value", "error"]
+    assert list(_rows({"row": 0, "value": 1.0}, columns=columns)[0]) == ["row", "value", "error"]
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ COARSER = ("mixed",)
 """Half precision is another one there."""
 
 COPIED = ("recurrent",)
-"""Keras copies the weights of a GRU into OpenVINO's graph: no other weights can take their place."""
+"""Keras copies the weights of a GRU into OpenVINO's graph: others cannot take their place."""
 
 Ask = Callable[..., tuple[list[Any], list[bool]]]
 

@@ -45,13 +45,13 @@ PATHS_OF = {
 
 REPEATED = (
     "plain", "max-norm", "batch-normalised", "stacked", "counter", "python-counter", "scheduled",
-    "ema", "ema-overwrites", "noise", "own-fit",
+    "ema", "ema-overwrites", "noise", "own-fit", "two-outputs",
 )  # fmt: skip
 """Rows that the tests of the backends repeat."""
 
 
-def every(*quick: str, repeated: Sequence[str] = REPEATED) -> list[Any]:
-    """Return all cases, in the slow tier but for some."""
+def every(*quick: str, repeated: Sequence[str] = REPEATED, lacks: Sequence[str] = ()) -> list[Any]:
+    """Return all cases but some, in the slow tier but for `quick` ones."""
     return [
         pytest.param(
             name,
@@ -61,6 +61,7 @@ def every(*quick: str, repeated: Sequence[str] = REPEATED) -> list[Any]:
             ],
         )
         for name in CASES
+        if name not in lacks
     ]
 
 
@@ -180,7 +181,7 @@ def test_an_epoch_in_one_program(
     assert bool(traces) == (case.traced and chosen_backend() == "torch")
 
 
-@pytest.mark.parametrize("name", every("counter"))
+@pytest.mark.parametrize("name", every("counter", lacks=("two-outputs",)))
 def test_a_stream(name: str, reference: Any, handed: list[int | None], tmp_path: Path) -> None:
     compare(training.streamed(CASES[name], tmp_path), reference, name, "streamed")
     assert (handed[0] is not None) == (chosen_backend() not in CASES[name].declined)

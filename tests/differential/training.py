@@ -61,12 +61,17 @@ class Case:
             "optimizer": zoo.Component("adam", learning_rate=0.02),
             "epochs": EPOCHS, "batch_size": SIZE, **self.recipe,
         }  # fmt: skip
+        output = zoo.Component("tabular/binary", labels=["no", "yes"], values=[0, 1])
+        if "outputs" in recipe:
+            del recipe["loss"], recipe["target"], recipe["metrics"]
+            parts = {"y": {"uses": output.uses, **output.config}, "x5": "tabular/value"}
+            output = zoo.Component("tabular/outputs", parts=parts)
         return zoo.ModelSpec(
             name="awkward",
             task="tabular-classification",
             architecture=zoo.Component("awkward/network", kind=self.kind, strength=strength),
             input=zoo.Component("tabular/columns"),
-            output=zoo.Component("tabular/binary", labels=["no", "yes"], values=[0, 1]),
+            output=output,
             training=zoo.Training(**recipe),
         )
 
@@ -74,6 +79,11 @@ class Case:
 def of(optimizer: str, **options: Any) -> dict[str, Any]:
     return {"optimizer": zoo.Component(optimizer, **{"learning_rate": 0.02, **options})}
 
+
+TWO_OUTPUTS = {
+    "y": zoo.Objective(loss="binary_crossentropy", metrics=("accuracy",)),
+    "x5": zoo.Objective(loss="mse", metrics=("mae",), weight=0.3),
+}
 
 EVERYWHERE = ("jax", "tensorflow", "torch")
 
@@ -122,6 +132,9 @@ CASES = {
     "whole": Case(recipe={"batch_size": 11}, traced=True),
     "one": Case(recipe={"batch_size": 100}, traced=True),
     "in-order": Case("dropout", recipe={"shuffle": False}, traced=True),
+    "two-outputs": Case(
+        "two-outputs", recipe={"outputs": TWO_OUTPUTS, "validation": 0.3}, traced=True
+    ),
     "validated": Case("batch-normalised", recipe={"validation": 0.3}, traced=True),
     "early": Case(
         recipe={

@@ -157,7 +157,7 @@ def test_schema_says_what_a_spec_needs() -> None:
         assert text == {"type": "string"}
         assert table["required"] == ["uses"]
     training = schema["$defs"]["Training"]
-    assert training["required"] == ["loss"]
+    assert training["oneOf"] == [{"required": ["loss"]}, {"required": ["outputs"]}]
     assert all(field["description"] for field in training["properties"].values())
 
 

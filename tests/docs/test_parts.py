@@ -10,8 +10,9 @@ import pytest
 
 from zoo import Component, Table
 from zoo.backend.runner import map_arrays
-from zoo.decoders import Positions
+from zoo.decoders import Positions, Values
 from zoo.parts.construct import construct
+from zoo.parts.multi_output import Outputs
 from zoo.registry.registry import registry
 from zoo_sequence.characters import Text
 
@@ -111,11 +112,18 @@ def check_preprocessor(preprocessor: Any, option: str) -> None:
 
 def check_decoder(decoder: Any, option: str) -> None:
     labels = getattr(decoder, "values", None) or getattr(decoder, "labels", None) or [1.0, 3.0]
-    if isinstance(decoder, Positions):
+    if isinstance(decoder, Outputs):
+        labels = Table({"kind": ["a", "b"], "price": [1.0, 3.0]})
+    elif isinstance(decoder, Values):
+        labels = np.array([[1.0, 2.0], [3.0, 5.0]])
+    elif isinstance(decoder, Positions):
         labels = [labels, labels]
     decoder.fit(labels)
     _, errors = decoder.encode(labels)
     assert not any(errors)
+    if isinstance(decoder, Outputs):
+        assert decoder.units == {"kind": 2, "price": 1}
+        return
     steps = (len(labels[0]),) if isinstance(decoder, Positions) else ()
     steps = (decoder.length,) if isinstance(decoder, Text) else steps
     assert len(decoder.decode(np.full((2, *steps, decoder.units), 0.5, "float32"))) == 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +74,21 @@ def _build_without_values(make: Callable[[], Any]) -> tuple[Any, bool]:
         network = make()
     keras_private.set_global_attribute("uninitialized_variables", pending)
     return network, scope.independent
+
+
+def name_outputs(network: Any, names: Collection[str]) -> Any:
+    """Return a network whose outputs have names.
+
+    A list of outputs is named after the layers that give them; a network is unchanged if these are
+    not `names`.
+    """
+    if not isinstance(network.output, list | tuple):
+        return network
+    layers = [keras_private.producer_of(tensor)[0] for tensor in network.output]
+    if {layer.name for layer in layers} != set(names):
+        return network
+    named = {layer.name: tensor for layer, tensor in zip(layers, network.output, strict=True)}
+    return keras().Model(network.input, named, name=network.name)
 
 
 def initialise_missing(network: Any) -> None:

@@ -130,7 +130,7 @@ class Runner:
             take = functools.partial(_take_batch, slice(start, start + batch_size))
             outputs.append(compute(map_arrays(take, inputs, self.inputs)))
         if not outputs:
-            return np.empty((0, *(side or 0 for side in self.network.output_shape[1:])), np.float32)
+            return map_arrays(_no_rows, output_shapes(self.network))
         if len(outputs) == 1:
             return outputs[0]
         return map_arrays(lambda *arrays: np.concatenate(arrays), *outputs)
@@ -163,6 +163,14 @@ def inputs_of(network: Any) -> Any:
     if len(network.inputs) > 1:  # Keras takes a mapping by the inputs' names too
         return {tensor.name: tensor for tensor in network.inputs}
     return network.inputs[0]
+
+
+def output_shapes(network: Any) -> Any:
+    """Return the shape of a network's output, with the batch axis, or those of several by name."""
+    outputs = getattr(network, "output", None)
+    if isinstance(outputs, Mapping):  # Keras lists their shapes without names
+        return {name: tuple(tensor.shape) for name, tensor in outputs.items()}
+    return network.output_shape
 
 
 def dtype_of(tensor: Any) -> str:
@@ -200,6 +208,12 @@ def _check_array(inputs: Any, tensor: Any, prefix: str) -> NDArray[Any]:
         msg = f"{prefix} an array of shape (samples, {sides}), received {array.shape}"
         raise InputError(msg, kind="bad-shape")
     return array
+
+
+def _no_rows(shape: Shape) -> NDArray[Any]:
+    import numpy as np
+
+    return np.empty((0, *(side or 0 for side in shape[1:])), np.float32)
 
 
 def _take_batch(rows: slice, array: NDArray[Any], tensor: Any) -> NDArray[Any]:

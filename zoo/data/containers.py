@@ -88,6 +88,33 @@ def read_arrays(path: Path, *, trusted: bool = False) -> Arrays:
         raise unreadable(path, error) from None
 
 
+def read_npy(path: Path) -> NDArray[Any]:
+    """Return the array of an ``.npy`` file.
+
+    Raises
+    ------
+    InputError
+        If the file is none, is damaged, or holds anything but numbers and texts.
+    """
+    try:
+        require_regular(path, "an npy file")
+        with path.open("rb") as file:
+            shape, fortran, dtype = _read_npy_header(file)
+            size, length = math.prod(shape) * dtype.itemsize, path.stat().st_size - file.tell()
+            if size != length and dtype.kind != "O":
+                msg = f"it declares {size:,} bytes of numbers and holds {length:,}"
+                raise ValueError(msg)
+            if size > MAX_BYTES:
+                msg = f"{path}: has {size:,} bytes, at most {MAX_BYTES:,} are read"
+                raise InputError(msg, kind="too-large")
+            return _read_npy(file.read(size), shape, fortran, dtype, trusted=False)
+    except _DAMAGE as error:
+        msg = f"{path}: is not an npy file of a plain array ({error})"
+        raise InputError(msg, kind="bad-container") from None
+    except OSError as error:
+        raise unreadable(path, error) from None
+
+
 def _read_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, trusted: bool) -> NDArray[Any]:
     """Return an array, after its header alone has been checked: the rest may be a bomb."""
     with archive.open(entry) as file:

@@ -1,12 +1,17 @@
-"""A folder of images, one subfolder per class."""
+"""Images with labels: a folder with one subfolder per class, or a table that names their files."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
-from zoo.data.inputs import Input, walk_images
+from zoo.data.inputs import IMAGE_SUFFIXES, Input, is_url, walk_images
+from zoo.data.table import Table
 from zoo.errors import InputError, unreadable
+
+FILE_COLUMNS = ("file", "filename", "file_name", "path", "image", "photo")
+"""Names of columns that hold the files of images, unless another one does."""
 
 
 def read_folder(folder: Path) -> tuple[list[Path], list[str]]:
@@ -47,3 +52,35 @@ def _image_path(item: Input) -> Path:
     if item.error is not None:
         raise item.error
     return Path(item.name)
+
+
+def file_column(table: Table) -> str:
+    """Return the column of a table that names the files of images.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    names = {name.strip().lower(): name for name in reversed(table.columns)}
+    usual = [names[name] for name in FILE_COLUMNS if name in names]
+    for name in [*usual, *table.columns]:
+        cells = table.columns[name]
+        if len(cells) and all(_is_image_name(cell) for cell in cells[:100]):
+            return name
+    if usual:  # the files themselves say what is wrong with them
+        return usual[0]
+    msg = f"no column names the files of images; there are {', '.join(table.columns)}"
+    raise InputError(msg, kind="missing-column")
+
+
+def image_files(cells: Any, folder: Path) -> list[Any]:
+    """Return the paths that cells name, relative to a folder; what is no text stays as it is."""
+    return [
+        folder / cell.strip() if isinstance(cell, str) and not is_url(cell) else cell
+        for cell in cells
+    ]
+
+
+def _is_image_name(cell: Any) -> bool:
+    return isinstance(cell, str | Path) and Path(cell).suffix.lower() in IMAGE_SUFFIXES

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.data.split import divide
 from zoo.data.table import Table, join_tables, take
+from zoo.errors import TrainingError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,11 +112,11 @@ class LabelledRows:
     inputs
         A table without the target column, an array of images, texts, or a list of files.
     labels
-        One raw label per input.
+        One raw label per input; a table, where each of several outputs has its own.
     source
         Name of the data, for messages.
     target
-        The column that the labels came from, for tables.
+        The column that the labels came from, for tables, if it is only one.
     numbers
         Number of each row in the source, for messages; None if these are all of its rows.
     """
@@ -144,8 +145,17 @@ class LabelledRows:
 
     def divide(self, split: Split | float, seed: int) -> tuple[LabelledRows, LabelledRows]:
         """Return the rows to train on and those held out; see `zoo.data.split.divide`."""
-        train, held = divide(len(self), split, seed=seed, labels=self.labels)
+        train, held = self.divided(split, seed)
         return self.take(train), self.take(held)
+
+    def divided(self, split: Split | float, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return the positions of the rows to train on and of those held out."""
+        by = getattr(split, "by", None)
+        if by is not None and not isinstance(self.inputs, Table):
+            msg = f"validation.by: {self.source} has no column {by!r}; it is no table"
+            raise TrainingError(msg)
+        column = self.inputs.column(by) if by is not None else ()
+        return divide(len(self), split, seed=seed, labels=self.labels, column=column)
 
     def name_of(self, row: int) -> str:
         """Return the name of a row for messages: its file, or its number in the source."""
@@ -167,6 +177,8 @@ class LabelledRows:
             inputs = np.concatenate([piece.inputs for piece in pieces])
         else:
             inputs = [raw for piece in pieces for raw in piece.inputs]
-        labels = [label for piece in pieces for label in piece.labels]
+        labels: Any = [label for piece in pieces for label in piece.labels]
+        if isinstance(first.labels, Table):
+            labels = join_tables(piece.labels for piece in pieces)
         numbers = [number for piece in pieces for number in piece.numbers or range(len(piece))]
         return cls(inputs, labels, first.source, first.target, numbers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any, cast
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from msgspec.structs import replace
 
 from zoo.errors import TrainingError
+from zoo.numeric import number_of
 from zoo.spec.model import Split
 
 if TYPE_CHECKING:
@@ -37,7 +39,12 @@ def resolve_split(split: Split | float, seed: int) -> Split:
 
 
 def divide(
-    rows: int, split: Split | float, *, seed: int, labels: Sequence[Any] = ()
+    rows: int,
+    split: Split | float,
+    *,
+    seed: int,
+    labels: Sequence[Any] = (),
+    column: Sequence[Any] = (),
 ) -> tuple[RowNumbers, RowNumbers]:
     """Return the row numbers to train on and those held out.
 
@@ -51,11 +58,13 @@ def divide(
         Seed of the order if the split has none.
     labels
         The class of each row, for a stratified split.
+    column
+        The cells that a split sorts rows by.
 
     Raises
     ------
     TrainingError
-        If either part would be empty, or a stratified split lacks the classes.
+        If either part would be empty, or the split lacks the classes or dates of the rows.
     """
     import numpy as np
 
@@ -69,10 +78,40 @@ def divide(
         if split.order == "stratified":
             order = _stratify(order, held, labels)
     else:
-        order = np.arange(rows)
+        order = np.arange(rows) if split.by is None else _sort(column, split)
     if split.order == "first":
         return order[held:], order[:held]
     return order[:-held], order[-held:]
+
+
+def _sort(column: Sequence[Any], split: Split) -> RowNumbers:
+    """Return the row numbers in the order of a column; equal rows keep theirs."""
+    import numpy as np
+
+    places = np.array([_place(cell, split.format) for cell in column])
+    if not np.isfinite(places).any():
+        shown = repr(column[0]) if len(column) else "no rows"
+        msg = f"validation.by: {split.by!r} holds no date in any row, received {shown}"
+        raise TrainingError(msg)
+    order: RowNumbers = np.argsort(places, kind="stable")
+    return order
+
+
+def _place(cell: Any, written: str) -> float:
+    """Return the place of a date or number on a line; that of nothing is before all others."""
+    try:
+        if not isinstance(cell, dt.date):
+            if not written and (number := number_of(cell)) == number:
+                return number
+            text = str(cell).strip()
+            cell = (
+                dt.datetime.strptime(text, written) if written else dt.datetime.fromisoformat(text)
+            )
+        start = dt.datetime(1970, 1, 1)  # a place on the cells' own line
+        moment = cell if isinstance(cell, dt.datetime) else dt.datetime.combine(cell, dt.time())
+        return (moment.replace(tzinfo=None) - start).total_seconds()
+    except (ValueError, TypeError, OverflowError):
+        return float("-inf")
 
 
 def _stratify(order: RowNumbers, held: int, labels: Sequence[Any]) -> RowNumbers:

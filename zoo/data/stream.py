@@ -185,28 +185,21 @@ def _keep_smallest(
     return [LabelledRows.join(pieces).take(order)], numbers[order]
 
 
-def file_stream(
-    path: Path, target: str, label: Callable[[Table, str, str], LabelledRows]
-) -> Stream:
+def file_stream(path: Path, label: Callable[[Table, str], LabelledRows]) -> Stream:
     """Return the rows of a file as a stream.
 
     Parameters
     ----------
     path
         The file.
-    target
-        Column to learn.
     label
-        Takes the labels out of a piece: (table, target, name of the source) to labelled rows.
+        Takes the labels out of a piece: (table, name of the source) to labelled rows.
     """
-
-    return Stream(
-        lambda: (label(table, target, str(path)) for table in stream_table(path)), str(path)
-    )
+    return Stream(lambda: (label(table, str(path)) for table in stream_table(path)), str(path))
 
 
 def generator_stream(
-    make: Callable[[], Iterable[Any]], target: str, label: Callable[[Table, str, str], LabelledRows]
+    make: Callable[[], Iterable[Any]], label: Callable[[Table, str], LabelledRows]
 ) -> Stream:
     """Return the rows that a caller's function generates, as a stream.
 
@@ -216,8 +209,8 @@ def generator_stream(
         Returns an iterable of pieces, the same ones at every call: frames, lists of dicts, or
         tables, including the target column. It need not end if the recipe sets the steps of an
         epoch.
-    target, label
+    label
         As for `file_stream`.
     """
     name = getattr(make, "__name__", "the generator")
-    return Stream(lambda: (label(Table.of(piece), target, name) for piece in make()), name)
+    return Stream(lambda: (label(Table.of(piece), name) for piece in make()), name)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     RowNumbers = Sequence[int] | NDArray[np.int64]
 
 
+TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
+"""Suffixes of files that are tables."""
+
 CHUNK = 8192
 """Rows read at a time, so that a file of any length takes the same memory."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -10,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, cast
 
 from zoo.config import allowed_licences, check_licence, plain
-from zoo.errors import UsageError, WeightsMissing
+from zoo.errors import UnknownName, UsageError, WeightsMissing
 from zoo.parts.base import Classifier, Decoder, Preprocessor
 from zoo.parts.construct import construct, options_of
-from zoo.registry.registry import registry
+from zoo.parts.multi_output import Outputs
+from zoo.registry.registry import find_spec, registry
 from zoo.spec.files import read_json_headers, spec_from_data
 from zoo.spec.model import ModelSpec, check_record_licence
 from zoo_weights.text import printable
@@ -169,12 +171,12 @@ class BaseModel:
 
     def _offered(self) -> dict[str, Any]:
         """Return the arguments that the architecture receives besides its options."""
-        from zoo.parts.heads import decoder_head
+        from zoo.parts.heads import offered_head
 
         offered: dict[str, Any] = {"input_shape": self.preprocessor.shape}
         offered["units"] = self.decoder.units
         # A trained model keeps its head: that of its spec, else the architecture's default.
-        if not self._state and (head := decoder_head(self.decoder)):
+        if not self._state and (head := offered_head(self.decoder)):
             offered["output_activation"] = head
         return offered
 
@@ -193,9 +195,11 @@ class BaseModel:
         several inputs) and returns probabilities or numbers.
         """
         self.check_weights()
-        from zoo.backend.network import build
+        from zoo.backend.network import build, name_outputs
 
         network = build(self.architecture(), initialise=self.weights_name is None)
+        if isinstance(self.decoder, Outputs):
+            network = name_outputs(network, self.decoder.parts)
         if self.weights_name is not None:
             self.load_weights(network)
         return network
@@ -206,13 +210,13 @@ class BaseModel:
             msg = f"{self.spec.name}: no trained weights; run `zoo train {self.spec.name}`"
             raise WeightsMissing(msg)
         name, tags = self.weights_name, [record.tag for record in self.spec.weights]
-        if name is not None and name not in tags and not Path(name).exists():
+        record = self._record() if name is not None else None
+        if name is not None and record is None and not Path(name).exists():
             from zoo.errors import did_you_mean
 
             msg = f"{self.spec.name}: no weights {name!r}; pass a file or one of its tags, "
             msg += f"{', '.join(tags) or '(none)'}."
             raise WeightsMissing(msg + did_you_mean(name, tags))
-        record = self._record() if name is not None else None
         if record is not None:
             check_record_licence(self.spec, record)
         elif name is not None and allowed_licences() is not None:
@@ -228,8 +232,18 @@ class BaseModel:
 
     def _record(self) -> WeightsRecord | None:
         """Return the record of the requested weights; None if they are a file."""
+        return self._source[0]
+
+    @functools.cached_property
+    def _source(self) -> tuple[WeightsRecord | None, Path | None]:
+        """The record of the requested weights, and the folder that its paths are relative to."""
         name = None if self._weights == "default" else self.weights_name
-        return self.spec.record(name)
+        record = self.spec.record(name)
+        if record is None and name and not Path(name).exists():
+            with contextlib.suppress(UnknownName):  # of another registered model
+                spec, base, tag = find_spec(name)
+                return (spec.record(tag) if tag else None), base
+        return record, self._base
 
     def _read_weights(self, slots: Sequence[Slot]) -> Iterator[tuple[int, NDArray[Any]]]:
         """Yield the requested weights, each with its position in `slots`."""
@@ -248,7 +262,7 @@ class BaseModel:
         if record is None:
             path = Path(cast("str", self._weights))
             return bundle_path(path), {}
-        file = store().fetch(record, base=self._base, progress=download_progress(record.name))
+        file = store().fetch(record, base=self._source[1], progress=download_progress(record.name))
         return file, {"format": record.format, "ignore": record.ignore}
 
     @property
@@ -305,12 +319,14 @@ class BaseModel:
 
     # Answers
 
-    def outputs(self, inputs: Tensors, *, batch_size: int = 32) -> NDArray[Any]:
-        """Return the network's outputs for preprocessed inputs, NumPy in and NumPy out."""
-        outputs: NDArray[Any] = self.runner(inputs, batch_size=batch_size)
-        return outputs
+    def outputs(self, inputs: Tensors, *, batch_size: int = 32) -> Any:
+        """Return the network's outputs for preprocessed inputs, NumPy in and NumPy out.
 
-    def answers(self, outputs: NDArray[Any], top: int | None = None) -> list[Any]:
+        One array, or an array for each output by name, where there are several.
+        """
+        return self.runner(inputs, batch_size=batch_size)
+
+    def answers(self, outputs: Tensors, top: int | None = None) -> list[Any]:
         """Decode each row of the network's outputs.
 
         Parameters
@@ -323,8 +339,9 @@ class BaseModel:
         Returns
         -------
         list
-            For each row: predictions, best first, or a number or list of numbers; an `InputError`
-            if it is not finite, or should be probabilities and is not.
+            For each row: predictions, best first, or a number or list of numbers; a dictionary of
+            them by name, where there are several outputs; an `InputError` if it is not finite, or
+            should be probabilities and is not.
 
         Raises
         ------

@@ -8,7 +8,7 @@ import os
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, InvalidStateError
 from contextlib import closing
 from functools import partial
@@ -16,6 +16,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from zoo.data.arrays import SUFFIXES, read_inputs, table_rows
 from zoo.data.inputs import Input, fetch_url, is_url
 from zoo.data.table import Table, stream_csv, stream_table
 from zoo.data.tokens import read_lines
@@ -234,14 +235,9 @@ def _stream_answers(
 
 def _prepare(preprocessor: Preprocessor, raws: Sequence[Any]) -> Prepared:
     """Preprocess raw inputs; those that must be fetched first may fail at that."""
-    if isinstance(raws, Table):
-        return prepare(preprocessor, raws)
-    if preprocessor.kind not in ("text", "sequence"):  # a text is never an address
+    if preprocessor.kind == "image":  # nothing else is ever an address
         raws = [_fetch(raw) for raw in raws]
-    usable = [raw for raw in raws if not isinstance(raw, InputError)]
-    tensors, errors = prepare(preprocessor, usable)
-    rest = iter(errors)
-    return tensors, [raw if isinstance(raw, InputError) else next(rest) for raw in raws]
+    return prepare(preprocessor, raws)
 
 
 def _decode(model: BaseModel, outputs: NDArray[Any], top: int | None) -> list[Any]:
@@ -265,17 +261,34 @@ def _chunks(model: BaseModel, inputs: Any, size: int) -> Generator[Sequence[Any]
             inputs = read_lines(inputs)
         yield from _batched([inputs] if isinstance(inputs, str) else inputs, size)
     elif kind == "table" and isinstance(inputs, str | PathLike):
-        yield from stream_table(Path(inputs), size)
+        path = Path(inputs)
+        arrays = path.suffix.lower() in SUFFIXES
+        yield from _slices(read_inputs(path), size) if arrays else stream_table(path, size)
     elif kind == "table" and opened:
         yield from stream_csv(inputs, size)
-    elif kind == "table" or hasattr(inputs, "dtype"):
-        if kind == "table":
-            inputs = Table.of(inputs, getattr(model.preprocessor, "columns", None) or ())
-        for start in range(0, len(inputs), size):
-            yield inputs[start : start + size]
+    elif kind == "array" and (opened or isinstance(inputs, str | PathLike)):
+        if not opened and Path(inputs).suffix.lower() in SUFFIXES:
+            yield from _slices(read_inputs(Path(inputs)), size)
+        else:
+            tables = stream_csv(inputs, size) if opened else stream_table(Path(inputs), size)
+            yield from map(table_rows, tables)
+    elif kind == "table":
+        if isinstance(inputs, Mapping) and all(
+            hasattr(part, "__len__") for part in inputs.values()
+        ):
+            inputs = Table(inputs)
+        inputs = Table.of(inputs, getattr(model.preprocessor, "columns", None) or ())
+        yield from _slices(inputs, size)
+    elif hasattr(inputs, "dtype"):
+        yield from _slices(inputs, size)
     else:
         items = [inputs] if isinstance(inputs, str | bytes | PathLike) else inputs
         yield from ([_read(item) for item in batch] for batch in _batched(items, size))
+
+
+def _slices(rows: Any, size: int) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
 
 
 def _batched(items: Iterable[Any], size: int) -> Iterator[list[Any]]:

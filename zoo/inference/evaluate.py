@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.backend.runner import map_arrays
+from zoo.backend.runner import count_samples, map_arrays
 from zoo.data.labelled import LabelledRows
 from zoo.data.stream import Stream
 from zoo.errors import InputError
@@ -15,8 +16,6 @@ from zoo.inference.rows import load_data, source_of, to_tensors
 from zoo.registry.registry import registry
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from zoo.backend.runner import Tensors
     from zoo.inference.base import BaseModel
 
@@ -51,8 +50,8 @@ class Figures(dict[str, float]):
 
 
 def evaluate_data(
-    model: BaseModel, data: Any, target: str | None
-) -> tuple[Figures, Tensors, NDArray[Any]]:
+    model: BaseModel, data: Any, target: str | Sequence[str] | None
+) -> tuple[Figures, Tensors, Tensors]:
     """Return loss and metrics of a model over labelled data, and the data's inputs and targets.
 
     See `zoo.Model.evaluate`.
@@ -71,18 +70,20 @@ def evaluate_data(
         to_tensors(piece, model.preprocessor, model.decoder, skip=skip, notes=notes)
         for piece in (rows if isinstance(rows, Stream) else [rows])
     ]
-    if not any(len(targets) for _, targets in pieces):
+    if not any(count_samples(targets) for _, targets in pieces):
         msg = f"{rows.source}: has no rows that can be measured"
         raise InputError(msg, kind="no-rows")
     inputs = map_arrays(lambda *arrays: np.concatenate(arrays), *(piece for piece, _ in pieces))
-    targets = np.concatenate([targets for _, targets in pieces])
+    targets = map_arrays(lambda *arrays: np.concatenate(arrays), *(piece for _, piece in pieces))
     values = evaluate_on(model, inputs, targets)
-    figures = Figures(values, kind, len(targets), rows.source)
+    figures = Figures(values, kind, count_samples(targets), rows.source)
     figures.words = "; ".join([figures.words, *notes])
     return figures, inputs, targets
 
 
-def _rows_for(model: BaseModel, data: Any, target: str | None) -> tuple[LabelledRows | Stream, str]:
+def _rows_for(
+    model: BaseModel, data: Any, target: str | Sequence[str] | None
+) -> tuple[LabelledRows | Stream, str]:
     """Return the rows to measure a model on, and whether it was trained on them."""
     origin, sources, name = training_rows(model), [data], model.spec.name
     if data is None and origin:
@@ -93,11 +94,13 @@ def _rows_for(model: BaseModel, data: Any, target: str | None) -> tuple[Labelled
             raise InputError(msg, kind="not-here")
     training = training_of(model)
     contents = [load_data(model.preprocessor, training, source, target) for source in sources]
-    pieces = [content.get("test", content["train"]) for content in contents]
+    held = [content.get("test", content.get("validation")) for content in contents]
+    pairs = zip(held, contents, strict=True)
+    pieces = [content["train"] if own is None else own for own, content in pairs]
     rows = _join(pieces)
     if data is not None and (origin is None or source_of(training, data) not in origin.data):
         return rows, "given"
-    if all("test" in content for content in contents) or (data is None and origin and origin.test):
+    if None not in held or (data is None and origin and origin.test):
         return rows, "held out"
     n = len(rows) if isinstance(rows, LabelledRows) else None
     if origin is None or data is not None:

@@ -7,26 +7,28 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from zoo.backend.carry import carry_state, expose_states
 from zoo.backend.choose import keras
-from zoo.backend.runner import count_samples, map_arrays
+from zoo.backend.runner import count_samples, map_arrays, output_shapes
 from zoo.errors import SpecError, TrainingError, UsageError, did_you_mean
 from zoo.parts.base import Classifier
 from zoo.parts.construct import AUTOMATIC, keras_object
 from zoo.parts.heads import (
     EQUIVALENT_HEADS,
     LOSSES,
+    Head,
     activation_of,
     decodable_shape,
     decoder_head,
     first_error,
+    heads_of,
     loss_head,
 )
 from zoo.spec.component import plain_name
-from zoo.spec.model import Training
+from zoo.spec.model import Objective, Training
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,22 +50,32 @@ PROBE_ROWS = 32
 
 def compile_network(network: Any, training: Training) -> None:
     """Compile a network with the recipe's loss, optimizer and metrics."""
+    losses: dict[str, Any] = {}
+    metrics: dict[str, list[Any]] = {}
+    weights: dict[str, float] = {}
+    for name, objective in training.objectives.items():
+        where = f"training.outputs.{name}" if name else "training"
+        losses[name] = keras_object("losses", objective.loss, f"{where}.loss")
+        metrics[name] = list(_metrics(objective, f"{where}.metrics"))
+        weights[name] = objective.weight
+    single = training.loss is not None
     network.compile(
         optimizer=keras_object("optimizers", training.optimizer, "training.optimizer"),
-        loss=keras_object("losses", training.loss, "training.loss"),
-        metrics=list(_metrics(training)),
+        loss=losses[""] if single else losses,
+        metrics=metrics[""] if single else metrics,
+        loss_weights=None if single else weights,
     )
 
 
-def _metrics(training: Training) -> Iterator[Any]:
+def _metrics(objective: Objective, where: str) -> Iterator[Any]:
     """Yield the metrics, named as in a process that has made no other metric."""
     names: Counter[str] = Counter()
-    for metric in training.metrics:
+    for metric in objective.metrics:
         # A bare name lets Keras choose the variant that fits the loss and the output's shape.
         if not metric.config and metric.uses in AUTOMATIC:
             yield metric.uses
             continue
-        part = keras_object("metrics", metric, "training.metrics")
+        part = keras_object("metrics", metric, where)
         if "name" not in metric.config:
             name = re.sub(r"_\d+$", "", part.name)
             part.name = f"{name}_{names[name]}" if names[name] else name
@@ -94,11 +106,12 @@ def check_carry(training: Training, rows: int) -> None:
         raise TrainingError(msg)
 
 
-def outputs_of(model: BaseModel, inputs: Tensors) -> NDArray[Any]:
+def outputs_of(model: BaseModel, inputs: Tensors) -> Tensors:
     """Return the outputs for rows, with the state carried between batches if the recipe does so."""
     training = model.spec.training
     if training is None or not training.carry_state:
-        return model.outputs(inputs, batch_size=EVAL_BATCH)
+        outputs: Tensors = model.outputs(inputs, batch_size=EVAL_BATCH)
+        return outputs
     import numpy as np
 
     from zoo.inference.session import Session
@@ -108,7 +121,7 @@ def outputs_of(model: BaseModel, inputs: Tensors) -> NDArray[Any]:
     return np.concatenate([session.call(batch) for batch in batches])
 
 
-def measure(network: Any, inputs: Any, targets: NDArray[Any] | None = None) -> dict[str, float]:
+def measure(network: Any, inputs: Any, targets: Tensors | None = None) -> dict[str, float]:
     """Evaluate a network's current weights with Keras; return loss and metrics.
 
     Parameters
@@ -122,13 +135,14 @@ def measure(network: Any, inputs: Any, targets: NDArray[Any] | None = None) -> d
     return {name: float(value) for name, value in result.items()}
 
 
-def evaluate_on(model: BaseModel, inputs: Tensors, targets: NDArray[Any]) -> dict[str, float]:
+def evaluate_on(model: BaseModel, inputs: Tensors, targets: Tensors) -> dict[str, float]:
     """Return loss and metrics of a model over inputs and targets."""
     training = training_of(model)
-    check_carry(training, len(targets))
+    check_carry(training, count_samples(targets))
     network = training_network(model, training)
-    targets = targets_for(training, targets, model.decoder.units)
-    check_targets(model, training, targets)
+    targets = targets_for(model, targets)
+    for head in heads_of(model.spec, model.decoder):
+        check_targets(model, head, head.of(targets))
     compile_network(network, training)
     return measure(network, inputs, targets)
 
@@ -141,16 +155,17 @@ def training_of(model: BaseModel) -> Training:
     return model.spec.training
 
 
-def check_targets(model: BaseModel, training: Training, targets: NDArray[Any]) -> None:
+def check_targets(model: BaseModel, head: Head, targets: NDArray[Any]) -> None:
     """Raise `SpecError` unless loss and metrics compare each target with the output of its row.
 
     Keras broadcasts them where their shapes differ.
     """
-    shape = decodable_shape(model.spec, model.decoder, model.keras.output_shape)[1:]
-    if _has_custom_loss(model.keras):
+    shape = decodable_shape(model.spec, head, output_shapes(model.keras))[1:]
+    objective = head.objective
+    if objective is None or _has_custom_loss(model.keras):
         return
     classes = shape[-1] if shape else 1
-    for part in (training.loss, *training.metrics):
+    for part in (objective.loss, *objective.metrics):
         name, what = plain_name(part.uses), ""
         sparse, binary = name.startswith("sparse"), name.startswith("binary")
         if (part.uses in AUTOMATIC and not part.config) or any(word in name for word in UNCHECKED):
@@ -160,49 +175,53 @@ def check_targets(model: BaseModel, training: Training, targets: NDArray[Any]) -
         elif not _shapes_match(targets.shape[1:], shape[:-1] if sparse else shape):
             own, outputs = (str(("rows", *s)).replace("'", "") for s in (targets.shape[1:], shape))
             what = f"would compare targets of shape {own} with outputs of shape {outputs}; "
-            what += f"{model.spec.output.uses!r} must encode a target as one number for each unit "
+            what += f"{head.component.uses!r} must encode a target as one number for each unit "
             what += "of the network"
         elif (sparse or binary) and classes and _invalid(targets, classes if sparse else 2, sparse):
             what = f"takes targets from 0 to {classes - 1 if sparse else 1}, received "
             what += f"{targets.min()} to {targets.max()}"
         if what:
-            where = "loss" if part is training.loss else "metrics"
-            msg = f"training.{where}: {part.uses!r} {what}"
+            where = "loss" if part is objective.loss else "metrics"
+            msg = f"{head.where}.{where}: {part.uses!r} {what}"
             raise SpecError(msg)
 
 
-def check_head(
-    model: BaseModel, training: Training, inputs: Tensors, targets: NDArray[Any]
-) -> None:
-    """Raise `SpecError` unless head, decoder, loss and metrics of a recipe fit together.
+def check_heads(model: BaseModel, inputs: Tensors, targets: Tensors) -> None:
+    """Raise `SpecError` unless heads, decoders, losses and metrics of a recipe fit together.
 
     Parameters
     ----------
     model
         The model, not trained yet.
-    training
-        Its recipe.
     inputs, targets
         Some training rows.
     """
-    decoder, loss, network = model.spec.output.uses, training.loss.uses, model.keras
-    classifies = isinstance(model.decoder, Classifier)
-    head = decoder_head(model.decoder) if classifies else None
-    implied = None if _has_custom_loss(network) else loss_head(training.loss)
-    built = activation_of(network.outputs[0])
+    for head in heads_of(model.spec, model.decoder):
+        _check_head(model, head, inputs, head.of(targets))
+
+
+def _check_head(model: BaseModel, output: Head, inputs: Tensors, targets: NDArray[Any]) -> None:
+    assert output.objective is not None
+    decoder, loss, network = output.component.uses, output.objective.loss, model.keras
+    classifies = isinstance(output.decoder, Classifier)
+    head = decoder_head(output.decoder) if classifies else None
+    implied = None if _has_custom_loss(network) else loss_head(loss)
+    built = activation_of(output.of(network.output))
     needed, kind = head or implied, EQUIVALENT_HEADS.get(str(built), built)
     what = f"architecture: {model.spec.architecture.uses!r} "
+    of = f" of {output.name!r}" if output.name else ""
     if head and implied not in (None, head):
         use = f"{LOSSES[head]!r} without from_logits" if head in LOSSES else "from_logits = true"
-        what = f"training.loss: {loss!r} is for a {implied} head, and {decoder!r} needs {head}; "
-        what += f"use {use}"
+        what = f"{output.where}.loss: {loss.uses!r} is for a {implied} head, and {decoder!r} needs "
+        what += f"{head}; use {use}"
     elif built and needed not in (None, kind):
-        what += f"has the head {built!r}, and {decoder if head else loss!r} needs {needed}; "
-        what += f"give the architecture output_activation = {needed!r}"
-    elif kind == "softmax" and network.output_shape[-1] == 1:
-        what += "has a softmax of one unit, which is always 1; give it output_activation = 'linear'"
+        what += f"has the head {built!r}{of}, and {decoder if head else loss.uses!r} needs "
+        what += f"{needed}; give the architecture output_activation = {needed!r}"
+    elif kind == "softmax" and output.of(network.output).shape[-1] == 1:
+        what += f"has a softmax of one unit{of}, which is always 1; "
+        what += "give it output_activation = 'linear'"
     else:
-        check_targets(model, training, targets)
+        check_targets(model, output, targets)
         if not classifies or kind in LOSSES:
             return
         rows = model.outputs(map_arrays(lambda array: array[:PROBE_ROWS], inputs))
@@ -232,12 +251,19 @@ def _invalid(targets: NDArray[Any], count: int, integers: bool) -> bool:
     return bool(((targets < 0) | (targets > count - 1) | (integers & (targets % 1 != 0))).any())
 
 
-def targets_for(training: Training, targets: NDArray[Any], units: int | None) -> NDArray[Any]:
-    """Return targets in the form that the loss takes: one-hot for ``categorical_...``."""
-    if plain_name(training.loss.uses).startswith("categorical") and targets.ndim == 1:
+def targets_for(model: BaseModel, targets: Tensors) -> Any:
+    """Return targets in the form that each loss takes: one-hot for ``categorical_...``."""
+    heads = heads_of(model.spec, model.decoder)
+    formed = {head.name: _target_for(head, head.of(targets)) for head in heads}
+    return formed if isinstance(targets, Mapping) else formed[""]
+
+
+def _target_for(head: Head, targets: NDArray[Any]) -> NDArray[Any]:
+    assert head.objective is not None
+    if plain_name(head.objective.loss.uses).startswith("categorical") and targets.ndim == 1:
         import numpy as np
 
-        one_hot = np.eye(units or int(targets.max()) + 1, dtype=np.float32)
+        one_hot = np.eye(head.decoder.units or int(targets.max()) + 1, dtype=np.float32)  # type: ignore[arg-type]
         targets = one_hot[targets]
     return targets
 

@@ -148,7 +148,7 @@ class Model(BaseModel):
         yield from classifications(self, inputs, top=top, batch_size=batch_size)
 
     def predict(self, inputs: Any, *, batch_size: int | None = None) -> list[RowResult]:
-        """Predict rows of a table, texts, or images.
+        """Predict rows of a table, texts, images, or arrays.
 
         Parameters
         ----------
@@ -156,7 +156,9 @@ class Model(BaseModel):
             For tables: path of a CSV or parquet file, an open CSV file, a pandas or polars frame,
             a list of dicts, or a list (or 2-D array) of rows in the order of the model's columns.
             For texts: a text, a list of them (or of lists of word numbers), or the `Path` of a
-            file with one text per line. For images: as `classify` takes them.
+            file with one text per line. For images: as `classify` takes them. For arrays: an
+            array, a list of them, or the path of an npz, npy, CSV or parquet file. For several
+            inputs also arrays by name.
         batch_size
             Maximum number of rows computed at once; 1024, or 8 images, if not given.
 
@@ -174,16 +176,16 @@ class Model(BaseModel):
         default = IMAGE_BATCH if self.preprocessor.kind == "image" else ROW_BATCH
         yield from row_results(self, inputs, batch_size=batch_size or default)
 
-    def evaluate(self, data: Any = None, *, target: str | None = None) -> Figures:
+    def evaluate(self, data: Any = None, *, target: str | Sequence[str] | None = None) -> Figures:
         """Return the loss and metrics of the recipe over labelled data.
 
         Parameters
         ----------
         data
-            CSV file or folder, as for training. If not given, the rows held out of the training:
+            As for training. If not given, the rows held out of the training:
             the test part of the dataset, else those held out of it; if there were none, all rows.
         target
-            Target column, for tables.
+            Target column or array, or several.
 
         Returns
         -------

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zoo.backend.runner import drop_rows
 from zoo.data import datasets, stream
-from zoo.data.folder import read_folder
+from zoo.data.arrays import SUFFIXES, pair, read_labelled_arrays, table_rows
+from zoo.data.folder import file_column, image_files, read_folder
 from zoo.data.labelled import LabelledRows
 from zoo.data.stream import Stream, file_stream, generator_stream
-from zoo.data.table import Table, join_tables, stream_table
+from zoo.data.table import TABLE_SUFFIXES, Table, join_tables, stream_table
 from zoo.data.tokens import read_lines
 from zoo.errors import InputError, TrainingError, UsageError
 from zoo.files import require_regular
@@ -22,13 +25,14 @@ from zoo.registry.registry import registry
 from zoo.spec.model import Training
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from zoo.backend.runner import Tensors
 
 
 def load_data(
-    preprocessor: Preprocessor, training: Training | None, data: Any, target: str | None
+    preprocessor: Preprocessor,
+    training: Training | None,
+    data: Any,
+    target: str | Sequence[str] | None,
 ) -> dict[str, Any]:
     """Load labelled data, or the recipe's dataset, by part.
 
@@ -39,16 +43,17 @@ def load_data(
     training
         The recipe, which may name a dataset and a target.
     data
-        Name of a dataset; CSV or parquet file, folder, table or frame; a function that generates
-        pieces of a table; sequences, or a file with one per line; None for the recipe's dataset.
+        Name of a dataset; CSV or parquet file, folder, npz or npy file, table or frame; a pair of
+        inputs and targets; a function that generates pieces of a table; sequences, or a file with
+        one per line; None for the recipe's dataset.
     target
-        Target column, for tables.
+        Target column or array, or several.
 
     Returns
     -------
     dict
-        ``"train"``, and ``"test"`` where the dataset has rows for that: `LabelledRows`, or a
-        `Stream` for a function and for a file too large to be held in memory.
+        ``"train"``; ``"test"`` and ``"validation"`` where the data have rows for that:
+        `LabelledRows`, or a `Stream` for a function and for a file too large to be held in memory.
 
     Raises
     ------
@@ -63,12 +68,15 @@ def load_data(
         entry, data = registered.find(data), None
     elif training is not None and training.dataset is not None:
         entry = registered.find(training.dataset)
-    target = target or (training.target if training else None)
+    goal = Goal.of(training, target)
+    if not goal.names and entry is not None and entry.value.target:
+        goal = Goal((entry.value.target,))
     if data is None:
         if entry is None:
             expected = {
                 "image": "a folder with one subfolder per class",
                 "sequence": "a text file, one sequence per line",
+                "array": "an npz file",
             }.get(kind, "a CSV file")
             msg = f"the recipe names no dataset; pass one with --data ({expected})"
             raise UsageError(msg)
@@ -76,17 +84,69 @@ def load_data(
         if isinstance(preprocessor, Sequencer):
             return {part: _cut_samples(preprocessor, rows) for part, rows in dataset.items()}
         texts = kind == "text" and entry.value.kind == "table"
-        if target in (None, entry.value.target) and not texts:
+        if not (texts or goal.several) and goal.names in ((), (entry.value.target,)):
             return dataset
-        target = str(target or entry.value.target)
-        return {part: _retarget(kind, rows, target) for part, rows in dataset.items()}
-    if kind == "image":
-        return {"train": LabelledRows(*read_folder(Path(data)), source=str(data))}
+        made = "text" if texts else "table"
+        return {part: _retarget(made, rows, goal) for part, rows in dataset.items()}
     if isinstance(preprocessor, Sequencer):
         sequences = list(read_lines(Path(data)) if isinstance(data, str | PathLike) else data)
         name = str(data) if isinstance(data, str | PathLike) else "the sequences"
         return {"train": _cut_samples(preprocessor, LabelledRows(sequences, sequences, name))}
-    return {"train": _load_table(kind, data, target or (entry.value.target if entry else None))}
+    if isinstance(data, tuple) and len(data) == 2:
+        rows = pair(*data, "the arrays", several=goal.several)
+        return {"train": _fit_kind(preprocessor, rows)}
+    if isinstance(data, str | PathLike) and Path(data).suffix.lower() in SUFFIXES:
+        parts = read_labelled_arrays(Path(data), goal.names, several=goal.several)
+        return {part: _fit_kind(preprocessor, rows) for part, rows in parts.items()}
+    if kind == "image" and isinstance(data, str | PathLike) and not _is_table(Path(data)):
+        return {"train": LabelledRows(*read_folder(Path(data)), source=str(data))}
+    return {"train": _load_table(kind, data, goal)}
+
+
+class Goal(NamedTuple):
+    """What is to be learnt.
+
+    Attributes
+    ----------
+    names
+        Columns or arrays; none if the data say it themselves.
+    several
+        Whether each is an output; otherwise they are the numbers of a vector.
+    """
+
+    names: tuple[str, ...]
+    several: bool = False
+
+    @classmethod
+    def of(cls, training: Training | None, target: str | Sequence[str] | None) -> Goal:
+        """Return the goal of a recipe, with another target if one is given."""
+        chosen = target or (training.target if training else None) or ()
+        names = (chosen,) if isinstance(chosen, str) else tuple(chosen)
+        outputs = tuple(training.outputs) if training else ()
+        if outputs and names and set(names) != set(outputs):
+            msg = f"the outputs {', '.join(outputs)} are learnt from columns of their names, "
+            raise UsageError(msg + f"received the target {', '.join(names)}")
+        return cls(outputs, several=True) if outputs else cls(names)
+
+
+def _is_table(path: Path) -> bool:
+    return path.suffix.lower() in TABLE_SUFFIXES and not path.is_dir()
+
+
+def _fit_kind(preprocessor: Preprocessor, rows: LabelledRows) -> LabelledRows:
+    """Return rows whose inputs are of the preprocessor's kind."""
+    inputs, kind = rows.inputs, preprocessor.kind
+    if kind == "table" and not isinstance(inputs, Table):
+        width = getattr(inputs, "shape", (0, 0))[-1]
+        names = getattr(preprocessor, "columns", None) or [f"x{n}" for n in range(1, width + 1)]
+        inputs = Table.of(inputs, list(names))
+    elif kind == "array" and isinstance(inputs, Table):
+        inputs = table_rows(inputs)
+    elif kind == "image" and isinstance(inputs, Table):
+        inputs = image_files(inputs.column(file_column(inputs)), Path())
+    elif kind == "text" and not isinstance(inputs, Table):
+        inputs = list(inputs)
+    return replace(rows, inputs=inputs)
 
 
 def source_of(training: Training, data: Any) -> str | None:
@@ -99,14 +159,21 @@ def source_of(training: Training, data: Any) -> str | None:
     return str(Path(data).absolute()) if isinstance(data, str | PathLike) else None
 
 
-def _load_table(kind: str, data: Any, target: str | None) -> LabelledRows | Stream:
+def _load_table(kind: str, data: Any, goal: Goal) -> LabelledRows | Stream:
     """Return the rows of a CSV file, a frame, or a function that generates them."""
-    if target is None:
+    if not goal.names and kind != "image":
         msg = "no target column; pass --target COLUMN"
         raise UsageError(msg)
-    take = functools.partial(_split_labels, kind)
+    take = functools.partial(_split_labels, kind, goal)
+    streamed = callable(data)
+    if not streamed and isinstance(data, str | PathLike):
+        require_regular(Path(data), "a CSV or parquet file")
+        streamed = Path(data).stat().st_size > stream.MIN_BYTES
+    if streamed and len(goal.names) > 1:
+        msg = "rows with several targets must fit in memory; pass an npz file, or fewer rows"
+        raise UsageError(msg)
     if callable(data):
-        return generator_stream(data, target, take)
+        return generator_stream(data, take)
     if hasattr(data, "__next__"):
         msg = (
             f"data is {data!r}, which can be read only once; pass the function that makes it, "
@@ -114,12 +181,11 @@ def _load_table(kind: str, data: Any, target: str | None) -> LabelledRows | Stre
         )
         raise UsageError(msg)
     if not isinstance(data, str | PathLike):
-        return _require_rows(take(Table.of(data), target, "the table"))
+        return _require_rows(take(Table.of(data), "the table"))
     path = Path(data)
-    require_regular(path, "a CSV or parquet file")
-    if path.stat().st_size > stream.MIN_BYTES:
-        return file_stream(path, target, take)
-    return _require_rows(take(join_tables(stream_table(path)), target, str(path)))
+    if streamed:
+        return file_stream(path, take)
+    return _require_rows(take(join_tables(stream_table(path)), str(path)))
 
 
 def _require_rows(rows: LabelledRows) -> LabelledRows:
@@ -129,19 +195,37 @@ def _require_rows(rows: LabelledRows) -> LabelledRows:
     return rows
 
 
-def _split_labels(kind: str, table: Table, target: str, name: str) -> LabelledRows:
-    """Take the labels out of a table; texts have one other column."""
-    labels = table.column(target)
-    rest = {column: cells for column, cells in table.columns.items() if column != target}
-    if kind != "text":
-        return LabelledRows(Table(rest, table.problems), labels, name, target)
-    if len(rest) != 1:
-        msg = (
-            f"{name}: texts must be in one column next to the target {target!r}, "
-            f"received {', '.join(rest) or 'none'}"
-        )
-        raise InputError(msg, kind="bad-table")
-    return LabelledRows(list(*rest.values()), labels, name, target)
+def _split_labels(kind: str, goal: Goal, table: Table, name: str) -> LabelledRows:
+    """Take the labels out of a table; texts and images have one other column."""
+    images = file_column(table) if kind == "image" else None
+    names = goal.names
+    if not names:
+        names = tuple(column for column in table.columns if column != images)
+        if len(names) != 1:
+            msg = f"{name}: no target column; pass --target with one of {', '.join(names)}"
+            raise UsageError(msg)
+    columns = [table.column(column) for column in names]
+    rest = {column: cells for column, cells in table.columns.items() if column not in names}
+    labels: Any = columns[0]
+    if goal.several:
+        labels = Table(dict(zip(names, columns, strict=True)))
+    elif len(names) > 1:
+        labels = [*zip(*columns, strict=True)]
+    target = names[0] if len(names) == 1 else None
+    inputs: Any = Table(rest, table.problems)
+    if kind == "array":
+        inputs = table_rows(inputs)
+    elif images is not None:
+        inputs = image_files(table.column(images), Path(name).parent)
+    elif kind == "text":
+        if len(rest) != 1:
+            msg = (
+                f"{name}: texts must be in one column next to the target {', '.join(names)!r}, "
+                f"received {', '.join(rest) or 'none'}"
+            )
+            raise InputError(msg, kind="bad-table")
+        inputs = list(*rest.values())
+    return LabelledRows(inputs, labels, name, target)
 
 
 def _cut_samples(preprocessor: Sequencer, sequences: LabelledRows) -> LabelledRows:
@@ -161,13 +245,14 @@ def _cut_samples(preprocessor: Sequencer, sequences: LabelledRows) -> LabelledRo
     return _require_rows(LabelledRows(pieces, labels, sequences.source))
 
 
-def _retarget(kind: str, rows: LabelledRows, target: str) -> LabelledRows:
-    """Return the rows of a table dataset with a column as the target; texts have one other."""
+def _retarget(kind: str, rows: LabelledRows, goal: Goal) -> LabelledRows:
+    """Return the rows of a table dataset with a goal, as a table or as texts."""
     if not isinstance(rows.inputs, Table) or rows.target is None:
-        msg = f"{rows.source} has one target only; it is not a table with a column {target!r}"
+        names = ", ".join(goal.names)
+        msg = f"{rows.source} has one target only; it is not a table with a column {names!r}"
         raise UsageError(msg)
     table = Table({**rows.inputs.columns, rows.target: rows.labels}, rows.inputs.problems)
-    return _split_labels(kind, table, target, rows.source)
+    return _split_labels(kind, goal, table, rows.source)
 
 
 def to_tensors(
@@ -177,7 +262,7 @@ def to_tensors(
     *,
     skip: bool = False,
     notes: list[str] | None = None,
-) -> tuple[Tensors, NDArray[Any]]:
+) -> tuple[Tensors, Tensors]:
     """Return inputs and targets of labelled data.
 
     Parameters

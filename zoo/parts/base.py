@@ -100,6 +100,8 @@ class RowResult:
         predicted text alone.
     value
         The predicted number or numbers (regression and features), or the class of each position.
+    outputs
+        Of models with several outputs: the fields above of each, by its name.
     error
         Why there is no result.
     """
@@ -109,6 +111,7 @@ class RowResult:
     score: float | None = None
     probabilities: dict[str, float] | None = None
     value: float | list[Any] | None = None
+    outputs: dict[str, dict[str, Any]] | None = None
     error: Failure | None = None
 
     @classmethod
@@ -118,6 +121,8 @@ class RowResult:
             return cls(row, error=error)
         if isinstance(answer, str):
             return cls(row, prediction=answer)
+        if isinstance(answer, dict):
+            return cls(row, outputs={name: _record(one) for name, one in answer.items()})
         if not isinstance(answer, tuple):
             return cls(row, value=answer)
         best, scores = answer[0], sorted(answer, key=lambda prediction: prediction.index)
@@ -128,9 +133,16 @@ class RowResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record that ``--format jsonl`` prints: only the fields that apply."""
-        names = ("row", "prediction", "score", "probabilities", "value")
+        names = ("row", "prediction", "score", "probabilities", "value", "outputs")
         record = {name: value for name in names if (value := getattr(self, name)) is not None}
         return record | ({"error": self.error.to_dict()} if self.error else {})
+
+
+def _record(answer: Any) -> dict[str, Any]:
+    """Return the record of one of several outputs."""
+    record = RowResult.of(0, answer).to_dict()
+    del record["row"]
+    return record
 
 
 class Choice(NamedTuple):
@@ -221,9 +233,12 @@ class Preprocessor(abc.ABC):
         """
         return None
 
-    def in_time_order(self, raws: Sequence[Any]) -> bool:
-        """Return whether these inputs follow each other in time; ``zoo init`` asks."""
-        return False
+    def time_column(self, raws: Sequence[Any]) -> tuple[str, str] | None:
+        """Return the column that says when each row was, and its format; ``zoo init`` asks.
+
+        The format is that of `zoo.Split`. None if there is no such column.
+        """
+        return None
 
     def fit(self, raws: Sequence[Any]) -> None:  # noqa: B027  # nothing to learn is the usual case
         """Learn state (means, vocabulary, columns) from the training part of the data."""
@@ -279,6 +294,10 @@ class Sequencer(Preprocessor):
         """Return what comes before a piece in the order of the alphabet; it may be empty."""
 
 
+Units = int | None | dict[str, int | None]
+"""Width of an output, None if it is open; of each output by name, where there are several."""
+
+
 class Decoder(abc.ABC):
     """Turns the network's output into labels and numbers, and labels into training targets.
 
@@ -295,8 +314,11 @@ class Decoder(abc.ABC):
 
     @property
     @abc.abstractmethod
-    def units(self) -> int | None:
-        """Width of the network's last axis; ``None`` while it is open (nothing fitted yet)."""
+    def units(self) -> Units:
+        """Width of the network's last axis; ``None`` while it is open (nothing fitted yet).
+
+        By name, where there are several outputs.
+        """
 
     @abc.abstractmethod
     def encode(self, labels: Sequence[Any]) -> tuple[NDArray[Any], list[InputError | None]]:
@@ -323,6 +345,11 @@ class Decoder(abc.ABC):
 
 class Classifier(Decoder):
     """A decoder whose outputs are classes with probabilities."""
+
+    @property
+    @abc.abstractmethod
+    def units(self) -> int | None:
+        """Number of the network's outputs; None while the classes are not known."""
 
     @abc.abstractmethod
     def decode(

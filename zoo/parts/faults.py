@@ -29,7 +29,8 @@ Prepared = tuple["Tensors", list[InputError | None]]
 def prepare(preprocessor: Preprocessor, raws: Sequence[Any]) -> Prepared:
     """Return the tensors of the usable inputs, stacked, and one error or None per input.
 
-    A batch that fails is tried again input by input, so that a bad one costs one error.
+    An input may be the error that it had when it was read. A batch that fails is tried again input
+    by input, so that a bad one costs one error.
 
     Raises
     ------
@@ -38,6 +39,11 @@ def prepare(preprocessor: Preprocessor, raws: Sequence[Any]) -> Prepared:
     Exception
         What the preprocessor raises, under ``ZOO_STRICT=1``.
     """
+    readable = without_errors(raws)
+    if len(readable) < len(raws):
+        tensors, errors = prepare(preprocessor, readable)
+        rest = iter(errors)
+        return tensors, [raw if isinstance(raw, InputError) else next(rest) for raw in raws]
     try:
         return _apply(preprocessor, raws)
     except BaseException as error:  # a plugin may exit, or panic in compiled code
@@ -50,6 +56,13 @@ def prepare(preprocessor: Preprocessor, raws: Sequence[Any]) -> Prepared:
     if problem is not None:
         fault = InputError(problem, kind="bad-row")
     return empty_tensors(preprocessor.shape), [fault] * len(raws)
+
+
+def without_errors(raws: Sequence[Any]) -> Sequence[Any]:
+    """Return the inputs that could be read."""
+    if isinstance(raws, list) and any(isinstance(raw, InputError) for raw in raws):
+        return [raw for raw in raws if not isinstance(raw, InputError)]
+    return raws
 
 
 def _check_table(preprocessor: Preprocessor, table: Table) -> None:

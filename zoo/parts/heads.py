@@ -8,23 +8,25 @@ checked in any case.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.structs import replace
 
 from zoo.backend import keras_private
 from zoo.backend.choose import keras, requested_dtype
+from zoo.backend.runner import map_arrays
 from zoo.errors import InputError, SpecError, UsageError
 from zoo.parts.base import Classifier, Decoder
 from zoo.parts.construct import construct
+from zoo.parts.multi_output import Outputs
 from zoo.registry.registry import registry
 from zoo.spec.component import Component, plain_name
-from zoo.spec.model import ModelSpec
+from zoo.spec.model import ModelSpec, Objective
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    pass
 
 
 LOSSES = {"softmax": "sparse_categorical_crossentropy", "sigmoid": "binary_crossentropy"}
@@ -38,6 +40,61 @@ SUM_TOLERANCE, ROUNDING_TOLERANCE, HALF_TOLERANCE = 1e-3, 1e-6, 1e-2
 
 
 # Heads
+
+
+class Head(NamedTuple):
+    """An output of a model.
+
+    Attributes
+    ----------
+    name
+        Its name; empty if it is the only one.
+    decoder
+        Its decoder.
+    component
+        The decoder in the spec.
+    objective
+        Loss and metrics, if the spec has a recipe.
+    """
+
+    name: str
+    decoder: Decoder
+    component: Component
+    objective: Objective | None
+
+    def of(self, tensors: Any) -> Any:
+        """Return this output among those of a network."""
+        return tensors[self.name] if self.name else tensors
+
+    @property
+    def where(self) -> str:
+        """Path of its objective in the spec."""
+        return f"training.outputs.{self.name}" if self.name else "training"
+
+
+def heads_of(spec: ModelSpec, decoder: Decoder) -> list[Head]:
+    """Return the outputs of a model.
+
+    Raises
+    ------
+    SpecError
+        If the recipe has other outputs than the decoder.
+    """
+    objectives = spec.training.objectives if spec.training else None
+    parts, components = {"": decoder}, {"": spec.output}
+    if isinstance(decoder, Outputs):
+        parts, components = decoder.parts, decoder.components
+    if objectives is not None and objectives.keys() != parts.keys():
+        msg = f"training.outputs: must have loss and metrics of {', '.join(parts)}, received "
+        msg += ", ".join(filter(None, objectives)) or "one loss"
+        if not isinstance(decoder, Outputs):
+            msg = f"training.outputs: {spec.output.uses!r} decodes one output; give the training "
+            msg += "one loss, or use several decoders"
+        raise SpecError(msg)
+    return [
+        Head(name, part, components[name], objectives[name] if objectives else None)
+        for name, part in parts.items()
+    ]
 
 
 def decoder_head(decoder: Decoder) -> str | None:
@@ -59,6 +116,13 @@ def loss_head(loss: Component) -> str | None:
     return "linear" if loss.config.get("from_logits") else probabilities
 
 
+def offered_head(decoder: Decoder) -> str | dict[str, str] | None:
+    """Return what an architecture is told about its head; by name, where there are several."""
+    if isinstance(decoder, Outputs):
+        return {name: decoder_head(part) or "linear" for name, part in decoder.parts.items()}
+    return decoder_head(decoder)
+
+
 def with_head(spec: ModelSpec) -> ModelSpec:
     """Return a spec that sets its network's head where the decoder needs another than the default.
 
@@ -66,7 +130,7 @@ def with_head(spec: ModelSpec) -> ModelSpec:
     """
     function = registry().resolve("architectures", spec.architecture)
     decoder = construct(registry().resolve("decoders", spec.output), spec.output, what="output")
-    head, options = decoder_head(decoder), inspect.signature(function).parameters
+    head, options = offered_head(decoder), inspect.signature(function).parameters
     default = options["output_activation"].default if "output_activation" in options else head
     if head in (None, default) or "output_activation" in spec.architecture.config:
         return spec
@@ -95,32 +159,60 @@ def classifier_of(spec: ModelSpec, decoder: Decoder) -> Classifier:
     return decoder
 
 
-def decodable_shape(spec: ModelSpec, decoder: Decoder, shape: Any) -> tuple[int | None, ...]:
-    """Return a network's output shape, or raise `SpecError` if it does not fit the decoder."""
-    units = decoder.units
+def decodable_shape(spec: ModelSpec, head: Head, shapes: Any) -> tuple[int | None, ...]:
+    """Return the shape of an output, or raise `SpecError` if it does not fit the decoder.
+
+    Parameters
+    ----------
+    spec, head
+        The model's, and its output.
+    shapes
+        Shape of the network's output, or those of all by name.
+    """
+    units, shape = head.decoder.units, shapes
+    if head.name:
+        shape = shapes.get(head.name) if isinstance(shapes, Mapping) else None
     width = shape[-1] if isinstance(shape, tuple) and len(shape) > 1 else 1
     if isinstance(shape, tuple) and (None in (width, units) or width == units):
         return shape
-    has = f"{width} units" if isinstance(shape, tuple) else "several outputs"
-    msg = f"architecture: {spec.architecture.uses!r} has {has}, and {spec.output.uses!r} needs "
-    msg += str(units or "one output")
-    raise SpecError(msg)
+    has, needs = f"{width} units", str(units or "one output")
+    if head.name:
+        names = ", ".join(shapes) if isinstance(shapes, Mapping) else "without names"
+        has = f"{has} in {head.name!r}" if shape else f"outputs {names}"
+        needs = needs if shape else f"one named {head.name!r}"
+    elif not isinstance(shape, tuple):
+        has = "several outputs"
+    msg = f"architecture: {spec.architecture.uses!r} has {has}, and {head.component.uses!r} needs "
+    raise SpecError(msg + needs)
 
 
 # Answers
 
 
 def decode_outputs(
-    spec: ModelSpec, decoder: Decoder, outputs: NDArray[Any], top: int | None = None
+    spec: ModelSpec, decoder: Decoder, outputs: Any, top: int | None = None
 ) -> list[Any]:
     """Decode each row of outputs; see `zoo.Model.answers`."""
+    shapes = map_arrays(lambda array: getattr(array, "shape", None), outputs)
+    heads = heads_of(spec, decoder)
+    for head in heads:
+        decodable_shape(spec, head, shapes)
+    answers = [_decode_output(spec, head, head.of(outputs), top) for head in heads]
+    if not isinstance(decoder, Outputs):
+        return answers[0]
+    return [
+        first_error(row) or {head.name: one for head, one in zip(heads, row, strict=True)}
+        for row in zip(*answers, strict=True)
+    ]
+
+
+def _decode_output(spec: ModelSpec, output: Head, outputs: Any, top: int | None) -> list[Any]:
     import numpy as np
 
     if not len(outputs):
         return []
-    decodable_shape(spec, decoder, getattr(outputs, "shape", None))
-    training = spec.training
-    head, implied = decoder_head(decoder), loss_head(training.loss) if training else None
+    decoder, objective = output.decoder, output.objective
+    head, implied = decoder_head(decoder), loss_head(objective.loss) if objective else None
     half = outputs.dtype.itemsize < 4 or requested_dtype() != "float32"
     slack = HALF_TOLERANCE if half else ROUNDING_TOLERANCE
     outputs = outputs.astype(np.promote_types(outputs.dtype, np.float32), copy=False)

@@ -117,7 +117,9 @@ def _resolve(key: str, spec: ModelSpec, options_of: OptionsOf, option: str) -> s
             options = (*component.config, *options_of(path, component))
             paths += [f"{path}.{name}" for name in options]
     paths = list(dict.fromkeys(paths))
-    tables = ("training.picked_seed.", "training.seeds.", "training.class_weights.")
+    tables = (
+        "training.picked_seed.", "training.seeds.", "training.class_weights.", "training.outputs.",
+    )  # fmt: skip
     if key in paths or key.startswith(tables):
         return key
     matches = [path for path in paths if path.endswith(f".{key}")]

@@ -1,41 +1,34 @@
-"""``zoo init``: the spec that fits a table, each choice with its reason."""
+"""``zoo init``: the spec that fits data, each choice with its reason."""
 
 from __future__ import annotations
 
 import math
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-from zoo.decoders import as_cell
-from zoo.errors import InputError
-from zoo.numeric import number_of
+from zoo.errors import InputError, UsageError
 from zoo.parts.base import Choice, Preprocessor
 from zoo.parts.construct import construct
+from zoo.proposals.goals import Goal, find_goal
 from zoo.proposals.sample import Sample, read_sample
 from zoo.proposals.writing import to_toml
-from zoo.registry.registry import registry
+from zoo.registry.registry import find_spec, registry
 from zoo.spec.component import NAME_LENGTH, Component
-from zoo.spec.files import spec_from_data
+from zoo.spec.files import spec_from_data, spec_to_data
 from zoo.spec.model import ModelSpec
 
-PREPROCESSOR = "tabular/columns"
+COLUMNS, ARRAYS = "tabular/columns", "array/values"
+"""Preprocessors of tables and of arrays."""
 
-MAX_CODES = 10
-"""Whole numbers with more different values than this are an amount, not a class."""
-
-MAX_CLASSES = 1_000
-SHOWN_CLASSES = 20
+PHOTOS = "efficientnet-lite0-features"
+"""The model whose network, weights and recipe images start from."""
 
 HELD = 0.1
 """Share of the rows that are held out, to stop the training in time."""
-
-RARE = 0.1
-"""A class of two is rare below this share: its rows weigh more."""
 
 
 @dataclass(frozen=True)
@@ -63,15 +56,35 @@ class Proposal:
         return to_toml(self.choices)
 
 
-def propose(data: Any, target: str | None = None) -> Proposal:
-    """Look at a table and propose a spec for it.
+class Parts(NamedTuple):
+    """What a proposal says of the inputs: preprocessor, network, and fields of the recipe.
+
+    Attributes
+    ----------
+    prefix
+        Start of the model's name.
+    time
+        The column that says when each row was, and its format; None if there is none.
+    """
+
+    prefix: str
+    input: dict[str, Choice]
+    architecture: dict[str, Choice]
+    recipe: dict[str, Choice]
+    notes: Sequence[str] = ()
+    time: tuple[str, str] | None = None
+
+
+def propose(data: Any, target: str | Sequence[str] | None = None) -> Proposal:
+    """Look at data and propose a spec for them.
 
     Parameters
     ----------
     data
-        Path of a CSV or parquet file, or a frame.
+        Path of a CSV or parquet file, which may name the files of images; of a folder with one
+        subfolder of images per class; of an npz file; a frame; a pair of inputs and targets.
     target
-        Column to learn; if not given, one named like a target, or the last.
+        Column or array to learn, or several; if not given, one named like a target, or the last.
 
     Raises
     ------
@@ -81,141 +94,114 @@ def propose(data: Any, target: str | None = None) -> Proposal:
         If there is no such column.
     """
     sample = read_sample(data, target)
-    goal = _find_goal(sample)
-    preprocessor = registry().resolve("preprocessors", Component(PREPROCESSOR))
-    options = preprocessor.propose(sample.inputs, sample.labels)
-    notes = [*goal.notes, *_left_out(options)]
-    part = _fit_part(preprocessor, options, sample)
-    (features,) = cast("tuple[int]", part.shape)
-    name = _name_of(sample.source)
+    describe = {"table": _describe_table, "image": _describe_images, "array": _describe_arrays}
+    plugin = "array" if sample.kind == "array" else "tabular"
+    goals = {t.name: find_goal(t, sample.rows, sample.source, plugin) for t in sample.targets}
+    parts = describe[sample.kind](sample)
+    several = len(goals) > 1
+    first = next(iter(goals.values()))
+    output = Choice(first.output, first.reason)
+    if several:
+        if any(not name.replace("_", "").isalnum() for name in goals):
+            msg = f"{sample.source}: the names of several targets must be letters, digits and _, "
+            raise UsageError(msg + f"received {', '.join(goals)}")
+        decoders = {name: Choice(goal.output, goal.reason) for name, goal in goals.items()}
+        output = Choice({"uses": Choice("tabular/outputs", ""), "parts": Choice(decoders, "")}, "")
+    task = first.task.replace("tabular", sample.kind) if sample.kind != "table" else first.task
     choices = {
-        "name": Choice(name, ""),
-        "task": Choice(goal.task, ""),
-        "input": Choice({"uses": Choice(PREPROCESSOR, ""), **options}, ""),
-        "output": Choice(goal.output, goal.reason),
-        "architecture": Choice(_architecture(sample.rows, features), ""),
-        "training": Choice(_training(sample, goal, part.in_time_order(sample.inputs)), ""),
+        "name": Choice(_name_of(sample.source, parts.prefix), ""),
+        "task": Choice("several-outputs" if several else task, ""),
+        "input": Choice(parts.input, ""),
+        "output": output,
+        "architecture": Choice(parts.architecture, ""),
+        "training": Choice(_training(goals, parts, streamed=sample.streamed), ""),
     }
-    return Proposal(choices, notes)
+    told = [note for goal in goals.values() for note in goal.notes]
+    return Proposal(choices, [*sample.notes, *told, *parts.notes])
 
 
-@dataclass(frozen=True)
-class Goal:
-    """What is to be learnt.
-
-    Attributes
-    ----------
-    task
-        Task of the spec.
-    output
-        The decoder.
-    reason
-        Why this one.
-    loss, metrics
-        Of the recipe.
-    weights
-        Weight of a row of each class, where they differ.
-    unusable
-        Number of rows without a usable target.
-    notes
-        What a user should know.
-    """
-
-    task: str
-    output: dict[str, Choice]
-    reason: str
-    loss: str
-    metrics: list[str]
-    weights: dict[str, float]
-    unusable: int
-    notes: list[str]
+# Inputs
 
 
-def _find_goal(sample: Sample) -> Goal:
-    counts = Counter[str]()
-    for label, count in sample.counts.items():
-        counts[as_cell(label)] += count
-    empty = sum(counts.pop(text, 0) for text in ("", "None", "nan", "<NA>", "NaT"))
-    if not counts:
-        msg = f"{sample.source}: the target {sample.target!r} is empty in every row"
-        raise InputError(msg, kind="bad-target")
-    if len(counts) == 1:
-        msg = (
-            f"{sample.source}: the target {sample.target!r} is {next(iter(counts))!r} in every row"
-        )
-        raise InputError(msg, kind="bad-target")
-    numbers = {text: number_of(text) for text in counts}
-    numeric = all(number == number for number in numbers.values())
-    whole = numeric and all(number.is_integer() for number in numbers.values())
-    if len(counts) > 2 and numeric and not (whole and len(counts) <= MAX_CODES):
-        return _value_goal(numbers, empty)
-    if len(counts) > MAX_CLASSES or len(counts) > sum(counts.values()) / 2:
-        msg = (
-            f"{sample.source}: the target {sample.target!r} has {len(counts):,} different texts in "
-            f"{sample.rows:,} rows; expected numbers, or classes that occur several times"
-        )
-        raise InputError(msg, kind="bad-target")
-    return _class_goal(counts, numbers, empty, whole)
+def _describe_table(sample: Sample) -> Parts:
+    preprocessor = registry().resolve("preprocessors", Component(COLUMNS))
+    proposed = [preprocessor.propose(sample.inputs, t.labels) for t in sample.targets]
+    options = proposed[0]
+    for other in proposed[1:]:  # what gives away one of the targets gives away that one
+        gone = {name: c for name, c in other["columns"].value.items() if c.value is None}
+        options["columns"].value.update(gone)
+    left_out = [
+        f"{n} is {c.reason}" for n, c in options["columns"].value.items() if c.value is None
+    ]
+    part = _fit_part(preprocessor, Component(COLUMNS, **plain(options)), sample, left_out)
+    return Parts(
+        "mlp",
+        {"uses": Choice(COLUMNS, ""), **options},
+        _mlp(sample.rows, part.shape),
+        _recipe(sample.rows),
+        left_out,
+        part.time_column(sample.inputs),
+    )
 
 
-def _value_goal(numbers: Mapping[str, float], empty: int) -> Goal:
-    low, high = min(numbers.values()), max(numbers.values())
-    output = {
-        "uses": Choice("tabular/value", f"a number, {low:g} to {high:g}"),
-        "scale": Choice("standard", "losses and errors of the training are in this scale"),
-    }
-    notes = _unusable_notes(empty)
-    return Goal("tabular-regression", output, "", "mse", ["mae"], {}, empty, notes)
+def _describe_images(sample: Sample) -> Parts:
+    """Return a new head on the network that comes with its weights."""
+    spec = spec_to_data(find_spec(PHOTOS)[0])
+    recipe, weights = spec["training"], spec["weights"][0]["tag"]
+    return Parts(
+        "photos",
+        {name: Choice(value, "") for name, value in spec["input"].items()},
+        {name: Choice(value, "") for name, value in spec["architecture"].items()},
+        {
+            "weights": Choice(f"{PHOTOS}.{weights}", "the network has seen ImageNet"),
+            "freeze": Choice(recipe["freeze"], "only the head learns; fewer names, more layers"),
+            "optimizer": Choice(recipe["optimizer"], ""),
+            "batch_size": Choice(recipe["batch_size"], ""),
+            "epochs": Choice(recipe["epochs"], ""),
+        },
+    )
 
 
-def _class_goal(
-    counts: Counter[str], numbers: Mapping[str, float], empty: int, whole: bool
-) -> Goal:
-    rows = sum(counts.values())
-    order = sorted(counts, key=lambda text: (numbers[text], text) if whole else (0.0, text))
-    two = len(counts) == 2
-    shown = ", ".join(f"{text} {counts[text] / rows:.1%}" for text in order[:SHOWN_CLASSES])
-    more = ", …" if len(order) > SHOWN_CLASSES else ""
-    output = {"uses": Choice("tabular/binary" if two else "tabular/classes", shown + more)}
-    if len(order) <= SHOWN_CLASSES:
-        output["labels"] = Choice(order, "")
-    notes = _unusable_notes(empty)
-    rare = [text for text in order if counts[text] < 5]
-    if rare:
-        names = ", ".join(rare[:5])
-        notes.append(f"classes of fewer than five rows can hardly be learnt: {names}")
-    weights: dict[str, float] = {}
-    if two and min(counts.values()) < RARE * rows:
-        weights = {text: round((rows / 2 / counts[text]) ** 0.5, 3) for text in order}
-        rare_one = min(order, key=lambda text: counts[text])
-        notes.append(f"{rare_one!r} is rare; its rows weigh more in the training (class_weights)")
-    reason = "whole numbers of few values: classes" if whole and not two else ""
-    loss = "binary_crossentropy" if two else "sparse_categorical_crossentropy"
-    return Goal("tabular-classification", output, reason, loss, ["accuracy"], weights, empty, notes)
+def _describe_arrays(sample: Sample) -> Parts:
+    """Return convolutions over series and images, and dense layers over vectors."""
+    import numpy as np
+
+    sides = {np.shape(row)[:1] for row in sample.inputs}
+    options = {"scale": Choice("standard", "mean 0 and deviation 1; also min-max, none")}
+    if len(sides) > 1:
+        longest = max(side[0] for side in sides)
+        options["length"] = Choice(longest, "shorter ones are padded with zeros at their end")
+    preprocessor = registry().resolve("preprocessors", Component(ARRAYS))
+    part = _fit_part(preprocessor, Component(ARRAYS, **plain(options)), sample)
+    prefix, architecture = _network_for(sample.rows, part.shape)
+    inputs = {"uses": Choice(ARRAYS, f"arrays of shape {part.shape}"), **options}
+    return Parts(prefix, inputs, architecture, _recipe(sample.rows))
 
 
-def _unusable_notes(empty: int) -> list[str]:
-    if not empty:
-        return []
-    rows = "1 row has no target and is" if empty == 1 else f"{empty:,} rows have no target and are"
-    return [f"{rows} left out of the training"]
+def _network_for(rows: int, shape: Any) -> tuple[str, dict[str, Choice]]:
+    if len(shape) == 1:
+        reason = "for numbers in no order; array/convolutions is for a series"
+        return "mlp", {**_mlp(rows, shape), "uses": Choice("tabular/mlp", reason)}
+    if len(shape) == 2:
+        reason = "convolutions along the first axis; tabular/mlp knows no order"
+        return "cnn", {"uses": Choice("array/convolutions", reason)}
+    uses = Choice("vision/cnn", "convolutions over height and width, from random weights")
+    return "cnn", {"uses": uses, "filters": Choice([16, 32], ""), "dropout": Choice(0.5, "")}
 
 
-def _left_out(options: Mapping[str, Choice]) -> list[str]:
-    columns = options["columns"].value
-    return [f"{name} is {c.reason}" for name, c in columns.items() if c.value is None]
-
-
-def _fit_part(preprocessor: Any, options: Mapping[str, Choice], sample: Sample) -> Preprocessor:
-    """Return the preprocessor with these options, fitted to the sample."""
-    config = plain(options)
-    if not config["columns"]:
-        msg = f"{sample.source}: no column is left to learn from: {'; '.join(_left_out(options))}"
+def _fit_part(
+    preprocessor: Any, component: Component, sample: Sample, left_out: Sequence[str] = ()
+) -> Preprocessor:
+    """Return the preprocessor, fitted to the sample."""
+    if component.config.get("columns") == {}:
+        msg = f"{sample.source}: no column is left to learn from: {'; '.join(left_out)}"
         raise InputError(msg, kind="bad-table")
-    component = Component(PREPROCESSOR, **config)
     part: Preprocessor = construct(preprocessor, component, what="input")
     part.fit(sample.inputs)
     return part
+
+
+# The network and the recipe
 
 
 class Size(NamedTuple):
@@ -239,9 +225,9 @@ def _size_for(rows: int) -> Size:
     return next(size for size in SIZES if rows <= size.rows)
 
 
-def _architecture(rows: int, features: int) -> dict[str, Choice]:
+def _mlp(rows: int, shape: Any) -> dict[str, Choice]:
     size = _size_for(rows)
-    reason = f"widths of the hidden layers, for {rows:,} rows of {features:,} features"
+    reason = f"widths of the hidden layers, for {rows:,} rows of {math.prod(shape):,} features"
     return {
         "uses": Choice("tabular/mlp", ""),
         "hidden": Choice(size.hidden, reason),
@@ -250,25 +236,45 @@ def _architecture(rows: int, features: int) -> dict[str, Choice]:
     }
 
 
-def _training(sample: Sample, goal: Goal, in_time_order: bool) -> dict[str, Choice]:
-    order, which = "random", "rows held out"
-    if in_time_order:
-        order, which = "last", "the last rows are held out, since the rows are in order of time"
-    elif goal.task == "tabular-classification":
-        order, which = "stratified", "rows held out, of each class its share"
-    choices = {
-        "target": Choice(sample.target, ""),
-        "loss": Choice(goal.loss, ""),
-        "metrics": Choice(goal.metrics, ""),
+def _recipe(rows: int) -> dict[str, Choice]:
+    """Return the recipe of a network that starts from random weights."""
+    return {
         "optimizer": Choice({"uses": "adam", "learning_rate": 0.001}, ""),
-        "batch_size": Choice(_size_for(sample.rows).batch_size, ""),
+        "batch_size": Choice(_size_for(rows).batch_size, ""),
         "epochs": Choice(200, "at most: training stops once the held-out rows gain nothing"),
         "early_stopping": Choice({"patience": 20}, ""),
-        "validation": Choice({"held": HELD, "order": order}, which),
     }
-    if goal.weights:
+
+
+def _training(goals: Mapping[str, Goal], parts: Parts, *, streamed: bool) -> dict[str, Choice]:
+    split, which = {"held": HELD, "order": "random"}, "rows held out"
+    (name, goal), several = next(iter(goals.items())), len(goals) > 1
+    if streamed:
+        which = "rows held out; of rows that are streamed, no others can be"
+    elif parts.time:
+        column, written = parts.time
+        split |= {"order": "last", "by": column, **({"format": written} if written else {})}
+        which = "the latest rows are held out, as a model is asked about later ones"
+    elif goal.classifies and not several:
+        split["order"], which = "stratified", "rows held out, of each class its share"
+    choices = {
+        "target": Choice(name or None, ""),
+        "loss": Choice(goal.loss, ""),
+        "metrics": Choice(goal.metrics, ""),
+    }
+    if several:
+        objectives = {
+            name: Choice({"loss": Choice(g.loss, ""), "metrics": Choice(g.metrics, "")}, "")
+            for name, g in goals.items()
+        }
+        choices = {"outputs": Choice(objectives, "")}
+    if not name:
+        del choices["target"]
+    choices |= parts.recipe
+    choices["validation"] = Choice(split, which)
+    if goal.weights and not several:
         choices["class_weights"] = Choice(goal.weights, "")
-    if goal.unusable:
+    if any(goal.unusable for goal in goals.values()):
         choices["skip_bad_rows"] = Choice(value=True, reason="")
     return choices
 
@@ -283,8 +289,8 @@ def plain(choices: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _name_of(source: str) -> str:
+def _name_of(source: str, prefix: str) -> str:
     """Return the name of a model for a file."""
     text = unicodedata.normalize("NFKD", Path(source).stem).encode("ascii", "ignore").decode()
     name = "-".join(re.findall(r"[a-z0-9]+", text.lower())) or "table"
-    return f"mlp-{name}"[:NAME_LENGTH].rstrip("-")
+    return f"{prefix}-{name}"[:NAME_LENGTH].rstrip("-")

@@ -19,11 +19,12 @@ def to_toml(choices: Mapping[str, Choice]) -> str:
 
 
 def _section(path: str, choice: Choice) -> Iterator[str]:
-    yield ""
-    if choice.reason:
-        yield f"# {printable(choice.reason, None)}"
-    yield f"[{path}]"
     inner = {k: c for k, c in choice.value.items() if _is_table(c)}
+    if len(inner) < len(choice.value) or not inner:
+        yield ""
+        if choice.reason:
+            yield f"# {printable(choice.reason, None)}"
+        yield f"[{path}]"
     yield from (_line(key, c) for key, c in choice.value.items() if key not in inner)
     for key, c in inner.items():
         yield from _section(f"{path}.{key}", c)

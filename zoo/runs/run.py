@@ -177,7 +177,7 @@ def best_epoch(history: History, training: Training | None = None) -> int | None
         rule = EarlyStopping(patience=1, monitor=monitor)
     best = best_number = None
     for epoch, value in enumerate(history.get(rule.monitor, ()), 1):
-        if rule.improves(value, best, training.metrics if training else ()):
+        if rule.improves(value, best, *([training] if training else [])):
             best, best_number = value, epoch
     return best_number
 

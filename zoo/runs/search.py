@@ -71,8 +71,7 @@ def filter_runs(
     if sort is not None:
         _check_figure(sort, runs)
         recipes = [run.spec.training for run in matches if run.spec and run.spec.training]
-        metrics = [metric for recipe in recipes for metric in recipe.metrics]
-        sign = -1.0 if mode_of(sort, metrics, mode) == "max" else 1.0
+        sign = -1.0 if mode_of(sort, recipes, mode) == "max" else 1.0
         values = {id(run): find_figure(run, sort) for run in matches}
         matches.sort(key=lambda run: (values[id(run)] is None, sign * (values[id(run)] or 0.0)))
     return matches

@@ -215,7 +215,10 @@ def json_schema() -> dict[str, Any]:
             "anyOf": [{"type": "string"}, table],
         }
 
-    return msgspec.json.schema(ModelSpec, schema_hook=custom)
+    schema = msgspec.json.schema(ModelSpec, schema_hook=custom)
+    training = schema["$defs"]["Training"]
+    training["oneOf"] = [{"required": ["loss"]}, {"required": ["outputs"]}]
+    return schema
 
 
 def _explain(message: str, data: Any, kind: type[msgspec.Struct]) -> str:

@@ -11,6 +11,7 @@ from math import isfinite
 from typing import Annotated, Literal
 
 from msgspec import Meta, field
+from msgspec.structs import replace
 
 from zoo.errors import UsageError
 from zoo.spec.component import (
@@ -48,11 +49,23 @@ class Split(Record, frozen=True, kw_only=True):
         first, or the last.
     seed
         Seed of the random order; the run's if not given.
+    by
+        Column of dates, or numbers, that the rows are sorted by before the first or the last are
+        held out; they keep their order if not given. Rows without one count as the earliest.
+    format
+        How that column writes dates, in the codes of ``strptime``; ISO 8601 if not given.
     """
 
     held: Fraction | Positive
     order: Literal["random", "stratified", "first", "last"] = "random"
     seed: Seed | None = None
+    by: str | None = None
+    format: str = ""
+
+    def __post_init__(self) -> None:
+        if self.by and self.order not in ("first", "last"):
+            msg = f"order must be first or last where rows are sorted by a column, got {self.order}"
+            raise ValueError(msg)
 
 
 class EarlyStopping(Record, frozen=True, kw_only=True):
@@ -79,20 +92,39 @@ class EarlyStopping(Record, frozen=True, kw_only=True):
     mode: Mode | None = None
     restore_best: bool = True
 
-    def improves(self, value: float, best: float | None, metrics: Iterable[Component] = ()) -> bool:
+    def improves(self, value: float, best: float | None, *recipes: Training) -> bool:
         """Return whether a value of the watched figure is better than the best so far, if any.
 
         Raises
         ------
         UsageError
-            If neither `mode` nor the figure's name or `metrics` defines which is better.
+            If neither `mode` nor the figure's name or its recipe defines which is better.
         """
-        rises = mode_of(self.monitor, metrics, self.mode) == "max"
+        rises = mode_of(self.monitor, recipes, self.mode) == "max"
         if not isfinite(value):  # nothing could ever be better than NaN
             return False
         if best is None:
             return True
         return (value - best if rises else best - value) > self.min_delta
+
+
+class Objective(Record, frozen=True, kw_only=True):
+    """What the training of an output minimises, and what is measured.
+
+    Attributes
+    ----------
+    loss, metrics
+        Keras names with their options.
+    weight
+        How much the loss counts in the sum over all outputs.
+    """
+
+    loss: Component
+    metrics: tuple[Component, ...] = ()
+    weight: Annotated[float, Meta(ge=0.0)] = 1.0
+
+    def __post_init__(self) -> None:
+        coerce_components(self, "loss", "metrics")
 
 
 class Training(Record, frozen=True, kw_only=True):
@@ -103,9 +135,12 @@ class Training(Record, frozen=True, kw_only=True):
     dataset
         Name of the registered dataset to use if no other data are given.
     target
-        Column to learn, for tables; the dataset's own if not given.
+        Column to learn, for tables, or array of an npz file; the dataset's own if not given. A list
+        for a vector. Several outputs learn the columns of their names.
     loss, optimizer, metrics
         Keras names with their options.
+    outputs
+        Loss and metrics of each output by its name, instead of `loss` and `metrics`.
     epochs, batch_size
         Passes over the data; samples in a step.
     steps_per_epoch
@@ -129,7 +164,8 @@ class Training(Record, frozen=True, kw_only=True):
         Whether rows that cannot be used (an empty cell, an unknown class) are left out of the
         training; otherwise the first one is an error.
     weights
-        Tag of the weights that training starts from; ``"none"`` starts from random ones.
+        Tag of the weights that training starts from, or ``"MODEL.TAG"`` for those of another
+        registered model; ``"none"`` starts from random ones.
     freeze
         Layers that are not trained: names (with ``*``), or the first N.
     picked_seed
@@ -142,9 +178,10 @@ class Training(Record, frozen=True, kw_only=True):
         Older form of `picked_seed` in specs of earlier versions: lists, whose first seed counts.
     """
 
-    loss: Component
+    loss: Component | None = None
+    outputs: dict[str, Objective] = {}  # noqa: RUF012
     dataset: str | None = None
-    target: str | None = None
+    target: str | tuple[str, ...] | None = None
     optimizer: Component = field(default_factory=lambda: Component("adam"))
     metrics: tuple[Component, ...] = ()
     epochs: Positive = 1
@@ -165,6 +202,26 @@ class Training(Record, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         coerce_components(self, "loss", "optimizer", "metrics")
+        if not self.loss and not self.outputs:
+            msg = "the field 'loss' is missing (or outputs, with a loss for each)"
+            raise ValueError(msg)
+        if self.outputs and (self.loss or self.metrics):
+            msg = "expected loss and metrics of one output, or of several under outputs; "
+            raise ValueError(msg + "received both")
+        if self.outputs and self.class_weights:
+            msg = "class_weights are for one output; several outputs have a weight each"
+            raise ValueError(msg)
+
+    def with_target(self, target: str | Iterable[str]) -> Training:
+        """Return the recipe with another target."""
+        return replace(self, target=target if isinstance(target, str) else tuple(target))
+
+    @property
+    def objectives(self) -> dict[str, Objective]:
+        """Loss and metrics by the name of the output; the name of an only one is empty."""
+        if self.loss is None:
+            return self.outputs
+        return {"": Objective(loss=self.loss, metrics=self.metrics)}
 
 
 class Figure(Record, frozen=True, kw_only=True):
@@ -313,15 +370,15 @@ FALLING = frozenset({
 })  # fmt: skip
 
 
-def mode_of(figure: str, metrics: Iterable[Component] = (), mode: Mode | None = None) -> Mode:
+def mode_of(figure: str, recipes: Iterable[Training] = (), mode: Mode | None = None) -> Mode:
     """Return whether the lowest or the highest value of a figure is the best.
 
     Parameters
     ----------
     figure
         Its name, as Keras logs it or with a part before it: ``val_auc``, ``train.accuracy``.
-    metrics
-        The recipe's metrics, which may have names of their own.
+    recipes
+        The recipes whose figure it may be: their metrics and outputs have names of their own.
     mode
         The user's choice, which overrides all else.
 
@@ -333,8 +390,13 @@ def mode_of(figure: str, metrics: Iterable[Component] = (), mode: Mode | None = 
     if mode is not None:
         return mode
     name = figure.rpartition(".")[2].removeprefix("val_")
-    uses = {metric.config.get("name"): metric.uses for metric in metrics}
-    plain = plain_name(uses.get(name, name))
+    for recipe in recipes:
+        for output, objective in recipe.objectives.items():
+            if name.startswith(f"{output}_"):
+                name = name.removeprefix(f"{output}_")
+            uses = {metric.config.get("name"): metric.uses for metric in objective.metrics}
+            name = uses.get(name, name)
+    plain = plain_name(name)
     for candidate in (plain, plain.rstrip("0123456789")):  # a second one of its kind is auc_1
         if candidate in RISING:
             return "max"

@@ -80,6 +80,7 @@ def _with_softmax(spec: ModelSpec, output: Component) -> ModelSpec:
     """Replace the sigmoid unit of a spec with a softmax over several classes."""
     training = cast("Training", spec.training)
     sigmoid = with_head(spec).architecture.config.get("output_activation") == "sigmoid"
+    assert training.loss is not None  # as the decoder is a classifier
     if not sigmoid or plain_name(training.loss.uses) != "binarycrossentropy":
         msg = f"{spec.name}: has one output, for two classes; the data have "
         msg += f"{len(output.config['labels'])}; more need a sigmoid with binary_crossentropy"

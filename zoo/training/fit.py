@@ -19,9 +19,9 @@ from zoo.backend.choose import keras
 from zoo.backend.network import build, copy_weights, freeze
 from zoo.backend.seeding import seed_epoch, temporary_seed
 from zoo.errors import TrainingError
-from zoo.inference.measure import check_head, compile_network, outputs_of, training_network
+from zoo.inference.measure import check_heads, compile_network, outputs_of, training_network
 from zoo.parts.base import Classifier
-from zoo.parts.heads import first_error
+from zoo.parts.heads import first_error, heads_of
 from zoo.progress import training_bar
 from zoo.registry.registry import registry
 from zoo.runs.run import Run, best_epoch, is_complete
@@ -103,7 +103,7 @@ def prepare_network(model: Model, data: Rows) -> Any:
     """Return the network before its first step: checked, frozen, and compiled with the recipe."""
     training = data.training
     network = training_network(model, training)
-    check_head(model, training, *data.sample()[:2])
+    check_heads(model, *data.sample()[:2])
     freeze(network, training.freeze)
     if not network.trainable_weights:
         msg = f"training.freeze={training.freeze!r} leaves nothing to train"
@@ -230,7 +230,7 @@ def _should_stop(
     if value is None:
         msg = f"training.early_stopping.monitor: {rule.monitor!r} is not measured; "
         raise TrainingError(msg + f"choose from {', '.join(logs)}")
-    if rule.improves(value, state.get("best"), training.metrics):
+    if rule.improves(value, state.get("best"), training):
         state.update(best=value, best_epoch=progress.epochs, waited=0)
         if rule.restore_best:
             checkpoint.remember_best()
@@ -267,14 +267,21 @@ def _find_worries(run: Run, model: Model, inputs: Any, targets: Any) -> list[str
     losses = run.history.get("loss", [])
     if len(losses) > 1 and not min(losses[1:]) < losses[0]:
         worries.append(f"the loss did not fall ({losses[0]:.4g} to {losses[-1]:.4g}){advice}")
-    if isinstance(model.decoder, Classifier):
-        answers = model.answers(outputs_of(model, inputs), 1)
-        if problem := first_error(answers):
-            return [*worries, str(problem)]
-        label, count = Counter(best[0].label for best in answers).most_common(1)[0]
-        commonest = np.unique(targets, axis=0, return_counts=True)[1].max()
+    classifying = [
+        head for head in heads_of(model.spec, model.decoder) if isinstance(head.decoder, Classifier)
+    ]
+    if not classifying:
+        return worries
+    answers = model.answers(outputs_of(model, inputs), 1)
+    if problem := first_error(answers):
+        return [*worries, str(problem)]
+    for head in classifying:
+        count, true = len(answers), head.of(targets)
+        label, most = Counter(head.of(answer)[0].label for answer in answers).most_common(1)[0]
+        commonest = np.unique(true, axis=0, return_counts=True)[1].max()
         # A dead network may let a few rows through.
-        if count >= DEAD_SHARE * len(targets) and commonest < MAX_TRUE_SHARE * len(targets):
-            rows = "every row" if count == len(targets) else f"{count} of {len(targets)} rows"
-            worries.append(f"the model predicts {label!r} for {rows}{advice}")
+        if most >= DEAD_SHARE * count and commonest < MAX_TRUE_SHARE * count:
+            rows = "every row" if most == count else f"{most} of {count} rows"
+            of = f" as {head.name!r}" if head.name else ""
+            worries.append(f"the model predicts {label!r}{of} for {rows}{advice}")
     return worries

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -14,6 +14,7 @@ from zoo.inference.evaluate import Figures, evaluate_data
 from zoo.inference.measure import outputs_of, true_classes
 from zoo.parts.base import Classifier, Regressor
 from zoo.parts.heads import first_error
+from zoo.parts.multi_output import Outputs
 
 if TYPE_CHECKING:
     import numpy as np
@@ -166,7 +167,7 @@ class ValueReport:
 
 
 def examine(
-    model: Model, data: Any = None, target: str | None = None
+    model: Model, data: Any = None, target: str | Sequence[str] | None = None
 ) -> tuple[Figures, ClassReport | ValueReport]:
     """Return a model's loss and metrics on labelled data, and a report of its predictions.
 
@@ -184,18 +185,18 @@ def examine(
 
     decoder = model.decoder
     if not isinstance(decoder, Classifier | Regressor):
-        msg = f"{model.spec.name}: predicts neither classes nor numbers; its task is "
-        raise UsageError(msg + model.spec.task)
+        what = "several outputs" if isinstance(decoder, Outputs) else "neither classes nor numbers"
+        msg = f"{model.spec.name}: predicts {what}; a report is of one output of classes or numbers"
+        raise UsageError(msg)
     values, inputs, targets = evaluate_data(model, data, target)
-    outputs = outputs_of(model, inputs)
+    outputs: Any = outputs_of(model, inputs)
     if isinstance(decoder, Classifier):
         if problem := first_error(model.answers(outputs, 1)):
             raise problem
-        return values, class_report(decoder, targets, outputs)
+        return values, class_report(decoder, cast("Any", targets), outputs)
     # The network may see the target on another scale.
-    true, predicted = (
-        np.array(decoder.decode(array.astype(float))) for array in (targets, outputs)
-    )
+    arrays: tuple[Any, ...] = targets, outputs
+    true, predicted = (np.array(decoder.decode(array.astype(float)), float) for array in arrays)
     return values, ValueReport(true, predicted, str(getattr(decoder, "unit", "")))
 
 

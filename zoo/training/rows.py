@@ -28,6 +28,8 @@ from zoo.data.labelled import LabelledRows
 from zoo.errors import TrainingError
 from zoo.inference.measure import EVAL_BATCH, check_carry, measure, row_weights, targets_for
 from zoo.inference.rows import to_tensors
+from zoo.parts.faults import without_errors
+from zoo.parts.heads import heads_of
 from zoo.spec.model import Training
 
 if TYPE_CHECKING:
@@ -110,8 +112,9 @@ class InMemory(Rows):
     ) -> None:
         assert model.spec.training is not None
         self.training = model.spec.training
+        heads_of(model.spec, model.decoder)  # raises where recipe and decoder do not fit
         if "input" not in fitted:
-            model.preprocessor.fit(parts["train"].inputs)
+            model.preprocessor.fit(without_errors(parts["train"].inputs))
         if "output" not in fitted:
             model.decoder.fit(parts["train"].labels)
         self.parts = parts
@@ -122,12 +125,13 @@ class InMemory(Rows):
                 rows, model.preprocessor, model.decoder,
                 skip=self.training.skip_bad_rows, notes=self.notes,
             )  # fmt: skip
-            check_carry(self.training, len(targets))
-            self.arrays[part] = inputs, targets_for(self.training, targets, model.decoder.units)
+            check_carry(self.training, count_samples(targets))
+            self.arrays[part] = inputs, targets_for(model, targets)
         inputs, targets = self.arrays["train"]
         declared = row_weights(model, self.training, targets)
-        if weights is not None and len(weights) != len(targets):
-            msg = f"received {len(weights)} row weights for {len(targets)} usable rows; "
+        self.rows = count_samples(targets)
+        if weights is not None and len(weights) != self.rows:
+            msg = f"received {len(weights)} row weights for {self.rows} usable rows; "
             raise TrainingError(msg + "remove the bad rows first")
         if weights is None:
             weights = declared
@@ -135,7 +139,6 @@ class InMemory(Rows):
             weights = (weights if declared is None else weights * declared).astype("float32")
         batch = (inputs, targets) if weights is None else (inputs, targets, weights)
         self.feed = Feed(batch, self.training.batch_size, seed, self.training.shuffle)
-        self.rows = len(targets)
 
     @property
     def content(self) -> dict[str, Any]:  # type: ignore[override]  # hashed on access

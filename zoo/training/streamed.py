@@ -8,12 +8,21 @@ from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Any
 
 from zoo.backend.choose import keras
-from zoo.backend.runner import Batch, cast_inputs, count_batches, map_arrays, take_rows
+from zoo.backend.runner import (
+    Batch,
+    cast_inputs,
+    count_batches,
+    count_samples,
+    map_arrays,
+    take_rows,
+)
 from zoo.data.labelled import LabelledRows
 from zoo.data.stream import Stream, iter_epochs
 from zoo.errors import TrainingError, ZooError
 from zoo.inference.measure import EVAL_BATCH, measure, row_weights, targets_for
 from zoo.inference.rows import to_tensors
+from zoo.parts.faults import without_errors
+from zoo.parts.heads import heads_of
 from zoo.training.rows import Rows, compile_steps
 
 if TYPE_CHECKING:
@@ -41,6 +50,7 @@ class Streamed(Rows):
         self.seed = seed
         assert model.spec.training is not None
         self.training = model.spec.training
+        heads_of(model.spec, model.decoder)  # raises where recipe and decoder do not fit
         self.stream = parts["train"]
         steps = self.training.steps_per_epoch
         if steps:
@@ -51,15 +61,17 @@ class Streamed(Rows):
         self.content = {part: content for part, (content, _, _) in scans.items()}
         self.counts = {part: content["rows"] for part, content in self.content.items()}
         _, self._sample, labels = scans["train"]
-        model.preprocessor.fit(self._sample.inputs)
+        model.preprocessor.fit(without_errors(self._sample.inputs))
         model.decoder.fit([*labels, *self._sample.labels])
         if self.training.skip_bad_rows:  # usable rows are known after a complete pass
             for part, pieces in parts.items():
-                self.counts[part] = sum(len(self._usable_tensors(rows)[1]) for rows in pieces)
+                self.counts[part] = sum(
+                    count_samples(self._usable_tensors(rows)[1]) for rows in pieces
+                )
         # With `steps_per_epoch`, bad rows count: the stream may have no end.
         self.rows = self.content["train"]["rows"] if steps else self.counts["train"]
         self._reading = self._batches((), 1, 0, shuffle=False)
-        if not len(self.sample()[1]):  # no epoch would ever end
+        if not count_samples(self.sample()[1]):  # no epoch would ever end
             msg = f"{self.stream.source}: has no usable rows"
             raise TrainingError(msg)
 
@@ -100,7 +112,7 @@ class Streamed(Rows):
 
     def _tensors(self, rows: LabelledRows, *, skip: bool) -> Batch:
         inputs, targets = to_tensors(rows, self.model.preprocessor, self.model.decoder, skip=skip)
-        targets = targets_for(self.training, targets, self.model.decoder.units)
+        targets = targets_for(self.model, targets)
         weights = row_weights(self.model, self.training, targets)
         return (inputs, targets) if weights is None else (inputs, targets, weights)
 
@@ -151,13 +163,13 @@ class Streamed(Rows):
                 batch = self._usable_tensors(rows)
                 if shuffle:
                     draw = np.random.default_rng([self.seed, epoch, number])
-                    batch = take_rows(batch, draw.permutation(len(batch[1])))
+                    batch = take_rows(batch, draw.permutation(count_samples(batch[1])))
                 if rest is not None:
                     pairs = zip(rest, batch, strict=True)
                     batch = tuple(map_arrays(lambda *a: np.concatenate(a), *pair) for pair in pairs)
-                end = len(batch[1]) // size * size
+                end = count_samples(batch[1]) // size * size
                 for start in range(0, end, size):
                     yield take_rows(batch, slice(start, start + size))
                 rest = take_rows(batch, slice(end, None))
-            if rest is not None and len(rest[1]):
+            if rest is not None and count_samples(rest[1]):
                 yield rest

@@ -37,7 +37,7 @@ def train(
     model: str | PathLike[str] | ModelSpec,
     data: Any = None,
     *,
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
     steps_per_epoch: int | None = None,
@@ -59,11 +59,13 @@ def train(
     model
         Name of a model, path of a ``SPEC.toml``, or a spec.
     data
-        Name of a dataset, CSV or parquet file, folder with one subfolder of images per class, a
-        pandas or polars frame, or a function that generates pieces of a table (frames, lists of
-        dicts), the same ones at every call; the dataset that the spec names if not given.
+        Name of a dataset; CSV or parquet file, which may name the files of images; npz or npy
+        file; folder with one subfolder of images per class; pandas or polars frame; pair of inputs
+        and targets ``(X, y)``, each an array, a list or a frame, or several by name; or a function
+        that generates pieces of a table (frames, lists of dicts), the same ones at every call. The
+        dataset that the spec names if not given.
     target
-        Column to learn, for tables.
+        Column of a table or array of an npz file to learn, or several: a vector.
     epochs, batch_size
         Instead of the recipe's.
     steps_per_epoch
@@ -106,7 +108,7 @@ def train(
     options = {"epochs": epochs, "batch_size": batch_size, "steps_per_epoch": steps_per_epoch}
     spec, training = resolve_recipe(spec, assignments(settings, **options))
     if target is not None:  # the run records its target
-        spec = replace(spec, training=replace(training, target=target))
+        spec = replace(spec, training=training.with_target(target))
     spec, start = resolve_start(spec, weights)
     training = cast("Training", spec.training)
     with run_folder(spec.name, output, resume=resume) as path:
@@ -146,7 +148,7 @@ def train(
 def _hold_out_validation(content: dict[str, Any], run: Run) -> dict[str, Any]:
     """Hold out the recipe's validation rows, and record the split in the run."""
     validation = cast("Training", run.spec.training).validation
-    if validation is None:
+    if validation is None or "validation" in content:  # the data may have such a part
         return content
     drawn = split.resolve_split(validation, run.seed)
     run.environment["trained_on"]["held"] = msgspec.to_builtins(drawn)

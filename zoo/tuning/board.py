@@ -12,8 +12,8 @@ from zoo.errors import UsageError, report_damage
 from zoo.files import read_json
 from zoo.numeric import deviation, replace_nonfinite, to_json
 from zoo.runs.run import START_AGAIN, csv_text, write_text
-from zoo.spec.component import component_from_data
-from zoo.spec.model import Mode, mode_of
+from zoo.spec.files import convert_data
+from zoo.spec.model import Mode, Training, mode_of
 from zoo.training.checkpoint import check_same
 from zoo.tuning.space import format_value
 from zoo_weights.files import make_folder
@@ -144,9 +144,9 @@ class Board:
         UsageError
             If it is not known.
         """
-        recipe = self.identity.get("spec", {}).get("training", {})
-        metrics = map(component_from_data, recipe.get("metrics", ()))
-        return mode_of(self.metric or "loss", metrics, self.requested_mode)
+        recipe = self.identity.get("spec", {}).get("training")
+        recipes = [convert_data(recipe, Training, "the recipe")] if recipe else []
+        return mode_of(self.metric or "loss", recipes, self.requested_mode)
 
     def of(self, settings: dict[str, Any]) -> Result | None:
         """Return the result of a configuration; None if there is none."""

@@ -63,7 +63,7 @@ def tune(
     grid: Mapping[str, Values | Range],
     data: Any = None,
     *,
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
     folds: int = 3,
     random: int | None = None,
     optuna: int | None = None,

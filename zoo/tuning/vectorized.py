@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from zoo.backend import keras_private
-from zoo.backend.runner import cast_inputs, take_rows
+from zoo.backend.runner import cast_inputs, count_samples, take_rows
 from zoo.inference.measure import EVAL_BATCH
 from zoo.training.steps.compiled import is_repeatable
 from zoo.tuning.trial import Trial
@@ -106,7 +106,7 @@ class VectorizedTrials:
         data = {id(trial.data.arrays): trial.data for trial in trials}
         which = [list(data).index(id(trial.data.arrays)) for trial in trials]
         self._which = np.array(which, np.int32)
-        self._held = [len(trial.data.arrays["validation"][1]) for trial in trials]
+        self._held = [count_samples(trial.data.arrays["validation"][1]) for trial in trials]
         self._train = _stack([part.feed.arrays for part in data.values()])
         self._validation = _stack([part.arrays["validation"] for part in data.values()])
         self._jitted_epoch = jax.jit(self._one_epoch, donate_argnums=0)

@@ -235,7 +235,7 @@ class Work:
 def _data_key(spec: ModelSpec) -> str:
     """Return the key of how the rows are prepared for the network."""
     training = cast("Training", spec.training)
-    fields = (spec.input, spec.output, training.loss, training.class_weights)
+    fields = (spec.input, spec.output, training.objectives, training.class_weights)
     return repr((*fields, training.skip_bad_rows, training.carry_state))
 
 

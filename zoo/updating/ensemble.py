@@ -17,6 +17,7 @@ from zoo.errors import UsageError
 from zoo.inference.model import Model
 from zoo.inference.origin import ancestor, environment_of, lineage_in, recipe_of, recipe_record
 from zoo.parts.members import MAX_MEMBERS, normalise_weights
+from zoo.parts.multi_output import Outputs
 from zoo.runs.folder import run_folder
 from zoo.runs.run import Run
 from zoo.spec.component import NAME_LENGTH, Component, component_from_data, component_to_data
@@ -59,7 +60,7 @@ def ensemble(
     *,
     member_weights: Sequence[float] | None = None,
     data: Any = None,
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
     output: str | PathLike[str] | None = None,
 ) -> Run:
     """Combine trained models into one whose output is the mean of theirs.
@@ -185,6 +186,9 @@ def check_agreement(first: Model, other: Model) -> None:
                 f"{_name(model)}: carries its state from step to step, and a member of an ensemble "
                 "starts from zero at every call"
             )
+            raise UsageError(msg)
+        if isinstance(model.decoder, Outputs):
+            msg = f"{_name(model)}: has several outputs, and an ensemble averages one"
             raise UsageError(msg)
     traits, others = _traits(first), _traits(other)
     for trait, here in traits.items():

@@ -82,7 +82,7 @@ def retrain(
     strategy: Strategy = "new",
     ensemble: bool = False,
     freeze: Sequence[str] | str | int | None = None,
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
     epochs: int | None = None,
     seed: int | None = None,
     settings: Sequence[str] = (),
@@ -163,7 +163,7 @@ def retrain(
         settings = [*settings, f"training.freeze={text}"]
     spec = _member_spec(parent, settings) if ensemble else _update_spec(parent, settings)
     if target is not None:
-        spec = replace(spec, training=replace(_training(spec), target=target))
+        spec = replace(spec, training=_training(spec).with_target(target))
     with run_folder(spec.name, output, resume=resume) as path:
         plan = _plan(parent, spec, data, old, test, strategy)
         if ensemble:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from zoo_cli.options import common_options, model_or_bundle, note, parse_numbers
+from zoo_cli.options import common_options, model_or_bundle, note, parse_numbers, target_option
 from zoo_cli.output import align, print_json
 from zoo_cli.terminal import echo
 
@@ -14,7 +14,7 @@ from zoo_cli.terminal import echo
 @click.option("--member-weights", metavar="W,W,...", callback=parse_numbers,
               help="How much each counts; all the same if not given.")  # fmt: skip
 @click.option("--data", metavar="DATASET|FILE|FOLDER", help="Labelled data to measure them on.")
-@click.option("--target", metavar="COLUMN", help="Column of the true values.")
+@target_option("Column of the true values")
 @click.option("-o", "--output", metavar="DIR", help="The run folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @common_options
@@ -22,7 +22,7 @@ def command(
     bundles: tuple[str, ...],
     member_weights: list[float] | None,
     data: str | None,
-    target: str | None,
+    target: str | tuple[str, ...] | None,
     output: str | None,
     as_json: bool,
 ) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from zoo_cli.options import common_options, complete_model, model_or_bundle, note
+from zoo_cli.options import common_options, complete_model, model_or_bundle, note, target_option
 from zoo_cli.output import print_json
 from zoo_cli.terminal import echo
 
@@ -15,7 +15,7 @@ from zoo_cli.terminal import echo
 @click.argument("model", metavar="MODEL|BUNDLE", shell_complete=complete_model)
 @click.option("--data", metavar="DATASET|FILE|FOLDER",
               help="Labelled data; if not given, the rows held out of its training.")  # fmt: skip
-@click.option("--target", metavar="COLUMN", help="Column of the true values.")
+@target_option("Column of the true values")
 @click.option("--weights", metavar="TAG|FILE", help="Weights to use.")
 @click.option("--report", is_flag=True, help="Also print precision and recall by class, or errors.")
 @click.option("--plot", metavar="FILE", type=click.Path(path_type=Path),
@@ -25,7 +25,7 @@ from zoo_cli.terminal import echo
 def command(
     model: str,
     data: str | None,
-    target: str | None,
+    target: str | tuple[str, ...] | None,
     weights: str | None,
     report: bool,
     plot: Path | None,

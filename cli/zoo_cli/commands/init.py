@@ -7,19 +7,18 @@ from pathlib import Path
 import click
 
 from zoo.errors import UsageError
-from zoo_cli.options import common_options, note
+from zoo_cli.options import common_options, note, target_option
 from zoo_cli.terminal import echo
 from zoo_weights.files import atomic_write
 
 
 @click.command()
 @click.argument("data", metavar="DATA")
-@click.option("--target", metavar="COLUMN",
-              help="Column to learn (one named like a target, or the last).")  # fmt: skip
+@target_option("Column to learn (one named like a target, or the last)")
 @click.option("-o", "--output", metavar="SPEC.toml", help="File to write (standard output).")
 @common_options
-def command(data: str, target: str | None, output: str | None) -> None:
-    """Look at DATA, a CSV or parquet file, and write a spec for it, with the reasons."""
+def command(data: str, target: str | tuple[str, ...] | None, output: str | None) -> None:
+    """Look at DATA, a CSV, parquet or npz file or a folder of images, and write a spec for it."""
     if output is not None and Path(output).exists():
         msg = f"{output} exists already; name another file, or delete it"
         raise UsageError(msg)

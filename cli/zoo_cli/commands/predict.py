@@ -14,7 +14,8 @@ import click
 from zoo.data.inputs import NamedInputs, name_fields, name_from_fields, text_name
 from zoo.errors import InputError, UsageError
 from zoo.files import STANDARD_INPUT_NAMES, require_regular, standard_input
-from zoo.parts.base import Classifier, Regressor, RowResult
+from zoo.parts.base import Classifier, Decoder, Regressor, RowResult
+from zoo.parts.multi_output import Outputs
 from zoo_cli.commands import classify
 from zoo_cli.options import (
     FailureLog,
@@ -29,7 +30,7 @@ from zoo_cli.output import open_output, write_records
 
 _TAKES = {
     "image": "images", "table": "a CSV or parquet file", "text": "a file with one text per line",
-    "sequence": "a file with one sequence per line", "array": "arrays",
+    "sequence": "a file with one sequence per line", "array": "an npz, npy, CSV or parquet file",
 }  # fmt: skip
 
 
@@ -78,7 +79,7 @@ def command(
         inputs = ()
     sources += [(name, _open_source(name, _TAKES[kind])) for name in inputs]
     subject.check_weights()
-    numbers, failures = isinstance(subject.decoder, Regressor), FailureLog()
+    columns, failures = _columns_of(subject.decoder), FailureLog()
 
     def results(name: str, source: Any) -> Iterator[RowResult]:
         """Yield the results of one source; one that cannot be read does not end the others."""
@@ -109,7 +110,7 @@ def command(
                 yield record
 
     with open_output(output) as file, failures:
-        rows = functools.partial(_rows, numbers=numbers)
+        rows = functools.partial(_rows, columns=columns)
         write_records(records(), file, form, lines=_lines, rows=rows)
     return 1 if failures.count else 0
 
@@ -132,10 +133,17 @@ def _lines(record: dict[str, Any]) -> list[str]:
     name = record.get("input", record.get("row"))
     if "error" in record:
         return [f"{name}: error"]
+    outputs = record.get("outputs", {})
+    parts = [f"{output} {_answer(part)}" for output, part in outputs.items()] or [_answer(record)]
+    return [f"{name}: {', '.join(parts)}"]
+
+
+def _answer(record: dict[str, Any]) -> str:
     if "value" in record:
-        return [f"{name}: {_value(record['value'])}"]
-    score = f" ({record['score']:.1%})" if "score" in record else ""  # a text has none
-    return [f"{name}: {record['prediction']}{score}"]
+        return _value(record["value"])
+    if "score" not in record:
+        return str(record["prediction"])
+    return f"{record['prediction']} ({record['score']:.1%})"
 
 
 def _value(value: Any) -> str:
@@ -145,12 +153,31 @@ def _value(value: Any) -> str:
     return value if isinstance(value, str) else f"{value:.6g}"
 
 
-def _rows(record: dict[str, Any], *, numbers: bool) -> list[dict[str, Any]]:
+def _columns_of(decoder: Decoder) -> dict[str, tuple[str, ...]]:
+    """Return the columns of a CSV row, each with its place in the record."""
+    if isinstance(decoder, Outputs):
+        return {
+            f"{name}_{column}": ("outputs", name, *place)
+            for name, part in decoder.parts.items()
+            for column, place in _columns_of(part).items()
+        }
+    names = ["prediction", "score"] if isinstance(decoder, Classifier) else ["value"]
+    if not isinstance(decoder, Classifier | Regressor):  # a text, or lists
+        names = ["prediction", "value"]
+    return {name: (name,) for name in names}
+
+
+def _rows(record: dict[str, Any], *, columns: dict[str, tuple[str, ...]]) -> list[dict[str, Any]]:
     """Return the CSV row of a record; all rows of a model have the same columns."""
-    names = ["value"] if numbers else ["prediction", "score"]
     if "input" in record:
         first = {"input": text_name(name_from_fields(record))}
     else:
         first = {"row": record["row"]}
+    cells = {}
+    for name, place in columns.items():
+        cell: Any = record
+        for key in place:
+            cell = cell.get(key, {})
+        cells[name] = "" if cell == {} else cell
     error = record.get("error", {}).get("message", "")
-    return [{**first, **{name: record.get(name, "") for name in names}, "error": error}]
+    return [{**first, **cells, "error": error}]

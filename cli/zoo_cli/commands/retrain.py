@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from zoo_cli.options import common_options, note, parse_numbers
+from zoo_cli.options import common_options, note, parse_numbers, target_option
 from zoo_cli.output import align, print_json
 from zoo_cli.terminal import echo
 
@@ -17,7 +17,7 @@ from zoo_cli.terminal import echo
 @click.option("--old", metavar="DATASET|FILE|FOLDER", help="Rows it was trained on.")
 @click.option("--test", metavar="DATASET|FILE|FOLDER",
               help="Rows to measure on; otherwise a fifth of each side is held out.")  # fmt: skip
-@click.option("--target", metavar="COLUMN", help="Column to learn; the run's own if not given.")
+@target_option("Column to learn (the run's own)")
 @click.option("--strategy", type=click.Choice(["new", "both"]), default="new",
               help="Train on the new rows only (the default), or on old and new.")  # fmt: skip
 @click.option("--ensemble", is_flag=True,

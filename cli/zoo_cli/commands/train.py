@@ -7,22 +7,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zoo_cli.options import common_options, complete_model, note
+from zoo_cli.options import common_options, complete_model, note, target_option
 from zoo_cli.output import ROWS
 from zoo_cli.terminal import echo
 
 if TYPE_CHECKING:
     from zoo.spec.model import ModelSpec
 
-TABLES = (".csv", ".tsv", ".parquet")
-"""Suffixes of files that are data, not the name of a model."""
-
 
 @click.command()
 @click.argument("model", metavar="MODEL|SPEC.toml|DATA", shell_complete=complete_model)
 @click.option("--data", metavar="DATASET|FILE|FOLDER",
-              help="Dataset, CSV or parquet file, or folder with class subfolders.")  # fmt: skip
-@click.option("--target", metavar="COLUMN", help="Column to learn.")
+              help="Dataset, CSV, parquet or npz file, folder with class subfolders.")  # fmt: skip
+@target_option("Column to learn")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True,
               help="Change any field of the spec; may be repeated.")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the data.")
@@ -36,7 +33,7 @@ TABLES = (".csv", ".tsv", ".parquet")
 def command(
     model: str,
     data: str | None,
-    target: str | None,
+    target: str | tuple[str, ...] | None,
     settings: tuple[str, ...],
     epochs: int | None,
     seed: int | None,
@@ -48,12 +45,13 @@ def command(
 ) -> int:
     """Train MODEL, or the model that SPEC.toml declares, and write a run folder.
 
-    DATA alone, a CSV or parquet file, is trained by the spec that `zoo init` writes for it.
+    DATA alone, a CSV, parquet or npz file or a folder of images, is trained by the spec that
+    `zoo init` writes for it.
     """
     from zoo.training.train import train
 
     spec: str | ModelSpec = model
-    if data is None and Path(model).suffix.lower() in TABLES and Path(model).is_file():
+    if data is None and _is_data(model):
         from zoo.proposals.propose import propose
 
         data, proposal = model, propose(model, target)
@@ -88,3 +86,17 @@ def command(
         echo(f"best epoch: {best['epoch']} of {len(run.history['loss'])}, {figure}")
     echo(f"run: {run.path}")
     return 130 if run.environment.get("interrupted") else 0
+
+
+def _is_data(name: str) -> bool:
+    """Whether an argument is data, not a model, a spec or what a training wrote."""
+    from zoo.data.arrays import SUFFIXES
+    from zoo.data.table import TABLE_SUFFIXES
+    from zoo.inference.base import BUNDLE
+    from zoo.registry.registry import registry
+
+    path = Path(name)
+    if path.is_dir():
+        spec = path.suffix == ".toml" or registry().match_models(name)
+        return not spec and not (path / BUNDLE).exists()
+    return path.suffix.lower() in (*TABLE_SUFFIXES, *SUFFIXES) and path.is_file()

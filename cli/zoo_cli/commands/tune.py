@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from zoo_cli.options import common_options, complete_model, note
+from zoo_cli.options import common_options, complete_model, note, target_option
 from zoo_cli.output import align
 from zoo_cli.terminal import echo
 
@@ -35,7 +35,7 @@ SHOWN = 10
               help="Whether less or more of it is better, if Keras does not say.")  # fmt: skip
 @click.option("--data", metavar="FILE|FOLDER",
               help="CSV or parquet file, or folder with class subfolders.")  # fmt: skip
-@click.option("--target", metavar="COLUMN", help="Column to learn.")
+@target_option("Column to learn")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True,
               help="Change any spec field for all combinations; may be repeated.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Makes the tuning repeatable.")
@@ -54,7 +54,7 @@ def command(
     metric: str | None,
     mode: Literal["min", "max"] | None,
     data: str | None,
-    target: str | None,
+    target: str | tuple[str, ...] | None,
     settings: tuple[str, ...],
     seed: int | None,
     engine: str,

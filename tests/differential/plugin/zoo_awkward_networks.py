@@ -271,6 +271,9 @@ KINDS = {
     "batch-normalised": lambda x, s: layers.BatchNormalization(momentum=0.9 / s)(dense(x)),
     "spectral": lambda x, s: layers.SpectralNormalization(layers.Dense(6))(x) * s,
     "residual": lambda x, s: layers.add([dense(x), x]) * s,
+    "two-outputs": lambda x, s: keras.Model(
+        x, {"y": layers.Dense(1, "sigmoid")(dense(x)), "x5": layers.Dense(1)(dense(x)) * s}
+    ),
     "twice": twice,
     "lambda": lambda x, s: layers.Lambda(lambda a: a * s)(dense(x)),
     "frozen": frozen,

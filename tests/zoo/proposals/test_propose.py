@@ -12,6 +12,8 @@ import pytest
 
 import zoo
 from zoo.errors import InputError, UsageError
+from zoo.inference.model import Model
+from zoo.inference.rows import load_data
 from zoo.proposals import sample
 from zoo.spec.files import read_spec, spec_from_data
 
@@ -111,12 +113,28 @@ def test_the_file_that_is_written_is_the_spec(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
-def test_rows_in_order_of_time_end_with_those_held_out() -> None:
+def test_the_latest_rows_are_held_out() -> None:
     table = frame(spread("u", "v"))
-    table["when"] = [f"2024-{1 + place // 28:02d}-{1 + place % 28:02d}" for place in range(ROWS)]
-    assert zoo.propose(table, "y").spec.training.validation.order == "last"
-    for other in (table.iloc[::-1], table.drop(columns="when")):
-        assert zoo.propose(other, "y").spec.training.validation.order == "stratified"
+    table["when"] = [f"{1 + place % 28:02d}.{1 + place // 28:02d}.2024" for place in range(ROWS)]
+    table["date_of_birth"] = "1980-01-01"
+    for rows in (table, table.iloc[::-1], table.sample(frac=1, random_state=1)):
+        proposal = zoo.propose(rows, "y")
+        assert proposal.spec.training.validation == zoo.Split(
+            held=0.1, order="last", by="when", format="%d.%m.%Y"
+        )
+    rows = load_data(
+        Model(proposal.spec, weights=None).preprocessor, proposal.spec.training, rows, None
+    )["train"]
+    train, held = rows.divide(proposal.spec.training.validation, 0)
+    assert max(map(_day, train.inputs.column("when"))) <= min(map(_day, held.inputs.column("when")))
+    assert len(held) == 12
+    for column in ("date_of_birth", "a"):
+        other = zoo.propose(table.drop(columns="when").assign(a=table[column]), "y")
+        assert other.spec.training.validation.order == "stratified"
+
+
+def _day(text: str) -> list[str]:
+    return text.split(".")[::-1]
 
 
 def test_no_cell_gets_out_of_its_comment() -> None:
@@ -137,10 +155,11 @@ def test_a_long_file_is_sampled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(sample, "ROWS", 20)
     read = sample.read_sample(path, "y")
     assert 20 <= len(read.inputs) <= 40
-    assert read.counts == {"u": 60, "v": 60, "rare": 1}
+    assert read.targets[0].counts == {"u": 60, "v": 60, "rare": 1}
     monkeypatch.setattr(sample, "POLARS_BYTES", 1)
     again = sample.read_sample(path, "y")
-    assert (again.rows, again.counts, again.target) == (read.rows, read.counts, read.target)
+    assert again.rows == read.rows
+    assert [(t.name, t.counts) for t in again.targets] == [("y", read.targets[0].counts)]
     assert again.inputs.columns.keys() == read.inputs.columns.keys()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from zoo.errors import UsageError
 from zoo.spec.component import Component, plain_name
-from zoo.spec.model import FALLING, RISING, mode_of
+from zoo.spec.model import FALLING, RISING, Training, mode_of
 
 OPTIONS: list[dict[str, Any]] = [
     {}, {"num_classes": 2}, {"num_classes": 2, "target_class_ids": [0]}, {"recall": 0.5},
@@ -53,7 +53,8 @@ def test_every_metric_of_keras_is_known_as_keras_knows_it() -> None:
     ],
 )  # fmt: skip
 def test_which_way_is_better(figure: str, mode: str) -> None:
-    assert mode_of(figure, [Component("Recall", name="hits")]) == mode
+    recipe = Training(loss=Component("mse"), metrics=(Component("Recall", name="hits"),))
+    assert mode_of(figure, [recipe]) == mode
 
 
 @pytest.mark.parametrize("figure", ["accuracy_loss", "true_positives", "my_auc", "score", "mean"])

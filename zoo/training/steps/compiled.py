@@ -19,7 +19,14 @@ from typing import Any
 
 from zoo.backend import keras_private
 from zoo.backend.choose import chosen_backend, devices, keras
-from zoo.backend.runner import Batch, cast_inputs, count_batches, map_arrays, take_rows
+from zoo.backend.runner import (
+    Batch,
+    cast_inputs,
+    count_batches,
+    count_samples,
+    map_arrays,
+    take_rows,
+)
 from zoo.training.steps.traced import has_known_layers, training_step
 
 DROPOUT_RATES = ("rate", "dropout", "recurrent_dropout")
@@ -189,7 +196,7 @@ def _torch(network: Any, size: int, arrays: Batch, rows: int, steps: int, *, hel
         rows = tensors(items[0])
         if data is not None:
             rows = take_rows(data, rows[0])
-        for start in range(0, len(rows[1]), size):
+        for start in range(0, count_samples(rows[1]), size):
             logs = step(cast_inputs(network, take_rows(rows, slice(start, start + size))))
         return logs
 

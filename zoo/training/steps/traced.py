@@ -18,6 +18,7 @@ from typing import Any
 
 from zoo.backend import keras_private
 from zoo.backend.choose import keras
+from zoo.backend.runner import count_samples
 
 Step = Callable[[Any], Any]
 """Takes inputs, targets and, where there are any, row weights; returns logs."""
@@ -67,7 +68,7 @@ def training_step(network: Any, size: int, steps: int) -> Step:
                 trace = _trace(network, batch)
             except Exception:  # what torch cannot trace, Keras runs as it is
                 failed = True
-        if trace is None or len(batch[1]) < size:
+        if trace is None or count_samples(batch[1]) < size:
             return keras_step(batch)
         with torch.no_grad():  # the trace contains the gradients
             trace(*pytree.tree_leaves(batch))

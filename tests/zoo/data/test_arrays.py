@@ -1,0 +1,224 @@
+"""Arrays with their labels: files, pairs, and what does not fit together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import zoo
+from zoo.data.arrays import join_ragged, pair, read_inputs, read_labelled_arrays, table_rows
+from zoo.errors import InputError, TrainingError, UsageError
+
+X = np.arange(24.0).reshape(6, 4)
+Y = np.array([0, 1, 0, 1, 0, 1])
+
+
+def test_parts_of_a_file(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x_train=X, y_train=Y, x_test=X[:2], y_test=Y[:2], x_val=X, y_val=Y)
+    parts = read_labelled_arrays(tmp_path / "a.npz")
+    assert {part: len(rows) for part, rows in parts.items()} == {
+        "train": 6, "test": 2, "validation": 6,
+    }  # fmt: skip
+    np.testing.assert_array_equal(parts["train"].inputs, X)
+    np.testing.assert_array_equal(parts["test"].labels, Y[:2])
+
+
+def test_named_targets(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    np.savez(path, sound=X, age=Y, sex=np.array(list("abcabc")))
+    rows = read_labelled_arrays(path, ["age", "sex"], several=True)["train"]
+    assert rows.labels.columns.keys() == {"age", "sex"}
+    np.testing.assert_array_equal(rows.inputs, X)
+    several = read_labelled_arrays(path, ["age"])["train"]
+    assert several.inputs.columns.keys() == {"sound", "sex"}
+    with pytest.raises(UsageError, match="no array 'y' to learn; it has sound, age, sex"):
+        read_labelled_arrays(path)
+    with pytest.raises(UsageError, match="Did you mean 'age'"):
+        read_labelled_arrays(path, ["agee"])
+
+
+def test_npy_files(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", X)
+    np.save(tmp_path / "y.npy", Y)
+    rows = read_labelled_arrays(tmp_path / "x.npy", [str(tmp_path / "y.npy")])["train"]
+    np.testing.assert_array_equal(rows.labels, Y)
+    np.testing.assert_array_equal(read_inputs(tmp_path / "x.npy"), X)
+    with pytest.raises(UsageError, match="pass the npy file of the targets"):
+        read_labelled_arrays(tmp_path / "x.npy")
+
+
+@pytest.mark.parametrize("content", [b"", b"no array", b"\x93NUMPY\x01\x00"])
+def test_damaged_npy_files(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x.npy").write_bytes(content)
+    with pytest.raises(InputError, match="is not an npy file"):
+        read_inputs(tmp_path / "x.npy")
+
+
+def test_npy_files_of_objects_and_bombs(tmp_path: Path) -> None:
+    np.save(tmp_path / "o.npy", np.array([{}, []], object), allow_pickle=True)
+    with pytest.raises(InputError, match="pickled objects"):
+        read_inputs(tmp_path / "o.npy")
+    file = tmp_path / "x.npy"
+    np.save(file, X)
+    file.write_bytes(file.read_bytes().replace(b"(6, 4)", b"(9**9,"))
+    with pytest.raises(InputError):
+        read_inputs(file)
+    np.save(file, X)
+    file.write_bytes(file.read_bytes()[:-8])
+    with pytest.raises(InputError, match="declares 192 bytes"):
+        read_inputs(file)
+
+
+def test_arrays_of_their_own_lengths(tmp_path: Path) -> None:
+    arrays = {"x_flat": np.arange(6), "x_offsets": np.array([0, 2, 2, 6]), "y": Y[:3]}
+    assert [list(part) for part in join_ragged(arrays)["x"]] == [[0, 1], [], [2, 3, 4, 5]]
+    np.savez(tmp_path / "a.npz", **arrays)
+    assert len(read_labelled_arrays(tmp_path / "a.npz")["train"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("inputs", "labels"),
+    [
+        (X, Y),
+        (X.tolist(), Y.tolist()),
+        (list(X), pd.Series(Y)),
+        (pd.DataFrame(X), Y),
+        (X, pd.DataFrame({"y": Y})),
+        (X, pd.Series(list("ababab"))),
+    ],
+)
+def test_pairs(inputs: Any, labels: Any) -> None:
+    rows = pair(inputs, labels, "the arrays")
+    assert len(rows) == 6
+    assert len(rows.take([0, 3])) == 2
+
+
+def test_columns_side_by_side_are_a_vector() -> None:
+    rows = pair(X, pd.DataFrame({"a": Y, "b": 2 * Y}), "the arrays")
+    assert rows.labels[1] == (1, 2)
+    rows = pair(X, {"a": Y, "b": 2 * Y}, "the arrays", several=True)
+    assert rows.labels.columns.keys() == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "labels", "message"),
+    [
+        (X, Y[:4], "6 inputs and 4 targets"),
+        (X[:0], Y[:0], "0 inputs and 0 targets"),
+        (X, 5, "expected rows .* received int"),
+    ],
+)
+def test_pairs_that_do_not_fit(inputs: Any, labels: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        pair(inputs, labels, "the arrays")
+
+
+def test_rows_of_numbers() -> None:
+    table = zoo.Table({"a": [1, "2.5", "x"], "b": [3, "4", "5"]}, {})
+    rows = table_rows(table)
+    np.testing.assert_array_equal(rows[1], [2.5, 4])
+    assert "column 'a' holds 'x', expected a number" in str(rows[2])
+    problem = table_rows(zoo.Table({"a": [1]}, {0: "has 2 cells"}))[0]
+    assert isinstance(problem, InputError)
+
+
+@pytest.mark.parametrize("wrap", [np.asarray, list, pd.DataFrame])
+def test_a_table_model_takes_a_pair(wrap: Any, tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(40, 3))
+    spec = zoo.ModelSpec(
+        name="small", task="tabular-classification",
+        architecture=zoo.Component("tabular/mlp", hidden=[4]),
+        input=zoo.Component("tabular/columns", columns=["a", "b", "c"]),
+        output=zoo.Component("tabular/binary"),
+        training=zoo.Training(loss=zoo.Component("binary_crossentropy"), epochs=2),
+    )  # fmt: skip
+    inputs = wrap(x)
+    if hasattr(inputs, "columns"):
+        inputs.columns = ["a", "b", "c"]
+    data = (inputs, (x[:, 0] > 0).astype(int))
+    run = zoo.train(spec, data, seed=1, output=tmp_path / "run")
+    assert len(run.model.predict(x)) == 40
+    assert run.model.evaluate(data).count == 40
+
+
+def test_vectors_as_targets(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(64, 3))
+    y = np.stack([100 * x[:, 0], x[:, 1]], axis=1)
+    spec = zoo.ModelSpec(
+        name="vectors", task="vector-regression",
+        architecture=zoo.Component("tabular/mlp", hidden=[16]),
+        input=zoo.Component("tabular/columns", columns=["a", "b", "c"]),
+        output=zoo.Component("tabular/values", scale="standard"),
+        training=zoo.Training(
+            loss=zoo.Component("mse"), metrics=(zoo.Component("mae"),), epochs=60,
+            optimizer=zoo.Component("adam", learning_rate=0.02),
+        ),
+    )  # fmt: skip
+    run = zoo.train(spec, (x, y), seed=1, output=tmp_path / "run")
+    found = np.array([result.value for result in zoo.load(run.path).predict(x)])
+    assert found.shape == (64, 2)
+    for column in range(2):
+        assert np.corrcoef(found[:, column], y[:, column])[0, 1] > 0.95
+    with pytest.raises(TrainingError, match="the target has the shape \\(3,\\), expected \\(2,\\)"):
+        zoo.train(spec, (x, [*y[:-1], [1, 2, 3]]), output=tmp_path / "other")
+
+
+def test_images_listed_in_a_table(tmp_path: Path) -> None:
+    from PIL import Image
+
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    draw = np.random.default_rng(0)
+    lines = ["photo,brightness"]
+    for number in range(12):
+        level = int(draw.integers(0, 255))
+        Image.new("RGB", (8, 8), (level, level, level)).save(folder / f"{number}.png")
+        lines.append(f"photos/{number}.png,{level}")
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    spec = zoo.ModelSpec(
+        name="bright", task="image-regression",
+        architecture=zoo.Component("vision/cnn", filters=[2], output_activation="linear"),
+        input=zoo.Component("vision/image", size=8, mode="tf"),
+        output=zoo.Component("tabular/value", scale="standard"),
+        training=zoo.Training(loss=zoo.Component("mse"), epochs=40, batch_size=4),
+    )  # fmt: skip
+    run = zoo.train(spec, tmp_path / "labels.csv", seed=1, output=tmp_path / "run")
+    assert run.metrics["train"]["loss"] < 0.5
+    value = run.model.predict(str(folder / "0.png"))[0].value
+    assert isinstance(value, float)
+    lines[0] = "photo,brightness,other"
+    (tmp_path / "more.csv").write_text("\n".join([lines[0], *(line + ",1" for line in lines[1:])]))
+    with pytest.raises(UsageError, match="pass --target with one of brightness, other"):
+        zoo.train(spec, tmp_path / "more.csv", output=tmp_path / "other")
+
+
+def test_validation_and_test_parts_of_a_file(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    x = {part: draw.normal(size=(rows, 3)) for part, rows in
+         (("train", 40), ("val", 12), ("test", 8))}  # fmt: skip
+    arrays = {f"x_{part}": rows for part, rows in x.items()}
+    arrays |= {f"y_{part}": (rows[:, 0] > 0).astype(int) for part, rows in x.items()}
+    np.savez(tmp_path / "all.npz", **arrays)
+    del arrays["x_test"], arrays["y_test"]
+    np.savez(tmp_path / "two.npz", **arrays)
+    spec = zoo.ModelSpec(
+        name="small", task="tabular-classification",
+        architecture=zoo.Component("tabular/mlp", hidden=[4]),
+        input=zoo.Component("tabular/columns", columns=["a", "b", "c"]),
+        output=zoo.Component("tabular/binary"),
+        training=zoo.Training(
+            loss=zoo.Component("binary_crossentropy"), epochs=2, validation=0.5
+        ),
+    )  # fmt: skip
+    for name, count in (("all", 8), ("two", 12)):
+        run = zoo.train(spec, tmp_path / f"{name}.npz", seed=1, output=tmp_path / name)
+        assert run.environment["data"]["train"]["rows"] == 40
+        assert run.environment["data"]["validation"]["rows"] == 12
+        figures = zoo.load(run.path).evaluate()
+        assert (figures.rows, figures.count) == ("held out", count)
