@@ -146,7 +146,7 @@ def spec_of(decoder: str, loss: str, architecture: zoo.Component, **fields: Any)
         output=zoo.Component(decoder),
         training=zoo.Training(
             dataset="own", loss=loss, optimizer=zoo.Component("adam", learning_rate=0.05),
-            metrics=["accuracy"], epochs=15, **fields,
+            metrics=["binary_accuracy" if "labels" in decoder else "accuracy"], epochs=15, **fields,
         ),
     )  # fmt: skip
 
@@ -183,6 +183,7 @@ def test_several_labels_for_a_row(own: Any, tmp_path: Path) -> None:
     net = zoo.Component("tabular/mlp", hidden=[])
     spec = spec_of("array/labels", "binary_crossentropy", net)
     run = zoo.train(spec, seed=1, output=tmp_path / "run")
+    assert run.metrics["train"]["binary_accuracy"] > 0.9
     results = zoo.load(run.path).predict(np.array([[0.9, 0.9], [-0.9, 0.9], [-0.9, -0.9]]))
     assert [
         [name for name, share in result.probabilities.items() if share > 0.5] for result in results
