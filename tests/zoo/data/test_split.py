@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -102,3 +104,28 @@ def test_a_stratified_split_holds_out_each_class_in_its_share() -> None:
     assert len(set(uneven)) == 33
     with pytest.raises(TrainingError, match="needs the class of every row"):
         divide(100, split, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("cells", "format", "held"),
+    [
+        (["2024-03-01", "2024-01-01", "2023-12-31", "2024-02-01"], "", [3, 0]),
+        (["01.03.2024", "01.01.2024", "31.12.2023", "01.02.2024"], "%d.%m.%Y", [3, 0]),
+        ([2020, 2018, "2019", 2021], "", [0, 3]),
+        ([dt.date(2024, 3, 1), dt.date(2024, 1, 1), None, "?"], "", [1, 0]),
+        (["2024-01-01T10:00", "2024-01-01T09:00", "2024-01-01", ""], "", [1, 0]),
+    ],
+)
+def test_the_latest_rows(cells: list[Any], format: str, held: list[int]) -> None:
+    split = Split(held=2, order="last", by="when", format=format)
+    train, last = divide(4, split, seed=0, column=cells)
+    assert last.tolist() == held
+    assert sorted([*train, *last]) == [0, 1, 2, 3]
+
+
+def test_a_column_without_dates() -> None:
+    split = Split(held=2, order="last", by="when")
+    with pytest.raises(TrainingError, match="'when' holds no date in any row, received 'x'"):
+        divide(4, split, seed=0, column=["x"] * 4)
+    with pytest.raises(ValueError, match="order must be first or last"):
+        Split(held=2, by="when")

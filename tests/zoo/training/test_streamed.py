@@ -272,10 +272,10 @@ def test_the_sample_is_drawn_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
             numbers = list(range(start, start + 500))
             yield zoo.Table({"x": numbers, "y": numbers})
 
-    def label(table: zoo.Table, target: str, source: str) -> LabelledRows:
-        return LabelledRows(zoo.Table({"x": table.column("x")}), table.column(target), source)
+    def label(table: zoo.Table, source: str) -> LabelledRows:
+        return LabelledRows(zoo.Table({"x": table.column("x")}), table.column("y"), source)
 
-    content, sample, labels = stream.generator_stream(rows, "y", label).scan(seed=5)
+    content, sample, labels = stream.generator_stream(rows, label).scan(seed=5)
     assert (content["rows"], len(sample), labels) == (50_000, 1000, set())
     drawn = sample.inputs.column("x")
     assert list(sample.labels) == list(drawn)
