@@ -113,11 +113,15 @@ def _model_row(spec: Any, base: Path) -> list[str]:
 
 
 def _input(component: Any) -> str:
-    """Return a preprocessor's short name and options; a list option as its length."""
-    options = [
-        f"{len(value)} {key}" if isinstance(value, list) else f"{key} {value}"
-        for key, value in component.config.items()
-    ]
+    """Return a preprocessor's short name and options; a list of names as its length."""
+
+    def show(key: str, value: Any) -> str:
+        if not isinstance(value, list):
+            return f"{key} {value}"
+        sides = all(isinstance(item, int) for item in value)
+        return f"{key} {' x '.join(map(str, value))}" if sides else f"{len(value)} {key}"
+
+    options = [show(key, value) for key, value in component.config.items()]
     return ", ".join([component.uses.rpartition("/")[2], *options])
 
 

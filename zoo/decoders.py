@@ -1,21 +1,26 @@
-"""The decoders most models need: classes, two classes behind one unit, numbers."""
+"""The decoders most models need: classes, labels, classes of positions, numbers."""
 
 from __future__ import annotations
 
 import math
+import re
 import statistics
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from zoo.errors import InputError
 from zoo.numeric import number_of as number_of
-from zoo.parts.base import Classifier, Prediction, Regressor
+from zoo.parts.base import Classifier, Decoder, Prediction, Regressor
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+_WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]*")
+"""Names of classes that are decoded as integers: ``007`` is not the name of class 7."""
 
 
 class Classes(Classifier):
@@ -75,16 +80,8 @@ class Classes(Classifier):
         self, outputs: NDArray[np.floating[Any]], top: int | None = None
     ) -> list[tuple[Prediction, ...]]:
         """Return the `top` classes of each row of `outputs` (rows, classes), best first."""
-        import numpy as np
-
         labels = self.labels or [str(index) for index in range(outputs.shape[-1])]
-        ids: Sequence[str | None] = self.ids or [None] * len(labels)
-        # A stable sort, so that ties come in the order of the classes on every backend.
-        order = np.argsort(-outputs, axis=-1, kind="stable")[:, :top]
-        return [
-            tuple([Prediction(index, labels[index], row[index], ids[index]) for index in best])
-            for row, best in zip(outputs.tolist(), order.tolist(), strict=True)
-        ]
+        return _rank(outputs, labels, self.ids, top)
 
     def state(self) -> dict[str, Any]:
         """Return the labels."""
@@ -125,6 +122,179 @@ class Binary(Classes):
         import numpy as np
 
         return super().decode(np.concatenate([1 - outputs, outputs], axis=-1), top)
+
+
+class Labels(Classifier):
+    """Any number of labels for each row, or none: the probability of each, by itself.
+
+    In the data, the labels of a row are a list of names, a text with separators between them (an
+    empty one has none), or a NumPy array with a 0 or 1 for each of `labels`.
+
+    Parameters
+    ----------
+    labels
+        The labels, in the order of the outputs; learnt from the data if not given.
+    separator
+        What stands between two labels in a text.
+    """
+
+    output_activation = "sigmoid"
+
+    def __init__(self, labels: list[str] | None = None, separator: str = ";") -> None:
+        if not separator:
+            msg = "separator must be at least one character, received ''"
+            raise ValueError(msg)
+        self.labels = list(labels) if labels else None
+        self.separator = separator
+
+    @property
+    def units(self) -> int | None:
+        """One output for each label."""
+        return len(self.labels) if self.labels else None
+
+    def fit(self, labels: Sequence[Any]) -> None:
+        """Learn the labels, in sorted order (numbers as numbers), unless the spec names them.
+
+        Labels that are arrays of 0 and 1 are named by their place, from 0.
+        """
+        if self.labels is not None:
+            return
+        width = max((len(row) for row in labels if _is_indicator(row)), default=0)
+        names = {name for row in labels if not _is_indicator(row) for name in self._names(row)}
+        self.labels = sorted({*names, *map(str, range(width))}, key=_sort_key)
+        if not self.labels:
+            msg = "the target holds no label in the training rows"
+            raise InputError(msg, kind="bad-target")
+
+    def encode(self, labels: Sequence[Any]) -> tuple[NDArray[Any], list[InputError | None]]:
+        """Return 1.0 for each label of a row and 0.0 for the others, float32 (rows, labels)."""
+        places = {name: place for place, name in enumerate(self.labels or [])}
+        return _encode_rows(labels, lambda row: self._encode_row(row, places), (len(places),))
+
+    def _encode_row(self, row: Any, places: dict[str, int]) -> NDArray[np.float32]:
+        import numpy as np
+
+        if _is_indicator(row):
+            if len(row) == len(places) and set(row.tolist()) <= {0, 1}:
+                return np.asarray(row, np.float32)
+            msg = f"the labels are {len(row)} numbers ({str(row)[:40]}), expected a 0 or 1 for "
+            msg += f"each of {len(places)} labels"
+            raise InputError(msg, kind="unknown-class")
+        target = np.zeros(len(places), np.float32)
+        for name in self._names(row):
+            if name not in places:
+                msg = f"unknown label {name!r}, expected some of {', '.join([*places][:20])}"
+                raise InputError(msg, kind="unknown-class")
+            target[places[name]] = 1
+        return target
+
+    def _names(self, row: Any) -> list[str]:
+        """Return the names of a row's labels; a missing cell has none."""
+        if isinstance(row, str):
+            row = row.split(self.separator)
+        elif not isinstance(row, Collection):
+            row = [row] if row == row else []  # NaN is a missing cell of a frame
+        return [name for name in map(as_cell, row) if name]
+
+    def decode(
+        self, outputs: NDArray[np.floating[Any]], top: int | None = None
+    ) -> list[tuple[Prediction, ...]]:
+        """Return the `top` labels of each row of `outputs` (rows, labels), likeliest first."""
+        labels = self.labels or [str(index) for index in range(outputs.shape[-1])]
+        return _rank(outputs, labels, None, top)
+
+    def state(self) -> dict[str, Any]:
+        """Return the labels."""
+        return {"labels": self.labels}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Restore the labels."""
+        self.labels = msgspec.convert(state["labels"], list[str] | None)
+
+
+class Positions(Decoder):
+    """One class for each position of an array: the pixels of a mask, the tags of a sequence.
+
+    The network gives a softmax for each position. In the data, the label of a row is an array or
+    nested list of classes, of one shape in all rows.
+
+    Parameters
+    ----------
+    labels
+        Names of the classes, in the order of the outputs; learnt from the data if not given. In the
+        data, a class is its name or, unless a name is a number, its place among them, from 0.
+    """
+
+    output_activation = "softmax"
+
+    def __init__(self, labels: list[str] | None = None) -> None:
+        self.labels = list(labels) if labels else None
+        self.shape: tuple[int, ...] | None = None
+
+    @property
+    def units(self) -> int | None:
+        """One output for each class."""
+        return len(self.labels) if self.labels else None
+
+    def fit(self, labels: Sequence[Any]) -> None:
+        """Learn the shape of a row's label, and the classes unless the spec names them."""
+        rows = [row for row in map(_class_array, labels) if row is not None]
+        if not rows:
+            msg = "the target holds no array of classes in the training rows"
+            raise InputError(msg, kind="bad-target")
+        self.shape = Counter(row.shape for row in rows).most_common(1)[0][0]
+        if self.labels is None:
+            cells = {cell for row in rows for cell in _classes_in(row)[0]}
+            self.labels = sorted(cells - {""}, key=_sort_key)
+
+    def encode(self, labels: Sequence[Any]) -> tuple[NDArray[Any], list[InputError | None]]:
+        """Return the class of each position, int32 (rows, ...), and an error for each bad row."""
+        if self.shape is None:
+            msg = "the shape of a label is learnt from training data; nothing was fitted yet"
+            raise InputError(msg, kind="not-fitted")
+        names = self.labels or []
+        codes = {name: code for code, name in enumerate(names)}
+        if all(number_of(name) != number_of(name) for name in names):
+            codes |= {str(code): code for code in range(len(names))}
+        return _encode_rows(labels, lambda row: self._encode_row(row, codes), self.shape, "int32")
+
+    def _encode_row(self, row: Any, codes: dict[str, int]) -> NDArray[np.int32]:
+        import numpy as np
+
+        classes = _class_array(row)
+        if classes is None or classes.shape != self.shape:
+            what = repr(str(row)[:60]) if classes is None else f"of shape {classes.shape}"
+            msg = f"the target is {what}, expected classes of shape {self.shape}"
+            raise InputError(msg, kind="bad-shape")
+        cells, places = _classes_in(classes)
+        unknown = next((cell for cell in cells if cell not in codes), None)
+        if unknown is not None:
+            expected = ", ".join((self.labels or [])[:20])
+            msg = f"unknown class {unknown!r}, expected one of {expected}"
+            raise InputError(msg, kind="unknown-class")
+        return np.array([codes[cell] for cell in cells], np.int32)[places].reshape(self.shape)
+
+    def decode(self, outputs: NDArray[np.floating[Any]]) -> list[Any]:
+        """Return the likeliest class of each position as nested lists, one for each row.
+
+        Classes that are all whole numbers are integers, others texts.
+        """
+        import numpy as np
+
+        names = self.labels or list(map(str, range(outputs.shape[-1])))
+        whole = all(_WHOLE_NUMBER.fullmatch(name) for name in names)
+        classes = np.array([int(name) for name in names] if whole else names)
+        answers: list[Any] = classes[outputs.argmax(axis=-1)].tolist()
+        return answers
+
+    def state(self) -> dict[str, Any]:
+        """Return the classes and the shape of a label."""
+        return {"labels": self.labels, "shape": self.shape and list(self.shape)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Restore the classes and the shape of a label."""
+        self.labels = msgspec.convert(state["labels"], list[str] | None)
+        self.shape = msgspec.convert(state["shape"], tuple[int, ...] | None)
 
 
 class Value(Regressor):
@@ -315,6 +485,68 @@ class Values(Regressor):
         if self.scale != "none":
             numbers = state["shift"], state["stretch"]
             self._range = msgspec.convert(numbers, tuple[list[float], list[float]])
+
+
+def _rank(
+    outputs: NDArray[np.floating[Any]],
+    labels: Sequence[str],
+    ids: Sequence[str] | None,
+    top: int | None,
+) -> list[tuple[Prediction, ...]]:
+    """Return the `top` labels of each row of `outputs` (rows, labels), likeliest first."""
+    import numpy as np
+
+    names: Sequence[str | None] = ids or [None] * len(labels)
+    # A stable sort, so that ties come in the order of the labels on every backend.
+    order = np.argsort(-outputs, axis=-1, kind="stable")[:, :top]
+    return [
+        tuple([Prediction(index, labels[index], row[index], names[index]) for index in best])
+        for row, best in zip(outputs.tolist(), order.tolist(), strict=True)
+    ]
+
+
+def _encode_rows(
+    labels: Sequence[Any],
+    encode: Callable[[Any], NDArray[Any]],
+    shape: tuple[int, ...],
+    dtype: str = "float32",
+) -> tuple[NDArray[Any], list[InputError | None]]:
+    """Return the targets of the usable labels, each of one shape, and one error or None each."""
+    import numpy as np
+
+    targets: list[NDArray[Any]] = []
+    errors: list[InputError | None] = []
+    for label in labels:
+        try:
+            targets.append(encode(label))
+            errors.append(None)
+        except InputError as error:
+            errors.append(error)
+    return np.array(targets, dtype).reshape(len(targets), *shape), errors
+
+
+def _is_indicator(row: Any) -> bool:
+    """Whether the labels of a row are an array of numbers, one for each label."""
+    return getattr(row, "ndim", 0) == 1 and row.dtype.kind in "biuf"
+
+
+def _class_array(label: Any) -> NDArray[Any] | None:
+    """Return the classes of a row's positions as an array; None if they do not make one."""
+    import numpy as np
+
+    try:
+        array = np.asarray(label)
+    except ValueError:  # lists of several lengths
+        return None
+    return array if array.ndim and array.size and array.dtype.kind in "biufU" else None
+
+
+def _classes_in(row: NDArray[Any]) -> tuple[list[str], NDArray[np.intp]]:
+    """Return the different classes of an array, and for each position which one it is."""
+    import numpy as np
+
+    values, places = np.unique(row, return_inverse=True)
+    return [as_cell(value) for value in values.tolist()], places
 
 
 def _array_of(label: Any) -> NDArray[np.float64]:

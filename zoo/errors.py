@@ -145,7 +145,7 @@ KINDS = {
     "wrong-type": ("The value is not of a type that images can have.", "Convert it."),
     "wrong-shape": ("The array is not an image.", "Pass one of shape (height, width, 3)."),
     "bad-shape": ("An array does not have the network's shape.", "Reshape it."),
-    "bad-dtype": ("An array does not hold numbers.", "Convert it."),
+    "bad-dtype": ("An array does not hold finite numbers.", "Convert it."),
     # Models
     "not-fitted": ("The model has not seen any training rows.", "Train it first."),
     "no-probabilities": ("The network's outputs are not probabilities.", "Check its head."),

@@ -51,7 +51,7 @@ def recurrent(
         `states` it takes any number of steps, and inputs and outputs are dictionaries of
         ``input``, ``output`` and each state by its name (``lstm_1_h``), of shape (batch, width).
     """
-    make, suffixes = _CELLS[cell]
+    make, suffixes = CELLS[cell]
     shape = (None, *input_shape[1:]) if states else input_shape
     inputs = keras.Input(shape, name="input", dtype="int32" if words else None)
     x = layers.Embedding(words, embedding, name="embedding")(inputs) if words else inputs
@@ -76,7 +76,7 @@ def recurrent(
     return keras.Model(inputs, output)
 
 
-_CELLS: dict[Cell, tuple[Any, tuple[str, ...]]] = {
+CELLS: dict[Cell, tuple[Any, tuple[str, ...]]] = {
     "lstm": (layers.LSTM, ("h", "c")),
     "gru": (layers.GRU, ("h",)),
     "simple": (layers.SimpleRNN, ("h",)),

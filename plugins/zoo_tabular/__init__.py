@@ -42,6 +42,7 @@ def register_decoders(register: Register) -> None:
     """Declare the decoders, which turn outputs into classes and numbers."""
     register("binary", "zoo.decoders:Binary")
     register("classes", "zoo.decoders:Classes")
+    register("labels", "zoo.decoders:Labels")
     register("outputs", "zoo.parts.multi_output:Outputs")
     register("value", "zoo.decoders:Value")
     register("values", "zoo.decoders:Values")

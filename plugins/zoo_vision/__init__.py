@@ -62,6 +62,7 @@ def register_decoders(register: Register) -> None:
     """Declare the decoders, for the classes of ImageNet or those of the user's folders."""
     register("imagenet", "zoo_vision.labels:ImageNet")
     register("classes", "zoo.decoders:Classes")
+    register("labels", "zoo.decoders:Labels")
 
 
 @zoo.hookimpl

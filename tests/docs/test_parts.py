@@ -10,10 +10,11 @@ import pytest
 
 from zoo import Component, Table
 from zoo.backend.runner import map_arrays
-from zoo.decoders import Values
+from zoo.decoders import Positions, Values
 from zoo.parts.construct import construct
 from zoo.parts.multi_output import Outputs
 from zoo.registry.registry import registry
+from zoo_sequence.characters import Text
 
 LARGE = ("vision/application", "vision/efficientnet-lite0")
 """Architectures whose networks take seconds to build."""
@@ -21,6 +22,7 @@ LARGE = ("vision/application", "vision/efficientnet-lite0")
 SHAPES = {
     "vision/application": (64, 64, 3), "vision/efficientnet-lite0": (64, 64, 3),
     "vision/cnn": (28, 28, 1), "sequence/recurrent": (5, 1), "tabular/mlp": (4,),
+    "sequence/encoder-decoder": (5, 1), "array/convolutions": (60,),
 }  # fmt: skip
 
 CELLS = {
@@ -86,7 +88,8 @@ def check_architecture(network: Any, option: str) -> None:
     rows = list(map(batch, inputs)) if isinstance(inputs, list) else map_arrays(batch, inputs)
     outputs = network(rows)
     outputs = outputs["output"] if isinstance(outputs, dict) else outputs
-    assert tuple(outputs.shape) == (2, 2)
+    steps = (3,) if network.name == "encoder_decoder" else ()
+    assert tuple(outputs.shape) == (2, *steps, 2)
 
 
 def check_preprocessor(preprocessor: Any, option: str) -> None:
@@ -95,6 +98,7 @@ def check_preprocessor(preprocessor: Any, option: str) -> None:
         "table": Table({name: CELLS[name] for name in ("age", BESIDE_AGE.get(option, "age"))}),
         "text": ["one two three", "four"],
         "sequence": ["ab"] if option == "alphabet" else ["AB"],
+        "array": np.ones((2, 60)),
         "image": [np.full((side, side, 3)[: 2 if side == 28 else 3], 7, "uint8")],
     }[preprocessor.kind]  # fmt: skip
     if preprocessor.kind == "sequence":
@@ -112,13 +116,17 @@ def check_decoder(decoder: Any, option: str) -> None:
         labels = Table({"kind": ["a", "b"], "price": [1.0, 3.0]})
     elif isinstance(decoder, Values):
         labels = np.array([[1.0, 2.0], [3.0, 5.0]])
+    elif isinstance(decoder, Positions):
+        labels = [labels, labels]
     decoder.fit(labels)
     _, errors = decoder.encode(labels)
     assert not any(errors)
     if isinstance(decoder, Outputs):
         assert decoder.units == {"kind": 2, "price": 1}
         return
-    assert len(decoder.decode(np.full((2, decoder.units), 0.5, "float32"))) == 2
+    steps = (len(labels[0]),) if isinstance(decoder, Positions) else ()
+    steps = (decoder.length,) if isinstance(decoder, Text) else steps
+    assert len(decoder.decode(np.full((2, *steps, decoder.units), 0.5, "float32"))) == 2
 
 
 CHECKS = {

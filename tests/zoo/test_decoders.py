@@ -1,4 +1,4 @@
-"""Decoders: classes in the same order in every process, numbers, and invalid labels."""
+"""Decoders: classes, labels, classes of positions and numbers, and labels that are none."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from own_parts import Letters, Logits, Tags, register
 
 import zoo
-from zoo.decoders import Binary, Classes, Value
+from zoo.decoders import Binary, Classes, Labels, Positions, Value
 from zoo.errors import InputError, SpecError
 from zoo.parts.heads import decoder_head
 
@@ -118,6 +118,122 @@ def test_a_row_without_a_label_is_an_error_of_its_own() -> None:
     targets, errors = decoder.encode(["b", None])
     assert targets.tolist() == [1]
     assert str(errors[1]) == "unknown class '', expected one of a, b"
+
+
+# Labels: any number for each row
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["cat; dog", "", "bird"],
+        [["dog", "cat"], [], ("bird",)],
+        [{"cat", "dog"}, None, "bird;"],
+        [np.array(["cat", "dog"]), float("nan"), ["bird", "bird", ""]],
+    ],
+)
+def test_the_labels_of_a_row(rows: list[Any]) -> None:
+    decoder = Labels()
+    decoder.fit(rows)
+    assert decoder.labels == ["bird", "cat", "dog"]
+    targets, errors = decoder.encode(rows)
+    assert errors == [None] * 3
+    assert targets.dtype == np.float32
+    assert targets.tolist() == [[0, 1, 1], [0, 0, 0], [1, 0, 0]]
+
+
+def test_labels_as_zeros_and_ones() -> None:
+    """As datasets of several labels for each row come, scikit-learn's for instance."""
+    rows = np.array([[0, 1, 1], [0, 0, 0]])
+    for decoder in (Labels(), Labels(labels=["a", "b", "c"])):
+        decoder.fit(rows)
+        assert decoder.labels == (
+            ["0", "1", "2"] if decoder.labels != ["a", "b", "c"] else [*"abc"]
+        )
+        targets, errors = decoder.encode([*rows, np.array([0, 1]), np.array([0, 2, 1])])
+        assert targets.tolist() == rows.tolist()
+        assert [str(error) for error in errors[2:]] == [
+            "the labels are 2 numbers ([0 1]), expected a 0 or 1 for each of 3 labels",
+            "the labels are 3 numbers ([0 2 1]), expected a 0 or 1 for each of 3 labels",
+        ]
+
+
+def test_an_unknown_label_costs_its_row() -> None:
+    decoder = Labels(labels=["10", "9"], separator="|")
+    targets, errors = decoder.encode(["9|10", 9.0, "9|11", ["9", "8"]])
+    assert targets.tolist() == [[1, 1], [0, 1]]
+    assert [str(error) for error in errors[2:]] == [
+        "unknown label '11', expected some of 10, 9", "unknown label '8', expected some of 10, 9",
+    ]  # fmt: skip
+
+
+def test_each_label_has_a_probability_of_its_own() -> None:
+    decoder = Labels(labels=["a", "b", "c"])
+    (row,) = decoder.decode(np.array([[0.9, 0.2, 0.95]]))
+    assert [(p.label, p.index, p.score) for p in row] == [
+        ("c", 2, 0.95), ("a", 0, 0.9), ("b", 1, 0.2)
+    ]  # fmt: skip
+    assert [p.label for p in decoder.decode(np.array([[0.9, 0.2, 0.95]]), top=1)[0]] == ["c"]
+    other = Labels()
+    other.restore(json.loads(json.dumps(decoder.state())))
+    assert other.units == 3
+
+
+def test_no_labels_at_all() -> None:
+    with pytest.raises(InputError, match="the target holds no label in the training rows"):
+        Labels().fit(["", None, []])
+    with pytest.raises(ValueError, match="separator must be at least one character"):
+        Labels(separator="")
+
+
+# Positions: one class for each
+
+
+def test_the_tags_of_a_sequence() -> None:
+    decoder = Positions()
+    rows = [["in", "out"], ["out", "out"]]
+    decoder.fit(rows)
+    assert (decoder.labels, decoder.shape, decoder.units) == (["in", "out"], (2,), 2)
+    targets, errors = decoder.encode([*rows, ["in"], ["in", "up"], "in", [["in"], "out"], None])
+    assert targets.dtype == np.int32
+    assert targets.tolist() == [[0, 1], [1, 1]]
+    assert [str(error) for error in errors[2:]] == [
+        "the target is of shape (1,), expected classes of shape (2,)",
+        "unknown class 'up', expected one of in, out",
+        "the target is 'in', expected classes of shape (2,)",
+        "the target is \"[['in'], 'out']\", expected classes of shape (2,)",
+        "the target is 'None', expected classes of shape (2,)",
+    ]
+    assert decoder.decode(np.array([[[0.1, 0.9], [0.8, 0.2]]])) == [["out", "in"]]
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"), [(None, [0, 1, 2]), (["sky", "sea", "land"], ["sky", "sea", "land"])]
+)
+def test_the_mask_of_an_image(labels: list[str] | None, classes: list[Any]) -> None:
+    """Masks are whole numbers; with names, these are their places."""
+    masks = np.array([[[0, 1], [2, 2]], [[1, 1], [0, 2]]], np.uint8)
+    decoder = Positions(labels=labels)
+    decoder.fit(masks)
+    targets, errors = decoder.encode(masks)
+    assert errors == [None, None]
+    np.testing.assert_array_equal(targets, masks)
+    other = Positions()
+    other.restore(json.loads(json.dumps(decoder.state())))
+    expected = [[[classes[pixel] for pixel in line] for line in mask] for mask in masks.tolist()]
+    assert other.decode(np.eye(3)[masks]) == expected
+    np.testing.assert_array_equal(other.encode(expected)[0], masks)
+
+
+def test_the_classes_of_positions_are_learnt() -> None:
+    with pytest.raises(InputError, match="nothing was fitted yet"):
+        Positions(labels=["a"]).encode([["a"]])
+    with pytest.raises(InputError, match="holds no array of classes in the training rows"):
+        Positions().fit(["a", 3, None])
+    decoder = Positions()
+    decoder.fit([["9", "10"], ["9", "007"], ["9"]])
+    assert decoder.labels == ["007", "9", "10"]
+    assert decoder.decode(np.eye(3)[None, :2]) == [["007", "9"]]
 
 
 # What a decoder is handed, and what it makes of it
@@ -245,3 +361,24 @@ def test_labels_that_are_not_unique_keep_their_probabilities() -> None:
     assert zoo.RowResult.of(0, answer).probabilities == {
         "crane (0)": 0.2, "mug": 0.5, "crane (2)": 0.3
     }  # fmt: skip
+
+
+def test_answers_that_are_neither_classes_nor_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text is not taken apart into letters, which are texts again."""
+    register(monkeypatch, "decoders", positions=Positions)
+    model = model_of(zoo.Component("own/positions", labels=["in", "out"]))
+    good, bad, broken = model.answers(
+        np.array([[[0.1, 0.9], [0.8, 0.2]], [[0.1, 0.9], [0.8, 0.8]], [[0.1, 0.9], [np.nan, 1]]])
+    )
+    assert good == ["out", "in"]
+    assert (bad.kind, broken.kind) == ("no-probabilities", "not-finite")
+    assert zoo.RowResult.of(0, good).to_dict() == {"row": 0, "value": ["out", "in"]}
+    assert zoo.RowResult.of(1, "19").to_dict() == {"row": 1, "prediction": "19"}
+
+
+def test_probabilities_of_labels_need_not_sum_to_one() -> None:
+    good, bad = model_of(zoo.Component("tabular/labels", labels=["a", "b"])).answers(
+        np.array([[0.9, 0.8], [0.9, 1.1]])
+    )
+    assert zoo.RowResult.of(0, good).probabilities == {"a": 0.9, "b": 0.8}
+    assert bad.kind == "no-probabilities"

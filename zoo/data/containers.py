@@ -15,6 +15,7 @@ import math
 import pickle
 import re
 import struct
+import sys
 import zipfile
 import zlib
 from pathlib import Path
@@ -61,7 +62,7 @@ def read_arrays(path: Path, *, trusted: bool = False) -> Arrays:
     Raises
     ------
     InputError
-        If the file is none of these, is damaged, or holds anything but numbers.
+        If the file is none of these, is damaged, or holds anything but numbers and texts.
     """
     try:
         if path.is_dir() or re.search(r"idx\d", path.name):
@@ -158,6 +159,9 @@ def _read_npy(
         msg = f"it holds an array of {dtype}, expected numbers or texts"
         raise ValueError(msg)
     order: Literal["F", "C"] = "F" if fortran else "C"
+    if dtype.kind == "U" and (np.frombuffer(data, f"{dtype.str[0]}u4") > sys.maxunicode).any():
+        msg = "it holds texts with characters that do not exist"
+        raise ValueError(msg)
     return np.ndarray(shape, dtype, buffer=data, order=order)
 
 

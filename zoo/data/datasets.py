@@ -194,12 +194,15 @@ def _array_parts(
     import numpy as np
 
     def rows(suffix: str) -> LabelledRows:
-        if dataset.kind == "images":
-            inputs: Any = arrays[f"x{suffix}"]
-        else:
-            inputs = shifted(arrays[f"x{suffix}_flat"], arrays[f"x{suffix}_offsets"])
+        labels = arrays[f"y{suffix}"]
+        if dataset.kind == "tokens":
+            inputs: Any = shifted(arrays[f"x{suffix}_flat"], arrays[f"x{suffix}_offsets"])
             inputs.words = words
-        return LabelledRows(inputs, arrays[f"y{suffix}"], dataset.name)
+        else:
+            inputs = arrays[f"x{suffix}"]
+        if dataset.kind == "arrays" and dataset.labels and labels.dtype.kind in "iu":
+            labels = np.array(dataset.labels)[labels]
+        return LabelledRows(inputs, labels, dataset.name)
 
     if "y_train" not in arrays:
         return _split_parts(dataset, rows(""))

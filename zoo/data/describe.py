@@ -39,11 +39,11 @@ def describe(entry: Entry[Dataset]) -> dict[str, Any]:
     if isinstance(first.inputs, Table):
         report["columns"] = [_column(name, cells) for name, cells in first.inputs.columns.items()]
         report["target"] = _column(str(dataset.target), first.labels)
-    elif dataset.kind == "images":
+    elif dataset.kind in ("images", "arrays"):
         report["shape"] = list(first.inputs.shape[1:])
     if dataset.kind == "letters":
         report["letters"] = "".join(sorted(set("".join(first.inputs))))
-    elif dataset.kind != "table":
+    elif dataset.kind != "table" and all(map(_is_class, first.labels)):
         report["labels"] = {part: _counts(dataset, rows) for part, rows in parts.items()}
     for name in ("licence", "citation", "sources", "content"):
         if value := getattr(dataset, name):
@@ -73,12 +73,19 @@ def _column(name: str, cells: Any) -> dict[str, Any]:
 
 
 def _counts(dataset: Dataset, rows: LabelledRows) -> dict[str, int]:
-    counted = Counter(int(label) for label in rows.labels)
+    counted = Counter(rows.labels.tolist())
     return {_name(dataset, label): count for label, count in sorted(counted.items())}
 
 
-def _name(dataset: Dataset, label: int) -> str:
-    return dataset.labels[label] if dataset.labels else str(label)
+def _is_class(label: Any) -> bool:
+    """Whether a label of an array is a class: not a number with a fraction, nor an array."""
+    return (
+        getattr(label, "dtype", None) is not None and not label.ndim and label.dtype.kind in "iuU"
+    )
+
+
+def _name(dataset: Dataset, label: int | str) -> str:
+    return dataset.labels[label] if dataset.labels and isinstance(label, int) else str(label)
 
 
 def report_lines(report: dict[str, Any]) -> Iterator[str]:

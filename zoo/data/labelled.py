@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 def hash_arrays(arrays: Mapping[str, NDArray[Any]]) -> str:
     """Return the SHA-256 of named arrays: names, shapes and values, not how they were stored.
 
-    Integers are hashed in the narrowest little-endian dtype that holds them, floats as float64:
-    the same numbers in another width are the same content.
+    Integers are hashed in the narrowest little-endian dtype that holds them, floats as float64,
+    texts in the length of the longest: the same values in another width are the same content.
     """
     digest = hashlib.sha256()
     for name in sorted(arrays):
@@ -68,10 +68,10 @@ def _narrow(array: NDArray[Any]) -> NDArray[Any]:
 
     if array.dtype.kind == "f":
         return np.ascontiguousarray(array, "<f8")
-    if array.dtype.kind == "U":
-        return np.ascontiguousarray(array)
     if not array.size:
         return np.ascontiguousarray(array, "|u1")
+    if array.dtype.kind == "U":
+        return np.array(array.tolist()).astype("<U")
     low, high = int(array.min()), int(array.max())
     kind = np.promote_types(np.min_scalar_type(low), np.min_scalar_type(high))
     return np.ascontiguousarray(array, kind.newbyteorder("<"))

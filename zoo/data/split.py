@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from msgspec.structs import replace
@@ -166,7 +166,8 @@ def stratified_folds(labels: Sequence[Any], count: int) -> list[tuple[RowNumbers
 
     places: dict[Any, list[int]] = {}
     for row, label in enumerate(labels):
-        places.setdefault(label, []).append(row)
+        # A row's several labels together are its class.
+        places.setdefault(label if isinstance(label, Hashable) else str(label), []).append(row)
     if max(map(len, places.values()), default=0) < count:
         msg = f"{count} folds need a class of at least {count} rows, there are {len(labels)} rows"
         raise TrainingError(msg)

@@ -69,6 +69,8 @@ def load_data(
     elif training is not None and training.dataset is not None:
         entry = registered.find(training.dataset)
     goal = Goal.of(training, target)
+    if not goal.names and entry is not None and entry.value.target:
+        goal = Goal((entry.value.target,))
     if data is None:
         if entry is None:
             expected = {
@@ -81,11 +83,11 @@ def load_data(
         dataset = datasets.load_dataset(entry)
         if isinstance(preprocessor, Sequencer):
             return {part: _cut_samples(preprocessor, rows) for part, rows in dataset.items()}
-        if not goal.several and goal.names in ((), (entry.value.target,)):
+        texts = kind == "text" and entry.value.kind == "table"
+        if not (texts or goal.several) and goal.names in ((), (entry.value.target,)):
             return dataset
-        return {part: _retarget(rows, goal) for part, rows in dataset.items()}
-    if not goal.names and entry is not None and entry.value.target:
-        goal = Goal((entry.value.target,))
+        made = "text" if texts else "table"
+        return {part: _retarget(made, rows, goal) for part, rows in dataset.items()}
     if isinstance(preprocessor, Sequencer):
         sequences = list(read_lines(Path(data)) if isinstance(data, str | PathLike) else data)
         name = str(data) if isinstance(data, str | PathLike) else "the sequences"
@@ -243,14 +245,14 @@ def _cut_samples(preprocessor: Sequencer, sequences: LabelledRows) -> LabelledRo
     return _require_rows(LabelledRows(pieces, labels, sequences.source))
 
 
-def _retarget(rows: LabelledRows, goal: Goal) -> LabelledRows:
-    """Return the rows of a table dataset with other columns as the target."""
+def _retarget(kind: str, rows: LabelledRows, goal: Goal) -> LabelledRows:
+    """Return the rows of a table dataset with a goal, as a table or as texts."""
     if not isinstance(rows.inputs, Table) or rows.target is None:
         names = ", ".join(goal.names)
         msg = f"{rows.source} has one target only; it is not a table with a column {names!r}"
         raise UsageError(msg)
     table = Table({**rows.inputs.columns, rows.target: rows.labels}, rows.inputs.problems)
-    return _split_labels("table", goal, table, rows.source)
+    return _split_labels(kind, goal, table, rows.source)
 
 
 def to_tensors(

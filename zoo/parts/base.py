@@ -96,9 +96,10 @@ class RowResult:
     row
         Position of the row in the input, from 0.
     prediction, score, probabilities
-        Best class, its probability, and the probability of every class (classification).
+        Best class, its probability, and the probability of every class (classification); or a
+        predicted text alone.
     value
-        The predicted number, or numbers (regression and features).
+        The predicted number or numbers (regression and features), or the class of each position.
     outputs
         Of models with several outputs: the fields above of each, by its name.
     error
@@ -109,7 +110,7 @@ class RowResult:
     prediction: str | None = None
     score: float | None = None
     probabilities: dict[str, float] | None = None
-    value: float | list[float] | None = None
+    value: float | list[Any] | None = None
     outputs: dict[str, dict[str, Any]] | None = None
     error: Failure | None = None
 
@@ -118,6 +119,8 @@ class RowResult:
         """Return the result of a row from its answer, as `zoo.Model.answers` returns it."""
         if error := Failure.of(answer):
             return cls(row, error=error)
+        if isinstance(answer, str):
+            return cls(row, prediction=answer)
         if isinstance(answer, dict):
             return cls(row, outputs={name: _record(one) for name, one in answer.items()})
         if not isinstance(answer, tuple):
@@ -324,6 +327,10 @@ class Decoder(abc.ABC):
         Classes are encoded as int32 indices (two classes behind one sigmoid unit: 0.0 or 1.0);
         they are made one-hot where the loss needs that.
         """
+
+    @abc.abstractmethod
+    def decode(self, outputs: NDArray[np.floating[Any]]) -> list[Any]:
+        """Return, for each row of `outputs`, a text, a number, or nested lists of them."""
 
     def fit(self, labels: Sequence[Any]) -> None:  # noqa: B027
         """Learn the classes from the training labels, where the spec does not fix them."""

@@ -18,7 +18,7 @@ from zoo.backend import keras_private
 from zoo.backend.choose import keras, requested_dtype
 from zoo.backend.runner import map_arrays
 from zoo.errors import InputError, SpecError, UsageError
-from zoo.parts.base import Classifier, Decoder, Regressor
+from zoo.parts.base import Classifier, Decoder
 from zoo.parts.construct import construct
 from zoo.parts.multi_output import Outputs
 from zoo.registry.registry import registry
@@ -225,11 +225,11 @@ def _decode_output(spec: ModelSpec, output: Head, outputs: Any, top: int | None)
             away = abs(outputs.sum(axis=-1) - 1).reshape(len(outputs), -1)
             usable &= (away <= max(slack, SUM_TOLERANCE)).all(axis=1)
         chosen = outputs[usable].clip(0, 1) if head in LOSSES else outputs[usable]
-        if isinstance(decoder, Regressor):
-            decoded: Iterator[Any] = iter(decoder.decode(chosen))
+        if isinstance(decoder, Classifier):
+            decoded: Iterator[Any] = iter(decoder.decode(chosen, top))
         else:
-            decoded = iter(classifier_of(spec, decoder).decode(chosen, top))
-    classifies = not isinstance(decoder, Regressor)
+            decoded = iter(decoder.decode(chosen))
+    classifies = isinstance(decoder, Classifier)
     sums_to_one = classifies and head is None and implied == "softmax" and top is None
     answers: list[Any] = []
     for row, good in zip(flat, usable, strict=True):
@@ -248,7 +248,9 @@ def first_error(answers: Iterable[Any]) -> InputError | None:
 
 
 def _numbers(answer: Any) -> Iterator[float]:
-    """Yield the numbers of an answer: scores of predictions, or values."""
+    """Yield the numbers of an answer: scores of predictions, or values; texts have none."""
+    if isinstance(answer, str):
+        return
     if isinstance(answer, Iterable):
         for part in answer:
             yield from _numbers(part)

@@ -66,6 +66,11 @@ class Outputs(Decoder):
         bad = {row for row, error in enumerate(errors) if error}
         return {name: drop_rows(targets, own, bad) for name, (targets, own) in made.items()}, errors
 
+    def decode(self, outputs: Any) -> list[Any]:
+        """Return the answers for each row, by name, from the network's outputs by name."""
+        answers = {name: part.decode(outputs[name]) for name, part in self.parts.items()}
+        return [dict(zip(answers, row, strict=True)) for row in zip(*answers.values(), strict=True)]
+
     def _table(self, labels: Any) -> Table:
         if isinstance(labels, Table):
             return labels

@@ -24,8 +24,9 @@ class Dataset(Record, frozen=True, kw_only=True):
         One line for people.
     kind
         ``"table"``: a CSV file with a header. ``"images"``: uint8 arrays of images with integer
-        labels. ``"tokens"``: texts as word numbers with integer labels. ``"letters"``: a text file,
-        each line a sequence of letters.
+        labels. ``"arrays"``: samples ``x`` and their labels ``y``, or ``x_train``, ``y_train``,
+        ``x_test`` and ``y_test``. ``"tokens"``: texts as word numbers with integer labels.
+        ``"letters"``: a text file, each line a sequence of letters.
     file
         Where its bytes are, and their hash.
     content
@@ -38,7 +39,8 @@ class Dataset(Record, frozen=True, kw_only=True):
     columns
         For tables: names of the feature columns.
     labels
-        Names of the classes, in the order of the integer labels.
+        Names of the classes, in the order of the integer labels. For arrays, they are the labels of
+        the rows.
     shuffle
         Seed of a fixed order that the rows are first put into, for datasets stored class by class.
     test
@@ -49,7 +51,7 @@ class Dataset(Record, frozen=True, kw_only=True):
 
     name: Name
     file: FileRecord
-    kind: Literal["table", "images", "tokens", "letters"] = "table"
+    kind: Literal["table", "images", "arrays", "tokens", "letters"] = "table"
     summary: str = ""
     content: Sha256 | None = None
     words: FileRecord | None = None

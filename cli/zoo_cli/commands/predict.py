@@ -14,7 +14,7 @@ import click
 from zoo.data.inputs import NamedInputs, name_fields, name_from_fields, text_name
 from zoo.errors import InputError, UsageError
 from zoo.files import STANDARD_INPUT_NAMES, require_regular, standard_input
-from zoo.parts.base import Classifier, Decoder, RowResult
+from zoo.parts.base import Classifier, Decoder, Regressor, RowResult
 from zoo.parts.multi_output import Outputs
 from zoo_cli.commands import classify
 from zoo_cli.options import (
@@ -162,6 +162,8 @@ def _columns_of(decoder: Decoder) -> dict[str, tuple[str, ...]]:
             for column, place in _columns_of(part).items()
         }
     names = ["prediction", "score"] if isinstance(decoder, Classifier) else ["value"]
+    if not isinstance(decoder, Classifier | Regressor):  # a text, or lists
+        names = ["prediction", "value"]
     return {name: (name,) for name in names}
 
 

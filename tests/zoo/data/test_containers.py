@@ -58,6 +58,7 @@ def test_plain_arrays_come_back(tmp_path: Path, save: Callable[..., None]) -> No
         "c": np.zeros((0, 4), np.uint8),
         "d": np.array([True, False]),
         "e": np.array(7, np.int64),
+        "f": np.array(["a", "bee"]).astype(">U3"),
     }
     save(tmp_path / "x.npz", **arrays)
     found = read_arrays(tmp_path / "x.npz")
@@ -179,6 +180,7 @@ def header(text: str) -> bytes:
         b"",
         b"junk",
         npy(np.arange(9))[:-1],
+        npy(np.array(["text"]).view("u4")).replace(b"'<u4'", b"'<U1'")[:-4] + b"\xff" * 4,
         npy(np.array([b"text"])),
         npy(np.zeros(2, [("a", "i4")])),
         npy(np.array([1j])),

@@ -29,6 +29,12 @@ def test_how_arrays_are_stored_does_not_count(arrays: dict[str, Any]) -> None:
     assert hash_arrays(arrays) == HASH
 
 
+def test_the_room_for_a_text_does_not_count() -> None:
+    texts = np.array(["a", "bee"])
+    assert hash_arrays({"y": texts}) == hash_arrays({"y": texts.astype(">U9")})
+    assert hash_arrays({"y": texts}) != hash_arrays({"y": np.array(["a", "bees"])})
+
+
 @pytest.mark.parametrize(
     "arrays",
     [

@@ -76,6 +76,13 @@ def test_stratified_folds_are_those_of_scikit_learn() -> None:
             assert [part.tolist() for part in pair] == [part.tolist() for part in other]
 
 
+def test_several_labels_of_a_row_are_its_class() -> None:
+    labels: list[object] = [["a", "b"], ["a"], ["a"], ["a", "b"]]
+    for same in (labels, [np.array(row) for row in labels]):
+        held = [held.tolist() for _, held in stratified_folds(same, 2)]
+        assert held == [[0, 1], [2, 3]]
+
+
 def test_stratified_folds_need_rows() -> None:
     with pytest.raises(TrainingError, match="3 folds need a class of at least 3 rows"):
         stratified_folds(["a", "b", "a"], 3)
