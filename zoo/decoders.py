@@ -13,7 +13,7 @@ import msgspec
 
 from zoo.errors import InputError
 from zoo.numeric import number_of as number_of
-from zoo.parts.base import Classifier, Decoder, Prediction, Regressor
+from zoo.parts.base import Classifier, Decoder, LabelScores, Prediction, Regressor
 
 if TYPE_CHECKING:
     import numpy as np
@@ -139,6 +139,7 @@ class Labels(Classifier):
     """
 
     output_activation = "sigmoid"
+    one_class = False
 
     def __init__(self, labels: list[str] | None = None, separator: str = ";") -> None:
         if not separator:
@@ -201,7 +202,7 @@ class Labels(Classifier):
     ) -> list[tuple[Prediction, ...]]:
         """Return the `top` labels of each row of `outputs` (rows, labels), likeliest first."""
         labels = self.labels or [str(index) for index in range(outputs.shape[-1])]
-        return _rank(outputs, labels, None, top)
+        return [LabelScores(row) for row in _rank(outputs, labels, None, top)]
 
     def state(self) -> dict[str, Any]:
         """Return the labels."""

@@ -333,7 +333,11 @@ def _is_parameter(name: str) -> bool:
 
 def _check_task(spec: ModelSpec, kind: type[Any], other: str) -> None:
     """Raise `UsageError` unless a spec's decoder is of a kind."""
-    if not isinstance(Model(spec, weights=None).decoder, kind):
+    decoder = Model(spec, weights=None).decoder
+    if not isinstance(decoder, Classifier | Regressor) or not getattr(decoder, "one_class", True):
+        msg = f"{spec.name}: scikit-learn's estimators predict one class or numbers, and not "
+        raise UsageError(msg + f"what {spec.output.uses!r} gives; use zoo.train")
+    if not isinstance(decoder, kind):
         msg = f"{spec.name}: its task is {spec.task}; use zoo.sklearn.{other}"
         raise UsageError(msg)
 

@@ -14,7 +14,7 @@ from zoo.backend.carry import carry_state, expose_states
 from zoo.backend.choose import keras
 from zoo.backend.runner import count_samples, map_arrays, output_shapes
 from zoo.errors import SpecError, TrainingError, UsageError, did_you_mean
-from zoo.parts.base import Classifier
+from zoo.parts.base import Classifier, Regressor
 from zoo.parts.construct import AUTOMATIC, keras_object
 from zoo.parts.heads import (
     EQUIVALENT_HEADS,
@@ -175,8 +175,8 @@ def check_targets(model: BaseModel, head: Head, targets: NDArray[Any]) -> None:
         elif not _shapes_match(targets.shape[1:], shape[:-1] if sparse else shape):
             own, outputs = (str(("rows", *s)).replace("'", "") for s in (targets.shape[1:], shape))
             what = f"would compare targets of shape {own} with outputs of shape {outputs}; "
-            what += f"{head.component.uses!r} must encode a target as one number for each unit "
-            what += "of the network"
+            each = "class for each position" if sparse else "number for each unit"
+            what += f"{head.component.uses!r} must encode a target as one {each} of the network"
         elif (sparse or binary) and classes and _invalid(targets, classes if sparse else 2, sparse):
             what = f"takes targets from 0 to {classes - 1 if sparse else 1}, received "
             what += f"{targets.min()} to {targets.max()}"
@@ -203,7 +203,7 @@ def check_heads(model: BaseModel, inputs: Tensors, targets: Tensors) -> None:
 def _check_head(model: BaseModel, output: Head, inputs: Tensors, targets: NDArray[Any]) -> None:
     assert output.objective is not None
     decoder, loss, network = output.component.uses, output.objective.loss, model.keras
-    classifies = isinstance(output.decoder, Classifier)
+    classifies = not isinstance(output.decoder, Regressor)
     head = decoder_head(output.decoder) if classifies else None
     implied = None if _has_custom_loss(network) else loss_head(loss)
     built = activation_of(output.of(network.output))
@@ -260,7 +260,9 @@ def targets_for(model: BaseModel, targets: Tensors) -> Any:
 
 def _target_for(head: Head, targets: NDArray[Any]) -> NDArray[Any]:
     assert head.objective is not None
-    if plain_name(head.objective.loss.uses).startswith("categorical") and targets.ndim == 1:
+    positions = targets.dtype.kind == "i" and not isinstance(head.decoder, Classifier)
+    indices = targets.ndim == 1 or positions
+    if plain_name(head.objective.loss.uses).startswith("categorical") and indices:
         import numpy as np
 
         one_hot = np.eye(head.decoder.units or int(targets.max()) + 1, dtype=np.float32)  # type: ignore[arg-type]
@@ -274,10 +276,10 @@ def row_weights(model: BaseModel, training: Training, targets: NDArray[Any]) -> 
         return None
     import numpy as np
 
-    labels = getattr(model.decoder, "labels", None)
-    if labels is None:
-        msg = "training.class_weights: the model has no classes"
-        raise SpecError(msg)
+    labels, decoder = getattr(model.decoder, "labels", None), model.decoder
+    if labels is None or not (isinstance(decoder, Classifier) and decoder.one_class):
+        msg = "training.class_weights: they are for models of one class per row; "
+        raise SpecError(msg + f"{model.spec.output.uses!r} is none")
     for name in training.class_weights:
         if name not in labels:
             hint = did_you_mean(name, labels)
@@ -299,7 +301,7 @@ def true_classes(targets: NDArray[Any]) -> NDArray[np.intp]:
     if targets.ndim < 2 or targets.shape[1] == 1:
         return targets.reshape(len(targets)).astype(int)
     if (targets.sum(axis=1) != 1).any():
-        msg = "class weights and reports need one class per row, but rows have several labels"
+        msg = "class weights and reports need one class per row, but rows have several or none"
         raise SpecError(msg)
     classes: NDArray[np.intp] = targets.argmax(axis=1)
     return classes

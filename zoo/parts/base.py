@@ -49,6 +49,17 @@ class Prediction:
         return {"index": self.index, "id": self.id, "label": self.label, "score": self.score}
 
 
+class LabelScores(tuple[Prediction, ...]):
+    """Predictions of labels of which a row may have several, or none; each is by itself."""
+
+    __slots__ = ()
+
+    @property
+    def chosen(self) -> str:
+        """The labels whose probability is at least a half, with semicolons between them."""
+        return "; ".join(prediction.label for prediction in self if prediction.score >= 0.5)
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why one input has no result: a short machine-readable kind and a sentence."""
@@ -96,8 +107,8 @@ class RowResult:
     row
         Position of the row in the input, from 0.
     prediction, score, probabilities
-        Best class, its probability, and the probability of every class (classification); or a
-        predicted text alone.
+        Best class, its probability, and the probability of every class (classification). Where a
+        row may have several labels, those of at least a half, without a score. Or a text alone.
     value
         The predicted number or numbers (regression and features), or the class of each position.
     outputs
@@ -129,6 +140,8 @@ class RowResult:
         count = Counter(prediction.label for prediction in scores)
         names = (p.label if count[p.label] == 1 else f"{p.label} ({p.index})" for p in scores)
         probabilities = {name: p.score for name, p in zip(names, scores, strict=True)}
+        if isinstance(answer, LabelScores):
+            return cls(row, answer.chosen, probabilities=probabilities)
         return cls(row, best.label, best.score, probabilities)
 
     def to_dict(self) -> dict[str, Any]:
@@ -344,7 +357,15 @@ class Decoder(abc.ABC):
 
 
 class Classifier(Decoder):
-    """A decoder whose outputs are classes with probabilities."""
+    """A decoder whose outputs are classes with probabilities.
+
+    Attributes
+    ----------
+    one_class
+        Whether each row has one class; it may have several, or none, otherwise.
+    """
+
+    one_class: ClassVar[bool] = True
 
     @property
     @abc.abstractmethod

@@ -268,7 +268,9 @@ def _find_worries(run: Run, model: Model, inputs: Any, targets: Any) -> list[str
     if len(losses) > 1 and not min(losses[1:]) < losses[0]:
         worries.append(f"the loss did not fall ({losses[0]:.4g} to {losses[-1]:.4g}){advice}")
     classifying = [
-        head for head in heads_of(model.spec, model.decoder) if isinstance(head.decoder, Classifier)
+        head
+        for head in heads_of(model.spec, model.decoder)
+        if isinstance(head.decoder, Classifier) and head.decoder.one_class
     ]
     if not classifying:
         return worries

@@ -188,6 +188,9 @@ def examine(
         what = "several outputs" if isinstance(decoder, Outputs) else "neither classes nor numbers"
         msg = f"{model.spec.name}: predicts {what}; a report is of one output of classes or numbers"
         raise UsageError(msg)
+    if isinstance(decoder, Classifier) and not decoder.one_class:
+        msg = f"{model.spec.name}: its rows have several labels or none; a report needs one class"
+        raise UsageError(msg)
     values, inputs, targets = evaluate_data(model, data, target)
     outputs: Any = outputs_of(model, inputs)
     if isinstance(decoder, Classifier):
