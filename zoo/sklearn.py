@@ -32,7 +32,7 @@ from zoo.backend.choose import keras
 from zoo.backend.network import weight_arrays
 from zoo.data.labelled import LabelledRows
 from zoo.data.table import Table, take
-from zoo.decoders import as_cell
+from zoo.decoders.cells import as_cell
 from zoo.errors import InputError, TrainingError, UsageError, ZooError
 from zoo.inference.base import BUNDLE
 from zoo.inference.measure import true_classes

@@ -34,7 +34,9 @@ def register_decoders(register: Register) -> None:
     register("classes", "zoo.decoders:Classes")
     register("labels", "zoo.decoders:Labels")
     register("positions", "zoo.decoders:Positions")
+    register("outputs", "zoo.parts.multi_output:Outputs")
     register("value", "zoo.decoders:Value")
+    register("values", "zoo.decoders:Values")
 
 
 @zoo.hookimpl

@@ -20,6 +20,7 @@ def register_models(register: Register) -> None:
         "mlp-synthetic",
         "mlp-wine",
         "mlp-wine-dropout",
+        "mlp-wine-two-outputs",
     ):
         register(f"models/{name}.toml")
 

@@ -62,7 +62,9 @@ def register_decoders(register: Register) -> None:
     """Declare the decoders, for the classes of ImageNet or those of the user's folders."""
     register("imagenet", "zoo_vision.labels:ImageNet")
     register("classes", "zoo.decoders:Classes")
+    register("binary", "zoo.decoders:Binary")
     register("labels", "zoo.decoders:Labels")
+    register("value", "zoo.decoders:Value")
 
 
 @zoo.hookimpl

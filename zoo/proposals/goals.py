@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from zoo.decoders import as_cell
+from zoo.decoders.cells import as_cell
 from zoo.errors import InputError
 from zoo.numeric import number_of
 from zoo.parts.base import Choice

@@ -24,6 +24,9 @@ from zoo.spec.model import ModelSpec
 COLUMNS, ARRAYS = "tabular/columns", "array/values"
 """Preprocessors of tables and of arrays."""
 
+PLUGINS = {"table": "tabular", "image": "vision", "array": "array"}
+"""The plugin whose decoders are named for each kind of inputs."""
+
 PHOTOS = "efficientnet-lite0-features"
 """The model whose network, weights and recipe images start from."""
 
@@ -95,7 +98,7 @@ def propose(data: Any, target: str | Sequence[str] | None = None) -> Proposal:
     """
     sample = read_sample(data, target)
     describe = {"table": _describe_table, "image": _describe_images, "array": _describe_arrays}
-    plugin = "array" if sample.kind == "array" else "tabular"
+    plugin = PLUGINS[sample.kind]
     goals = {t.name: find_goal(t, sample.rows, sample.source, plugin) for t in sample.targets}
     parts = describe[sample.kind](sample)
     several = len(goals) > 1

@@ -12,7 +12,7 @@ import msgspec
 
 from zoo.backend.choose import keras
 from zoo.backend.network import build, copy_weights, initialise_missing
-from zoo.decoders import Value
+from zoo.decoders.numbers import Value
 from zoo.errors import UsageError
 from zoo.inference.model import Model
 from zoo.inference.origin import ancestor, environment_of, lineage_in, recipe_of, recipe_record
