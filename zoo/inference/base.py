@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, cast
 
 from zoo.config import allowed_licences, check_licence, plain
-from zoo.errors import UnknownName, UsageError, WeightsMissing
+from zoo.errors import SpecError, UnknownName, UsageError, WeightsMissing
 from zoo.parts.base import Classifier, Decoder, Preprocessor
 from zoo.parts.construct import construct, options_of
 from zoo.parts.multi_output import Outputs
@@ -161,6 +161,9 @@ class BaseModel:
         """Return a function without arguments that builds the network, `states` open or hidden."""
         component = self.spec.architecture
         function = registry().resolve("architectures", component)
+        if isinstance(self.decoder, Outputs) and options_of(function).get("units") is int:
+            msg = f"architecture: {component.uses!r} gives one output, and {self.spec.output.uses!r} "
+            raise SpecError(msg + f"needs {', '.join(self.decoder.parts)}")
         if states and not self.recurrent:
             msg = f"{self.spec.name} has no state to carry from step to step"
             raise UsageError(msg)

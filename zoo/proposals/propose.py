@@ -187,9 +187,10 @@ def _network_for(rows: int, shape: Any) -> tuple[str, dict[str, Choice]]:
         return "mlp", {**_mlp(rows, shape), "uses": Choice("tabular/mlp", reason)}
     if len(shape) == 2:
         reason = "convolutions along the first axis; tabular/mlp knows no order"
-        return "cnn", {"uses": Choice("array/convolutions", reason)}
-    uses = Choice("vision/cnn", "convolutions over height and width, from random weights")
-    return "cnn", {"uses": uses, "filters": Choice([16, 32], ""), "dropout": Choice(0.5, "")}
+        uses = Choice("array/convolutions", reason)
+    else:
+        uses = Choice("vision/cnn", "convolutions over height and width, from random weights")
+    return "cnn", {"uses": uses, "filters": Choice([16, 32], ""), "dropout": Choice(0.2, "")}
 
 
 def _fit_part(
