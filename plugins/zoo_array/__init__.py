@@ -36,7 +36,7 @@ def register_decoders(register: Register) -> None:
     register("positions", "zoo.decoders:Positions")
     register("outputs", "zoo.parts.multi_output:Outputs")
     register("value", "zoo.decoders:Value")
-    register("values", "zoo.decoders:Values")
+    register("numbers", "zoo.decoders:Numbers")
 
 
 @zoo.hookimpl

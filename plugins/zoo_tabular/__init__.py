@@ -46,7 +46,7 @@ def register_decoders(register: Register) -> None:
     register("labels", "zoo.decoders:Labels")
     register("outputs", "zoo.parts.multi_output:Outputs")
     register("value", "zoo.decoders:Value")
-    register("values", "zoo.decoders:Values")
+    register("numbers", "zoo.decoders:Numbers")
 
 
 @zoo.hookimpl

@@ -10,7 +10,7 @@ import pytest
 
 from zoo import Component, Table
 from zoo.backend.runner import map_arrays
-from zoo.decoders import Positions, Values
+from zoo.decoders import Numbers, Positions
 from zoo.parts.construct import construct
 from zoo.parts.multi_output import Outputs
 from zoo.registry.registry import registry
@@ -114,7 +114,7 @@ def check_decoder(decoder: Any, option: str) -> None:
     labels = getattr(decoder, "values", None) or getattr(decoder, "labels", None) or [1.0, 3.0]
     if isinstance(decoder, Outputs):
         labels = Table({"kind": ["a", "b"], "price": [1.0, 3.0]})
-    elif isinstance(decoder, Values):
+    elif isinstance(decoder, Numbers):
         labels = np.array([[1.0, 2.0], [3.0, 5.0]])
     elif isinstance(decoder, Positions):
         labels = [labels, labels]

@@ -103,7 +103,7 @@ class Value(Regressor):
         return numbers
 
 
-class Values(Regressor):
+class Numbers(Regressor):
     """Several numbers for each row: a vector, an image, or a sequence of vectors.
 
     Parameters

@@ -162,8 +162,9 @@ class BaseModel:
         component = self.spec.architecture
         function = registry().resolve("architectures", component)
         if isinstance(self.decoder, Outputs) and options_of(function).get("units") is int:
-            msg = f"architecture: {component.uses!r} gives one output, and {self.spec.output.uses!r} "
-            raise SpecError(msg + f"needs {', '.join(self.decoder.parts)}")
+            needs = ", ".join(self.decoder.parts)
+            msg = f"architecture: {component.uses!r} gives one output, and "
+            raise SpecError(msg + f"{self.spec.output.uses!r} needs {needs}")
         if states and not self.recurrent:
             msg = f"{self.spec.name} has no state to carry from step to step"
             raise UsageError(msg)

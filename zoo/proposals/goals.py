@@ -122,7 +122,7 @@ def _array_goal(target: Target, where: str, plugin: str) -> Goal:
         names = [str(number) for number in range(numbers.shape[1])]
         return _labels_goal(names, 0, plugin)
     output = {
-        "uses": Choice(f"{plugin}/values", f"vectors of {numbers.shape[1]} numbers"),
+        "uses": Choice(f"{plugin}/numbers", f"vectors of {numbers.shape[1]} numbers"),
         "scale": Choice("standard", "losses and errors of the training are in this scale"),
     }
     return Goal("vector-regression", output, "mse", ["mae"])

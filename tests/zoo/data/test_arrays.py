@@ -154,7 +154,7 @@ def test_vectors_as_targets(tmp_path: Path) -> None:
         name="vectors", task="vector-regression",
         architecture=zoo.Component("tabular/mlp", hidden=[16]),
         input=zoo.Component("tabular/columns", columns=["a", "b", "c"]),
-        output=zoo.Component("tabular/values", scale="standard"),
+        output=zoo.Component("tabular/numbers", scale="standard"),
         training=zoo.Training(
             loss=zoo.Component("mse"), metrics=(zoo.Component("mae"),), epochs=60,
             optimizer=zoo.Component("adam", learning_rate=0.02),

@@ -143,7 +143,7 @@ def test_a_decoder_of_one_output(tmp_path: Path) -> None:
 def test_a_network_without_the_outputs(tmp_path: Path) -> None:
     data = spec_to_data(spec())
     data["architecture"] = {"uses": "vision/cnn", "filters": [2]}
-    with pytest.raises(SpecError, match="'vision/cnn' gives one output, .* needs kind, size"):
+    with pytest.raises(SpecError, match=r"'vision/cnn' gives one output, .* needs kind, size"):
         zoo.train(spec_from_data(data), table(), output=tmp_path / "run")
 
 
