@@ -26,6 +26,8 @@ from zoo.spec.model import Training
 
 if TYPE_CHECKING:
     from zoo.backend.runner import Tensors
+    from zoo.registry.entries import Entry
+    from zoo.spec.dataset import Dataset
 
 
 def load_data(
@@ -72,22 +74,7 @@ def load_data(
     if not goal.names and entry is not None and entry.value.target:
         goal = Goal((entry.value.target,))
     if data is None:
-        if entry is None:
-            expected = {
-                "image": "a folder with one subfolder per class",
-                "sequence": "a text file, one sequence per line",
-                "array": "an npz file",
-            }.get(kind, "a CSV file")
-            msg = f"the recipe names no dataset; pass one with --data ({expected})"
-            raise UsageError(msg)
-        dataset = datasets.load_dataset(entry)
-        if isinstance(preprocessor, Sequencer):
-            return {part: _cut_samples(preprocessor, rows) for part, rows in dataset.items()}
-        texts = kind == "text" and entry.value.kind == "table"
-        if not (texts or goal.several) and goal.names in ((), (entry.value.target,)):
-            return dataset
-        made = "text" if texts else "table"
-        return {part: _retarget(made, rows, goal) for part, rows in dataset.items()}
+        return _load_dataset(preprocessor, entry, goal)
     if isinstance(preprocessor, Sequencer):
         sequences = list(read_lines(Path(data)) if isinstance(data, str | PathLike) else data)
         name = str(data) if isinstance(data, str | PathLike) else "the sequences"
@@ -101,6 +88,28 @@ def load_data(
     if kind == "image" and isinstance(data, str | PathLike) and not _is_table(Path(data)):
         return {"train": LabelledRows(*read_folder(Path(data)), source=str(data))}
     return {"train": _load_table(kind, data, goal)}
+
+
+def _load_dataset(
+    preprocessor: Preprocessor, entry: Entry[Dataset] | None, goal: Goal
+) -> dict[str, Any]:
+    """Return the parts of a registered dataset."""
+    if entry is None:
+        expected = {
+            "image": "a folder with one subfolder per class",
+            "sequence": "a text file, one sequence per line",
+            "array": "an npz file",
+        }.get(preprocessor.kind, "a CSV file")
+        msg = f"the recipe names no dataset; pass one with --data ({expected})"
+        raise UsageError(msg)
+    dataset = datasets.load_dataset(entry)
+    if isinstance(preprocessor, Sequencer):
+        return {part: _cut_samples(preprocessor, rows) for part, rows in dataset.items()}
+    texts = preprocessor.kind == "text" and entry.value.kind == "table"
+    if not (texts or goal.several) and goal.names in ((), (entry.value.target,)):
+        return dataset
+    made = "text" if texts else "table"
+    return {part: _retarget(made, rows, goal) for part, rows in dataset.items()}
 
 
 class Goal(NamedTuple):
@@ -144,8 +153,12 @@ def _fit_kind(preprocessor: Preprocessor, rows: LabelledRows) -> LabelledRows:
         inputs = table_rows(inputs)
     elif kind == "image" and isinstance(inputs, Table):
         inputs = image_files(inputs.column(file_column(inputs)), Path())
-    elif kind == "text" and not isinstance(inputs, Table):
-        inputs = list(inputs)
+    elif kind == "text":
+        columns = inputs.columns if isinstance(inputs, Table) else {"": inputs}
+        if len(columns) != 1:
+            msg = f"{rows.source}: texts must be in one column, received {', '.join(columns)}"
+            raise InputError(msg, kind="bad-table")
+        inputs = list(*columns.values())
     return replace(rows, inputs=inputs)
 
 
