@@ -55,3 +55,15 @@ def number_of(cell: Any) -> float:
         return float(cell)
     except (TypeError, ValueError, OverflowError):
         return float("nan")
+
+
+def as_cell(label: Any) -> str:
+    """Return a label as a CSV cell would hold it: 1 and 1.0 and "1" are the same class."""
+    if isinstance(label, str):
+        return label.strip()
+    if label is None:
+        return ""
+    number = number_of(label)
+    if number != number:
+        return str(label).strip()
+    return str(int(number)) if number.is_integer() else str(number)

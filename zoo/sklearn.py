@@ -32,11 +32,11 @@ from zoo.backend.choose import keras
 from zoo.backend.network import weight_arrays
 from zoo.data.labelled import LabelledRows
 from zoo.data.table import Table, take
-from zoo.decoders.cells import as_cell
 from zoo.errors import InputError, TrainingError, UsageError, ZooError
 from zoo.inference.base import BUNDLE
 from zoo.inference.measure import true_classes
 from zoo.inference.model import Model
+from zoo.numeric import as_cell
 from zoo.parts.base import Classifier, Regressor, RowResult
 from zoo.parts.settings import resolve_recipe, with_settings
 from zoo.registry.registry import registry, spec_and_base

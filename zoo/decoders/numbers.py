@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from zoo.decoders.cells import as_cell
 from zoo.errors import InputError
-from zoo.numeric import number_of
+from zoo.numeric import as_cell, number_of
 from zoo.parts.base import Regressor
 
 if TYPE_CHECKING:

@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from zoo.decoders.cells import as_cell
 from zoo.errors import InputError
-from zoo.numeric import number_of
+from zoo.numeric import as_cell, number_of
 from zoo.parts.base import Choice
 from zoo.proposals.sample import Target
 
