@@ -51,6 +51,8 @@ def number_of(cell: Any) -> float:
     """
     if isinstance(cell, str) and not NUMBER.fullmatch(cell):
         return float("nan")
+    if getattr(cell, "shape", None) == (1,):
+        cell = cell[0]
     try:
         return float(cell)
     except (TypeError, ValueError, OverflowError):
@@ -58,7 +60,12 @@ def number_of(cell: Any) -> float:
 
 
 def as_cell(label: Any) -> str:
-    """Return a label as a CSV cell would hold it: 1 and 1.0 and "1" are the same class."""
+    """Return a label as a CSV cell would hold it: 1 and 1.0 and "1" are the same class.
+
+    An array or list of one label is that label.
+    """
+    if getattr(label, "shape", None) == (1,) or (isinstance(label, list) and len(label) == 1):
+        label = label[0]
     if isinstance(label, str):
         return label.strip()
     if label is None:

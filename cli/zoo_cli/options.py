@@ -59,6 +59,7 @@ def target_option(text: str) -> Callable[..., Any]:
     """Return the decorator that adds ``--target``: a column's name, or several."""
 
     def pick(ctx: click.Context, param: click.Parameter, names: tuple[str, ...]) -> Any:
+        names = tuple(dict.fromkeys(names))
         return names if len(names) > 1 else next(iter(names), None)
 
     return click.option(

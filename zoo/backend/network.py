@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,13 +82,18 @@ def name_outputs(network: Any, names: Collection[str]) -> Any:
     A list of outputs is named after the layers that give them; a network is unchanged if these are
     not `names`.
     """
-    if not isinstance(network.output, list | tuple):
+    found = output_names(network)
+    if isinstance(network.output, Mapping) or set(found) != set(names) or len(found) < 2:
         return network
-    layers = [keras_private.producer_of(tensor)[0] for tensor in network.output]
-    if {layer.name for layer in layers} != set(names):
-        return network
-    named = {layer.name: tensor for layer, tensor in zip(layers, network.output, strict=True)}
+    named = dict(zip(found, network.outputs, strict=True))
     return keras().Model(network.input, named, name=network.name)
+
+
+def output_names(network: Any) -> list[str]:
+    """Return the names of a network's outputs: its own, or those of the layers that give them."""
+    if isinstance(network.output, Mapping):
+        return list(network.output)
+    return [keras_private.producer_of(tensor)[0].name for tensor in network.outputs]
 
 
 def initialise_missing(network: Any) -> None:

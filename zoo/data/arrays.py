@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,12 +66,24 @@ def read_labelled_arrays(
     return {part: _divide(path, own, targets, several) for part, own in parts.items()}
 
 
-def read_inputs(path: Path) -> Any:
-    """Return the inputs in a file of arrays: an array, or a table of several by name."""
+def read_inputs(path: Path, targets: Collection[str] = ()) -> Any:
+    """Return the inputs in a file of arrays: an array, or a table of several by name.
+
+    Parameters
+    ----------
+    path
+        An npz or npy file.
+    targets
+        Names of arrays that are none.
+    """
     if path.suffix.lower() == ".npy":
         return read_npy(path)
     arrays = join_ragged(read_arrays(path))
-    inputs = {name: array for name, array in arrays.items() if name.lower() not in TARGETS}
+    if any(map(_PART.fullmatch, arrays)):
+        msg = f"{path}: has rows to train on and others ({', '.join(arrays)}); pass the rows to "
+        raise InputError(msg + "predict in a file of their own", kind="bad-container")
+    left_out = {*TARGETS, *targets}
+    inputs = {n: array for n, array in arrays.items() if not {n, n.lower()} & left_out}
     return _inputs_of(path, inputs)
 
 
@@ -134,7 +146,7 @@ def pair(inputs: Any, labels: Any, source: str, *, several: bool = False) -> Lab
     InputError
         If there are more of the one than of the other, or none.
     """
-    inputs, labels = _plain(inputs), _plain(labels)
+    inputs, labels = as_rows(inputs), as_rows(labels)
     if isinstance(labels, Table) and not several:
         columns = list(labels.columns.values())
         labels = columns[0] if len(columns) == 1 else [*zip(*columns, strict=True)]
@@ -144,12 +156,20 @@ def pair(inputs: Any, labels: Any, source: str, *, several: bool = False) -> Lab
     return LabelledRows(inputs, labels, source)
 
 
-def _plain(values: Any) -> Any:
-    """Return a table, an array or a list for whatever holds rows."""
+def as_rows(values: Any) -> Any:
+    """Return a table, an array or a list for whatever holds rows.
+
+    Raises
+    ------
+    InputError
+        If it holds none.
+    """
     import numpy as np
 
+    if np.ma.isMaskedArray(values):
+        return np.ma.filled(values.astype(np.float64), np.nan)
     if isinstance(values, Mapping):
-        return Table({name: _plain(cells) for name, cells in values.items()})
+        return Table({name: as_rows(cells) for name, cells in values.items()})
     if hasattr(values, "columns"):
         return Table.of(values)
     if isinstance(values, list | np.ndarray | Sequence):
@@ -167,6 +187,9 @@ def table_rows(table: Table) -> list[Any]:
     """Return the rows of a table of numbers as arrays, or the error of a row in its place."""
     import numpy as np
 
+    first = next(iter(table.columns.values()))
+    if len(table.columns) == 1 and getattr(first[0], "shape", ()):  # arrays, not cells
+        return list(first)
     columns = [map(number_of, cells) for cells in table.columns.values()]
     rows: list[Any] = [*map(np.array, zip(*columns, strict=True))]
     for row, numbers in enumerate(rows):

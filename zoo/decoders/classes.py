@@ -24,6 +24,9 @@ _WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]*")
 class Classes(Classifier):
     """One probability for each class, as a softmax gives them.
 
+    In the data, a class is its name or its value; an array of a 1 and zeros (one-hot) is the class
+    at the place of the 1.
+
     Parameters
     ----------
     labels
@@ -59,6 +62,9 @@ class Classes(Classifier):
     def fit(self, labels: Sequence[Any]) -> None:
         """Learn the classes, in sorted order (numbers as numbers), unless the spec names them."""
         if self.labels is None:
+            if width := next((len(label) for label in labels if _is_vector(label)), 0):
+                self.labels = [str(place) for place in range(width)]
+                return
             cells = sorted({as_cell(label) for label in labels}, key=_sort_key)
             self.labels = [cell for cell in cells if cell]
 
@@ -69,7 +75,10 @@ class Classes(Classifier):
         names, values = self.labels or [], self.values or []
         codes = {cell: code for cells in (names, values) for code, cell in enumerate(cells)}
         expected = f"expected one of {', '.join(values or names[:20])}"
-        cells = [as_cell(label) for label in labels]
+        cells = [
+            _class_of_vector(label, names) if _is_vector(label) else as_cell(label)
+            for label in labels
+        ]
         texts = [None if cell in codes else f"unknown class {cell!r}, {expected}" for cell in cells]
         errors = [InputError(text, kind="unknown-class") if text else None for text in texts]
         return np.array([codes[cell] for cell in cells if cell in codes], np.int32), errors
@@ -244,7 +253,7 @@ class Positions(Decoder):
         self.shape = Counter(row.shape for row in rows).most_common(1)[0][0]
         if self.labels is None:
             cells = {cell for row in rows for cell in _classes_in(row)[0]}
-            self.labels = sorted(cells - {""}, key=_sort_key)
+            self.labels = sorted(cells - {"", "nan"}, key=_sort_key)
 
     def encode(self, labels: Sequence[Any]) -> tuple[NDArray[Any], list[InputError | None]]:
         """Return the class of each position, int32 (rows, ...), and an error for each bad row."""
@@ -332,6 +341,19 @@ def _encode_rows(
         except InputError as error:
             errors.append(error)
     return np.array(targets, dtype).reshape(len(targets), *shape), errors
+
+
+def _is_vector(label: Any) -> bool:
+    """Whether a label is an array or list of several numbers."""
+    return not isinstance(label, str) and getattr(label, "__len__", lambda: 0)() > 1
+
+
+def _class_of_vector(label: Any, names: Sequence[str]) -> str:
+    """Return the class of a one-hot array, or its text if it is none."""
+    values = list(label)
+    if len(values) == len(names) and sorted(values) == [0] * (len(values) - 1) + [1]:
+        return names[values.index(1)]
+    return str(label)
 
 
 def _is_indicator(row: Any) -> bool:

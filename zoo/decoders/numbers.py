@@ -213,6 +213,6 @@ def _array_of(label: Any) -> NDArray[np.float64]:
     import numpy as np
 
     try:
-        return np.asarray(label, np.float64)
+        return np.atleast_1d(np.asarray(label, np.float64))
     except (TypeError, ValueError, OverflowError):
-        return np.asarray(np.nan)
+        return np.array([np.nan])

@@ -204,9 +204,21 @@ class BaseModel:
         network = build(self.architecture(), initialise=self.weights_name is None)
         if isinstance(self.decoder, Outputs):
             network = name_outputs(network, self.decoder.parts)
+            self._check_outputs(network)
         if self.weights_name is not None:
             self.load_weights(network)
         return network
+
+    def _check_outputs(self, network: Any) -> None:
+        """Raise `SpecError` unless a network has the outputs that the decoder names."""
+        assert isinstance(self.decoder, Outputs)
+        from zoo.backend.network import output_names
+
+        found, needed = set(output_names(network)), set(self.decoder.parts)
+        if found != needed:
+            msg = f"architecture: {self.spec.architecture.uses!r} has the outputs "
+            msg += f"{', '.join(sorted(found))}, and {self.spec.output.uses!r} needs "
+            raise SpecError(msg + ", ".join(sorted(needed)))
 
     def check_weights(self) -> None:
         """Raise `UsageError` unless the requested weights exist, and their licence is allowed."""

@@ -16,7 +16,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from zoo.data.arrays import SUFFIXES, read_inputs, table_rows
+from zoo.data.arrays import SUFFIXES, as_rows, read_inputs, table_rows
 from zoo.data.inputs import Input, fetch_url, is_url
 from zoo.data.table import Table, stream_csv, stream_table
 from zoo.data.tokens import read_lines
@@ -259,19 +259,20 @@ def _chunks(model: BaseModel, inputs: Any, size: int) -> Generator[Sequence[Any]
         # A str is a text here, never a path or a URL.
         if isinstance(inputs, Path) or opened:
             inputs = read_lines(inputs)
+        if kind == "text" and not isinstance(inputs, str) and hasattr(inputs, "columns"):
+            (inputs,) = Table.of(inputs).columns.values()
         yield from _batched([inputs] if isinstance(inputs, str) else inputs, size)
     elif kind == "table" and isinstance(inputs, str | PathLike):
         path = Path(inputs)
-        arrays = path.suffix.lower() in SUFFIXES
-        yield from _slices(read_inputs(path), size) if arrays else stream_table(path, size)
+        if path.suffix.lower() in SUFFIXES:
+            rows = read_inputs(path, _targets_of(model))
+            yield from _slices(Table.of(rows, getattr(model.preprocessor, "columns", ())), size)
+        else:
+            yield from stream_table(path, size)
     elif kind == "table" and opened:
         yield from stream_csv(inputs, size)
-    elif kind == "array" and (opened or isinstance(inputs, str | PathLike)):
-        if not opened and Path(inputs).suffix.lower() in SUFFIXES:
-            yield from _slices(read_inputs(Path(inputs)), size)
-        else:
-            tables = stream_csv(inputs, size) if opened else stream_table(Path(inputs), size)
-            yield from map(table_rows, tables)
+    elif kind == "array":
+        yield from _arrays(inputs, _targets_of(model), size)
     elif kind == "table":
         if isinstance(inputs, Mapping) and all(
             hasattr(part, "__len__") for part in inputs.values()
@@ -284,6 +285,38 @@ def _chunks(model: BaseModel, inputs: Any, size: int) -> Generator[Sequence[Any]
     else:
         items = [inputs] if isinstance(inputs, str | bytes | PathLike) else inputs
         yield from ([_read(item) for item in batch] for batch in _batched(items, size))
+
+
+def _targets_of(model: BaseModel) -> tuple[str, ...]:
+    """Return the columns and arrays that a model learns: they are no inputs."""
+    training = model.spec.training
+    if training is None:
+        return ()
+    target = training.target or ()
+    return (*training.outputs, *((target,) if isinstance(target, str) else target))
+
+
+def _arrays(inputs: Any, targets: Sequence[str], size: int) -> Iterator[Sequence[Any]]:
+    """Yield arrays from a file, a frame, records, or whatever holds arrays."""
+    opened = hasattr(inputs, "readline")
+    if isinstance(inputs, str | PathLike) and Path(inputs).suffix.lower() in SUFFIXES:
+        tables: Iterable[Any] = [read_inputs(Path(inputs), targets)]
+    elif opened or isinstance(inputs, str | PathLike):
+        tables = stream_csv(inputs, size) if opened else stream_table(Path(inputs), size)
+    elif isinstance(inputs, list) and inputs and all(isinstance(row, Mapping) for row in inputs):
+        tables = [Table.of(inputs)]
+    elif isinstance(inputs, Iterator):
+        tables = map(as_rows, _batched(inputs, size))
+    else:
+        tables = [as_rows(inputs)]
+    for rows in tables:
+        if isinstance(rows, Table):
+            cells = {name: part for name, part in rows.columns.items() if name not in targets}
+            if len(cells) > 1 and any(getattr(part[0], "ndim", 0) for part in cells.values()):
+                msg = f"there are several arrays ({', '.join(cells)}), and the model takes one"
+                raise InputError(msg, kind="bad-container")
+            rows = table_rows(Table(cells, rows.problems)) if len(rows) else []
+        yield from _slices(rows, size)
 
 
 def _slices(rows: Any, size: int) -> Iterator[Sequence[Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zoo.backend.runner import drop_rows
 from zoo.data import datasets, stream
-from zoo.data.arrays import SUFFIXES, pair, read_labelled_arrays, table_rows
+from zoo.data.arrays import SUFFIXES, as_rows, pair, read_labelled_arrays, table_rows
 from zoo.data.folder import file_column, image_files, read_folder
 from zoo.data.labelled import LabelledRows
 from zoo.data.stream import Stream, file_stream, generator_stream
@@ -159,6 +159,9 @@ def _fit_kind(preprocessor: Preprocessor, rows: LabelledRows) -> LabelledRows:
             msg = f"{rows.source}: texts must be in one column, received {', '.join(columns)}"
             raise InputError(msg, kind="bad-table")
         inputs = list(*columns.values())
+        if not isinstance(inputs[0], str | Sequence) and getattr(inputs[0], "ndim", 0) == 0:
+            msg = f"{rows.source}: expected texts, received {type(inputs[0]).__name__}"
+            raise InputError(msg, kind="not-text")
     return replace(rows, inputs=inputs)
 
 
@@ -194,7 +197,8 @@ def _load_table(kind: str, data: Any, goal: Goal) -> LabelledRows | Stream:
         )
         raise UsageError(msg)
     if not isinstance(data, str | PathLike):
-        return _require_rows(take(Table.of(data), "the table"))
+        table = as_rows(data) if isinstance(data, Mapping) else Table.of(data)
+        return _require_rows(take(table, "the table"))
     path = Path(data)
     if streamed:
         return file_stream(path, take)

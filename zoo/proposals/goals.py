@@ -96,7 +96,7 @@ def find_goal(target: Target, rows: int, source: str, plugin: str) -> Goal:
         return _value_goal(numbers, empty, plugin)
     labels = _several_labels(counts)
     if labels:
-        return _labels_goal(labels, empty, plugin)
+        return _labels_goal(labels, plugin)
     if len(counts) > MAX_CLASSES or len(counts) > sum(counts.values()) / 2:
         msg = (
             f"{where} has {len(counts):,} different texts in {rows:,} rows; expected numbers, or "
@@ -118,8 +118,12 @@ def _array_goal(target: Target, where: str, plugin: str) -> Goal:
         msg = f"{where} is arrays {shape}; write a spec with an architecture that gives them"
         raise InputError(msg, kind="bad-target")
     if np.isin(numbers, (0, 1)).all():
+        if (numbers.sum(axis=1) == 1).all():
+            output = {"uses": Choice(f"{plugin}/classes", "one-hot")}
+            loss = "sparse_categorical_crossentropy"
+            return Goal("tabular-classification", output, loss, ["accuracy"])
         names = [str(number) for number in range(numbers.shape[1])]
-        return _labels_goal(names, 0, plugin)
+        return _labels_goal(names, plugin)
     output = {
         "uses": Choice(f"{plugin}/numbers", f"vectors of {numbers.shape[1]} numbers"),
         "scale": Choice("standard", "losses and errors of the training are in this scale"),
@@ -145,14 +149,13 @@ def _several_labels(counts: Counter[str]) -> list[str]:
     return parts if usual and 2 <= len(parts) <= min(MAX_CLASSES, len(counts)) else []
 
 
-def _labels_goal(labels: list[str], empty: int, plugin: str) -> Goal:
+def _labels_goal(labels: list[str], plugin: str) -> Goal:
     output = {
         "uses": Choice(f"{plugin}/labels", "each row may have several of them"),
         "labels": Choice(labels, ""),
     }
-    notes = _unusable_notes(empty)
-    loss, metrics = "binary_crossentropy", ["binary_accuracy"]
-    return Goal("multi-label-classification", output, loss, metrics, unusable=empty, notes=notes)
+    loss, metrics = "binary_crossentropy", ["binary_accuracy"]  # an empty cell has no label
+    return Goal("multi-label-classification", output, loss, metrics)
 
 
 def _class_goal(

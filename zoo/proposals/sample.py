@@ -148,6 +148,8 @@ def _of_arrays(rows: LabelledRows, names: Sequence[str]) -> Sample:
 
 def _count(labels: Any) -> Counter[Any] | None:
     """Return how often each label occurs; None if they are arrays or lists."""
+    if getattr(labels, "ndim", 1) == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
     if getattr(labels, "ndim", 1) > 1 or hasattr(labels[0], "__len__") != isinstance(
         labels[0], str
     ):

@@ -53,8 +53,9 @@ def command(
 ) -> int:
     """Predict each INPUT with MODEL, or with a trained BUNDLE or run folder.
 
-    An INPUT is a CSV or parquet file for table models, a file with one text per line for text
-    models; for image models an image, a folder or glob of them, or a URL; - is standard input.
+    An INPUT is a CSV or parquet file for table models, also an npz or npy file for array models,
+    a file with one text per line for text models; for image models an image, a folder or glob of
+    them, or a URL; - is standard input.
     Image models that classify print what `zoo classify` prints.
     """
     if bool(inputs) == bool(texts):
@@ -67,7 +68,7 @@ def command(
     if texts and kind not in ("text", "sequence"):
         msg = f"--text is for text models; {subject.spec.name} takes {_TAKES[kind]}"
         raise UsageError(msg)
-    if kind == "image" and isinstance(subject.decoder, Classifier):
+    if kind == "image" and isinstance(subject.decoder, Classifier) and subject.decoder.one_class:
         return classify.run(subject, inputs, top=1, form=form, output=output)
     sources: list[tuple[str, Any]] = [("--text", list(texts))] if texts else []
     if kind == "image":

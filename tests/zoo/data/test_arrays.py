@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -222,3 +223,63 @@ def test_validation_and_test_parts_of_a_file(tmp_path: Path) -> None:
         assert run.environment["data"]["validation"]["rows"] == 12
         figures = zoo.load(run.path).evaluate()
         assert (figures.rows, figures.count) == ("held out", count)
+
+
+SERIES = zoo.ModelSpec(
+    name="series", task="array-classification",
+    architecture=zoo.Component("tabular/mlp", hidden=[8]),
+    input=zoo.Component("array/values", scale="standard"),
+    output=zoo.Component("array/classes"),
+    training=zoo.Training(
+        loss=zoo.Component("sparse_categorical_crossentropy"), epochs=40,
+        optimizer=zoo.Component("adam", learning_rate=0.02),
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["(n,)", "(n, 1)", "one-hot", "texts"])
+def test_classes_as_people_have_them(form: str, tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(40, 5))
+    y = (x[:, 0] > 0).astype(int)
+    labels = {"(n,)": y, "(n, 1)": y[:, None], "one-hot": np.eye(2)[y], "texts": y.astype(str)}
+    run = zoo.train(SERIES, (x, labels[form]), seed=1, output=tmp_path / "run")
+    found = [int(str(result.prediction)) for result in run.model.predict(x)]
+    assert np.mean(found == y) > 0.9
+    np.savez(tmp_path / "all.npz", x=x, y=labels[form])
+    proposal = zoo.propose(tmp_path / "all.npz")
+    assert proposal.spec.output.uses in ("array/binary", "array/classes")
+    model = zoo.train(proposal.spec, tmp_path / "all.npz", seed=1, output=tmp_path / "other").model
+    found = [int(str(result.prediction)) for result in model.predict(tmp_path / "all.npz")]
+    assert np.mean(found == y) > 0.8
+
+
+def test_whatever_holds_the_rows_of_arrays(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(30, 5))
+    y = (x[:, 0] > 0).astype(int)
+    names = list("abcde")
+    model = zoo.train(SERIES, (x, y), seed=1, output=tmp_path / "run").model
+    expected = [result.probabilities for result in model.predict(x)]
+    frame = pd.DataFrame(x, columns=names)
+    frame.assign(y=y).to_csv(tmp_path / "x.csv", index=False)
+    np.savez(tmp_path / "kind.npz", x=x, kind=y)
+    np.save(tmp_path / "x.npy", x)
+    spec = msgspec.structs.replace(SERIES, training=SERIES.training.with_target("kind"))
+    other = zoo.train(spec, tmp_path / "kind.npz", seed=1, output=tmp_path / "kind").model
+    forms = [list(x), x.tolist(), frame, frame.to_dict("records"), iter(x), tmp_path / "x.npy"]
+    for form in forms:
+        found = [result.probabilities for result in model.predict(form)]
+        assert [pytest.approx(row, abs=1e-4) for row in found] == expected
+    found = [result.probabilities for result in other.predict(tmp_path / "kind.npz")]
+    assert [pytest.approx(row, abs=1e-4) for row in found] == expected
+    spec = msgspec.structs.replace(SERIES, training=SERIES.training.with_target("y"))
+    other = zoo.train(spec, tmp_path / "x.csv", seed=1, output=tmp_path / "csv").model
+    assert len(other.predict(tmp_path / "x.csv")) == 30
+    dictionary = {"x": x, "y": y}
+    again = zoo.train(spec, dictionary, seed=1, output=tmp_path / "dictionary").model
+    found = [result.probabilities for result in again.predict({"x": x})]
+    assert [pytest.approx(row, abs=1e-4) for row in found] == expected
+    with pytest.raises(InputError, match="several arrays \\(u, v\\), and the model takes one"):
+        model.predict({"u": x, "v": x})
+    np.savez(tmp_path / "parts.npz", x_train=x, y_train=y, x_test=x)
+    with pytest.raises(InputError, match="has rows to train on and others"):
+        model.predict(tmp_path / "parts.npz")

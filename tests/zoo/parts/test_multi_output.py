@@ -187,3 +187,20 @@ def test_tuning_several_outputs(tmp_path: Path) -> None:
     )  # fmt: skip
     assert len(tuning.results) == 2
     assert tuning.results[0].problem is None
+
+
+def test_a_list_of_outputs_with_other_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(input_shape: Any) -> Any:
+        import keras
+
+        x = keras.Input(input_shape)
+        outputs = [keras.layers.Dense(1, name=name)(x) for name in ("one", "two")]
+        return keras.Model(x, outputs)
+
+    resolve = _resolving("own_network:build", build)
+    monkeypatch.setattr("zoo.registry.registry.Registry.resolve", resolve)
+    own = replace(spec(epochs=1), architecture=zoo.Component("own_network:build"))
+    with pytest.raises(SpecError, match=r"has the outputs one, two, and .* needs kind, size"):
+        zoo.train(own, table(), output=tmp_path / "run")
