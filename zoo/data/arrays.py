@@ -188,7 +188,7 @@ def table_rows(table: Table) -> list[Any]:
     import numpy as np
 
     first = next(iter(table.columns.values()))
-    if len(table.columns) == 1 and getattr(first[0], "shape", ()):  # arrays, not cells
+    if len(table.columns) == 1 and isinstance(first[0], np.ndarray):  # arrays, not cells
         return list(first)
     columns = [map(number_of, cells) for cells in table.columns.values()]
     rows: list[Any] = [*map(np.array, zip(*columns, strict=True))]
