@@ -385,5 +385,5 @@ def computing_settings(backend: str | None = None) -> list[Any]:
         import torch
 
         precision = torch.get_float32_matmul_precision()
-        return [backend, torch.__version__, devices(backend), precision]
+        return [backend, str(torch.__version__), devices(backend), precision]
     return [backend]

@@ -160,7 +160,7 @@ def _key_of(model: BaseModel, trunk: Any) -> str | None:
         update_digest(digest, numpy(weight.value))
     variables = {k: v for k, v in os.environ.items() if k.startswith(("XLA_", "ZOO_MAX_"))}
     key = {
-        "graph": json.dumps(trunk.get_config(), sort_keys=True, default=repr),
+        "graph": json.dumps(graph_of(trunk), sort_keys=True, default=repr),
         "weights": digest.hexdigest(),
         "input": component_to_data(model.spec.input),
         "state": model.preprocessor.state(),
@@ -170,3 +170,27 @@ def _key_of(model: BaseModel, trunk: Any) -> str | None:
     }
     data = msgspec.json.encode(key, order="deterministic")
     return hashlib.sha256(data).hexdigest()[:32]
+
+
+NAMES, REFERENCES = "name", ("keras_history", "input_layers", "output_layers")
+"""Fields of a network's configuration that hold names, and lists that start with one."""
+
+
+def graph_of(network: Any) -> Any:
+    """Return the configuration of a network whose layers are numbered instead of named.
+
+    Keras names layers after how many a process has made.
+    """
+    numbers: dict[str, int] = {}
+
+    def number(value: Any, field: str = "") -> Any:
+        if isinstance(value, dict):
+            return {name: number(part, name) for name, part in value.items()}
+        if isinstance(value, list | tuple):
+            inner = field if field in REFERENCES else ""
+            return [number(part, inner) for part in value]
+        if isinstance(value, str) and field in (NAMES, *REFERENCES):
+            return numbers.setdefault(value, len(numbers))
+        return value
+
+    return number(network.get_config())

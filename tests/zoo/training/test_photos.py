@@ -12,6 +12,7 @@ import pytest
 
 import zoo
 from zoo import config
+from zoo.backend.choose import keras
 from zoo.errors import TrainingError
 from zoo.training import feature_cache, photos
 from zoo.training.photos import Features
@@ -116,6 +117,22 @@ def test_what_is_changed_is_computed_again(
     monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_min_max=false")
     train()
     assert new(computed) == 32
+
+
+def test_layers_are_known_by_what_they_do() -> None:
+    """Not by the names that Keras gives them, which count what a process has made."""
+
+    def graph(activation: str = "relu", shortcut: bool = True) -> Any:
+        layers = keras().layers
+        inputs = keras().Input((4,))
+        first = layers.Dense(4, activation)(inputs)
+        second = layers.Dense(4)(first)
+        outputs = layers.Add()([second, first if shortcut else inputs])
+        return feature_cache.graph_of(keras().Model(inputs, outputs))
+
+    assert graph() == graph()
+    assert graph() != graph("tanh")
+    assert graph() != graph(shortcut=False)
 
 
 def test_pixels_are_found_again(train: Train, computed: list[int]) -> None:
