@@ -20,7 +20,7 @@ from bulk import write_photos
 from measure import Ratio, report
 
 os.environ["KERAS_BACKEND"] = "jax"
-MODEL, EPOCHS, ROUNDS = "efficientnet-lite0", 5, 2
+MODEL, EPOCHS, ROUNDS = "efficientnet-lite0", 5, 1
 
 
 def classify(photos: list[Path]) -> None:
@@ -54,14 +54,16 @@ def fit(folder: Path, epochs: int) -> None:
     base.trainable = False
     hidden = keras.layers.Dropout(0.2)(base(base.input, training=False))
     network = keras.Model(base.input, keras.layers.Dense(len(classes), "softmax")(hidden))
-    network.compile(keras.optimizers.Adam(0.001), "sparse_categorical_crossentropy", ["accuracy"])
+    network.compile(
+        keras.optimizers.Adam(0.001), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
     order = np.random.default_rng(1).permutation(len(files))
     held, rest = np.split(order, [len(files) // 5])
     network.fit(
         x[rest],
         y[rest],
         batch_size=16,
-        epochs=EPOCHS,
+        epochs=epochs,
         verbose=0,
         validation_data=(x[held], y[held]),
     )
