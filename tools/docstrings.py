@@ -103,6 +103,8 @@ def default_of(field: Any) -> str:
     if value in (None, "", ()) or value == {}:
         return ""
     uses = getattr(value, "uses", value)
+    if isinstance(uses, msgspec.Struct):  # its own table has its defaults
+        return ""
     return f"`{json.dumps(uses)}`"
 
 

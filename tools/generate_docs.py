@@ -180,7 +180,7 @@ def _figure_keys(record: dict[str, Any]) -> tuple[tuple[str, str], ...]:
 
 def commands() -> str:
     """Return the help of every command."""
-    from zoo.config import Settings
+    from zoo.config import Cache, Settings
     from zoo_cli.main import cli
 
     context = click.Context(
@@ -201,6 +201,8 @@ def commands() -> str:
         "## config.toml\n",
         "`zoo doctor` prints the path of this file. Flags and variables override it.\n",
         _struct_table(Settings),
+        "`Cache` is the table `[cache]`:\n",
+        _struct_table(Cache),
     ]
     return "\n".join(text)
 

@@ -6,6 +6,7 @@ A missing, damaged or untrusted file is not an error: it is written again.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import stat
 from pathlib import Path
@@ -16,7 +17,7 @@ MAX_BYTES = 256 << 20
 """Maximum size of a file that is read back; zoo's own are far smaller."""
 
 FILES_PER_FOLDER = 200
-"""Maximum number of files in a folder; a write beyond it removes the least recently used."""
+"""Maximum number of files in a folder."""
 
 
 def private_folder(name: str) -> Path | None:
@@ -71,7 +72,16 @@ def exposed(path: Path) -> str:
     return ""
 
 
-def read(folder: str, name: str) -> bytes | None:
+def names(folder: str, prefix: str) -> list[str]:
+    """Return the names of the files in a private folder that start with `prefix`, sorted."""
+    parent = private_folder(folder)
+    try:
+        return sorted(path.name for path in parent.glob(f"{prefix}*")) if parent else []
+    except OSError:
+        return []
+
+
+def read(folder: str, name: str, *, first: int | None = None) -> bytes | None:
     """Return what `write` stored, or None if there is no file that can be trusted.
 
     Parameters
@@ -80,6 +90,8 @@ def read(folder: str, name: str) -> bytes | None:
         Name of the private folder.
     name
         Name of the file in it.
+    first
+        Number of bytes at its start to look at; that does not count as a use of the file.
 
     Returns
     -------
@@ -98,6 +110,8 @@ def read(folder: str, name: str) -> bytes | None:
             )
             if not private or not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
                 return None
+            if first is not None:
+                return file.read(first)
             with contextlib.suppress(OSError):  # a read-only file system
                 os.utime(parent / name)
             return file.read()
@@ -105,8 +119,12 @@ def read(folder: str, name: str) -> bytes | None:
         return None
 
 
-def write(folder: str, name: str, data: bytes) -> Path | None:
-    """Write a file atomically; return its path, or None if it cannot be written."""
+def write(folder: str, name: str, data: bytes, *, limit: int | None = None) -> Path | None:
+    """Write a file atomically; return its path, or None if it cannot be written.
+
+    The least recently used files of the folder are removed: those beyond `FILES_PER_FOLDER`, and
+    those that make it larger than `limit` bytes.
+    """
     from zoo_weights.files import atomic_write
 
     parent = private_folder(folder)
@@ -118,8 +136,10 @@ def write(folder: str, name: str, data: bytes) -> Path | None:
             temporary.chmod(0o600)  # whatever the umask says
             temporary.write_bytes(data)
         files = sorted(parent.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
-        for old in files[FILES_PER_FOLDER:]:
-            old.unlink()
+        totals = itertools.accumulate(path.stat().st_size for path in files)
+        for number, (path, total) in enumerate(zip(files, totals, strict=True)):
+            if number >= FILES_PER_FOLDER or (limit is not None and total > limit):
+                path.unlink()
     except OSError:  # another process may remove the same files
         return None
     return parent / name

@@ -7,7 +7,7 @@ import os
 import threading
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
@@ -17,6 +17,18 @@ from zoo_weights.text import hide_password
 
 if TYPE_CHECKING:
     from zoo_weights.store import Store
+
+
+class Cache(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The table ``[cache]`` of ``config.toml``.
+
+    Attributes
+    ----------
+    features
+        Bytes that features of photos may take, those of all trainings together; 0 keeps none.
+    """
+
+    features: Annotated[int, msgspec.Meta(ge=0)] = 2_000_000_000
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,6 +48,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Seconds that a download may take, retries included; no limit if not given.
     licences
         Licences whose weights may be used, such as ``["Apache-2.0", "BSD-*"]``; all, if not given.
+    cache
+        What the cache may hold.
     """
 
     backend: str | None = None
@@ -44,6 +58,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     offline: bool = False
     timeout: float | None = None
     licences: tuple[str, ...] | None = None
+    cache: Cache = Cache()
 
 
 NO_HOME = Path(os.devnull, "no home folder (set HOME or ZOO_HOME)")
@@ -179,4 +194,5 @@ def as_dict() -> dict[str, Any]:
         "backend": settings().backend,
         "classify_model": settings().classify_model,
         "licences": allowed_licences(),
+        "cache.features": settings().cache.features,
     }

@@ -51,7 +51,7 @@ def training_bar(epochs: int) -> Iterator[Callable[[int, dict[str, float]], None
 
     columns = ("epoch {task.completed}/{task.total}", BarColumn(), TimeRemainingColumn())
     bar = _bar(*columns, "{task.fields[logs]}", transient=False)
-    task = bar.add_task("", total=epochs, logs="")
+    task = bar.add_task("", total=epochs, logs="compiling")
 
     def update(done: int, logs: dict[str, float]) -> None:
         text = "  ".join(f"{printable(name)} {value:.4f}" for name, value in logs.items())
@@ -59,6 +59,38 @@ def training_bar(epochs: int) -> Iterator[Callable[[int, dict[str, float]], None
 
     with bar:
         yield update
+
+
+@contextmanager
+def features_bar(total: int) -> Iterator[Callable[[int], None]]:
+    """Draw how many photos have features, and the time left; on a terminal only, erased at the end.
+
+    Until the first have some, the bar says that the network is compiled.
+
+    Parameters
+    ----------
+    total
+        Number of photos.
+
+    Yields
+    ------
+    callable
+        Takes the number of photos that are done now.
+    """
+    if not sys.stderr.isatty() or os.environ.get("ZOO_QUIET"):
+        yield lambda count: None
+        return
+    from rich.progress import BarColumn, TimeRemainingColumn
+
+    bar = _bar("{task.description}", BarColumn(), TimeRemainingColumn())
+    task = bar.add_task("compiling", total=total)
+
+    def advance(count: int) -> None:
+        done = int(bar.tasks[0].completed) + count
+        bar.update(task, advance=count, description=f"features {done}/{total}" if done else None)
+
+    with bar:
+        yield advance
 
 
 @contextmanager

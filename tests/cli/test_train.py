@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -296,3 +297,32 @@ def test_interrupting_saves_what_is_trained_and_plugins_hear_of_it(tmp_path):
     assert json.loads((tmp_path / "run/metrics.json").read_text())["train"]["accuracy"] > 0
     assert (tmp_path / "started").read_text() == "mlp-pima"
     assert (tmp_path / "finished").read_text() == "True"
+
+
+SHAPES = """\
+name = "shapes"
+task = "image-classification"
+architecture = {uses = "vision/cnn", filters = [2]}
+input = {uses = "vision/image", size = 8}
+output = {uses = "vision/classes"}
+
+[training]
+loss = "sparse_categorical_crossentropy"
+freeze = ["convolution*"]
+"""
+
+
+def test_a_damaged_photo_is_a_warning_or_an_error(cli, shapes, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(shapes, "photos")
+    Path("photos/discs/3.png").write_bytes(b"no photo")
+    Path("shapes.toml").write_text(SHAPES)
+    done = cli("train", "shapes.toml", "--data", "photos", "-o", "run")
+    assert done.status == 0
+    (line,) = [line for line in done.err.splitlines() if "3.png" in line]
+    assert line.startswith("zoo: photos: photos/discs/3.png: ")
+    assert line.endswith("; left out 1 of 32 rows")
+    done = cli("train", "shapes.toml", "--data", "photos", "-o", "other", "--fail-fast")
+    assert (done.status, done.out) == (1, "")
+    assert "photos/discs/3.png: " in done.err
+    assert not Path("other").exists()

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,10 @@ import pytest
 import training
 
 import zoo
+from zoo.backend import keras_private
 from zoo.backend.choose import chosen_backend
 from zoo.registry.registry import registry
-from zoo.training import rows, streamed
+from zoo.training import photos, rows, streamed
 from zoo.training.steps import traced
 from zoo.tuning.work import Work
 
@@ -39,6 +41,8 @@ PATHS_OF = {
     "test_tuned_side_by_side": ["tuned"],
     "test_resumed": ["whole"],
     "test_in_threads": ["whole", *BESIDE],
+    "test_frozen_layers": ["whole"],
+    "test_frozen_layers_resumed": ["whole"],
 }
 """What a test compares with."""
 
@@ -50,7 +54,12 @@ REPEATED = (
 """Rows that the tests of the backends repeat."""
 
 
-def every(*quick: str, repeated: Sequence[str] = REPEATED, lacks: Sequence[str] = ()) -> list[Any]:
+def every(
+    *quick: str,
+    repeated: Sequence[str] = REPEATED,
+    lacks: Sequence[str] = (),
+    cases: Iterable[str] = CASES,
+) -> list[Any]:
     """Return all cases but some, in the slow tier but for `quick` ones."""
     return [
         pytest.param(
@@ -60,7 +69,7 @@ def every(*quick: str, repeated: Sequence[str] = REPEATED, lacks: Sequence[str] 
                 *([pytest.mark.backends] if name in repeated else []),
             ],
         )
-        for name in CASES
+        for name in cases
         if name not in lacks
     ]
 
@@ -217,6 +226,49 @@ def test_resumed(name: str, reference: Any, killed: Any, tmp_path: Path) -> None
 
     killed(1, train)
     compare(training.ended(train(resume=True)), reference, name, "whole")
+
+
+@pytest.fixture
+def cuts(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
+    """The last layer before the cut of each training; None where there is no cut."""
+    found: list[str | None] = []
+    before = photos.cut_network
+
+    def noted(network: Any) -> Any:
+        cut = before(network)
+        found.append(cut and keras_private.producer_of(cut.trunk.outputs[0])[0].name)
+        return cut
+
+    monkeypatch.setattr(photos, "cut_network", noted)
+    return found
+
+
+QUICK_PHOTOS = ("photo-early", "photo-drop-first", "photo-penalized", "photo-outputs")
+REPEATED_PHOTOS = (*QUICK_PHOTOS, "photo", "photo-nested", "photo-convolved")
+
+
+@pytest.mark.parametrize(
+    "name", every(*QUICK_PHOTOS, repeated=REPEATED_PHOTOS, cases=training.PHOTOS)
+)
+def test_frozen_layers(
+    name: str, reference: Any, cuts: list[str | None], monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    """What they give is computed once, then found by a second training."""
+    monkeypatch.setenv("ZOO_HOME", str(tmp_path / "home"))
+    case = training.PHOTOS[name]
+    for time_ in ("first", "second"):
+        found = training.whole(case, tmp_path / time_)
+        assert distance(found, reference(name, "whole")) <= 1e-5
+    assert {cut and re.sub(r"_\d+$", "", cut) for cut in cuts} == {case.cut}
+
+
+@pytest.mark.parametrize("name", ["photo-early", "photo-drop-later"])
+def test_frozen_layers_resumed(name: str, reference: Any, killed: Any, tmp_path: Path) -> None:
+    case = training.PHOTOS[name]
+    killed(1, lambda: training.whole(case, tmp_path))
+    found = training.whole(case, tmp_path, resume=True)
+    assert distance(found, reference(name, "whole")) <= 1e-5
 
 
 @pytest.mark.slow

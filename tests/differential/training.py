@@ -47,6 +47,8 @@ class Case:
         Whether torch replays a trace of its step.
     apart
         Whether a tuning trains each configuration by itself.
+    cut
+        Of networks for photos, the last layer whose output is computed once.
     """
 
     kind: str = "plain"
@@ -54,6 +56,11 @@ class Case:
     declined: tuple[str, ...] = ()
     traced: bool = False
     apart: bool = False
+    cut: str | None = None
+
+    @property
+    def photos(self) -> bool:
+        return self.kind.startswith("photo")
 
     def spec(self, strength: float = 1.0) -> zoo.ModelSpec:
         recipe = {
@@ -66,11 +73,14 @@ class Case:
             del recipe["loss"], recipe["target"], recipe["metrics"]
             parts = {"y": {"uses": output.uses, **output.config}, "x5": "tabular/value"}
             output = zoo.Component("tabular/outputs", parts=parts)
+        source = zoo.Component("tabular/columns")
+        if self.photos:
+            source = zoo.Component("vision/image", size=8, mode="unit", crop=1.0)
         return zoo.ModelSpec(
             name="awkward",
             task="tabular-classification",
             architecture=zoo.Component("awkward/network", kind=self.kind, strength=strength),
-            input=zoo.Component("tabular/columns"),
+            input=source,
             output=output,
             training=zoo.Training(**recipe),
         )
@@ -147,6 +157,50 @@ CASES = {
 }  # fmt: skip
 
 
+def photo(cut: str | None, kind: str = "photo", *freeze: str, **recipe: Any) -> Case:
+    """Return a case whose differences stay as small as they are: Adam would enlarge them."""
+    common = {"target": None, "freeze": freeze or ("base*",), **of("sgd", learning_rate=0.05)}
+    return Case(kind, recipe={**common, **recipe}, cut=cut)
+
+
+PHOTOS = {
+    "photo": photo("pool"),
+    "photo-validated": photo("pool", validation=0.3),
+    "photo-weights": photo("pool", class_weights={"yes": 3.0}, shuffle=False),
+    "photo-early": photo(
+        "pool", validation=0.3, epochs=6, metrics=(zoo.Component("AUC"),),
+        early_stopping=zoo.EarlyStopping(patience=1, monitor="val_loss", restore_best=True),
+    ),
+    "photo-one": photo("pool", batch_size=100),
+    "photo-ema": photo("pool", **of("sgd", use_ema=True, ema_momentum=0.8)),
+    "photo-first": photo("base_conv", "photo", "base_conv"),
+    **{
+        kind: photo(cut, kind)
+        for kind, cut in (
+            ("photo-drop-first", None), ("photo-drop-later", "base_norm"), ("photo-noise", None),
+            ("photo-penalized", "pool"), ("photo-active", None), ("photo-thawed", "base_conv"),
+            ("photo-residual", "pool"), ("photo-nested", "pool"), ("photo-forked", "base_norm"),
+            ("photo-bypassed", None), ("photo-shared", "pool"),
+            ("photo-convolved", "base_norm"), ("photo-custom", "base_conv"),
+            ("photo-scaled", "base_conv"), ("photo-bfloat16", None),
+            ("photo-sequence", "pool"), ("photo-own-loss", None),
+        )
+    },
+    # Keras on TensorFlow counts batches in the loss of each output, not rows: batches are alike.
+    "photo-outputs": photo(
+        "pool", "photo-outputs", outputs=TWO_OUTPUTS, validation=0.25, batch_size=11
+    ),
+}  # fmt: skip
+
+
+def photos() -> tuple[Any, Any]:
+    """Return photos whose class is in how bright they are, and the labels of both outputs."""
+    draw = np.random.default_rng(0)
+    labels = draw.integers(0, 2, ROWS)
+    pixels = draw.integers(0, 200, (ROWS, 8, 8, 3)) + 40 * labels[:, None, None, None]
+    return pixels.astype("uint8"), labels
+
+
 def table(rows: int = ROWS) -> zoo.Table:
     draw = np.random.default_rng(0)
     values = draw.normal(size=(rows, 6))
@@ -170,8 +224,19 @@ def ended(run: zoo.Run) -> Outcome:
     }
 
 
-def whole(case: Case, folder: Path, seed: int = 1) -> Outcome:
-    return ended(zoo.train(case.spec(), table(), seed=seed, output=folder / "run"))
+def rows_of(case: Case) -> Any:
+    """Return the rows that a case is trained on."""
+    if not case.photos:
+        return table()
+    pixels, labels = photos()
+    if "outputs" in case.recipe:
+        return pixels, {"y": labels, "x5": pixels.mean(axis=(1, 2, 3)) / 255}
+    return pixels, labels
+
+
+def whole(case: Case, folder: Path, seed: int = 1, **options: Any) -> Outcome:
+    data = rows_of(case)
+    return ended(zoo.train(case.spec(), data, seed=seed, output=folder / "run", **options))
 
 
 def streamed(case: Case, folder: Path) -> Outcome:
@@ -226,7 +291,7 @@ def main(folder: Path, wanted: list[str]) -> None:
     for want in wanted:
         name, path = want.split(".")
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as own:
-            found = PATHS[path](CASES[name], Path(own))
+            found = PATHS[path]({**CASES, **PHOTOS}[name], Path(own))
         (folder / "part").write_bytes(pickle.dumps(found))
         (folder / "part").rename(folder / want)  # whole, or not there
 

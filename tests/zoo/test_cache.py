@@ -49,6 +49,17 @@ def test_what_was_used_longest_ago_goes_first(
     assert {path.name for path in folder.iterdir()} == {"a", "c", "d"}
 
 
+def test_a_folder_has_a_limit(folder: Path) -> None:
+    for age, name in enumerate("abc"):
+        cache.write("kept", name, b"12")
+        os.utime(folder / name, (1e9 - age, 1e9 - age))
+    assert cache.read("kept", "c", first=1) == b"1"  # looked at, not used
+    cache.write("kept", "d", b"12", limit=7)
+    assert cache.names("kept", "") == ["a", "b", "d"]
+    assert cache.names("kept", "a") == ["a"]
+    assert cache.names("nothing", "a") == []
+
+
 posix = pytest.mark.skipif(not hasattr(os, "getuid"), reason="needs POSIX modes and links")
 
 

@@ -45,6 +45,7 @@ def test_nothing_configured(home):
         "backend": None,
         "classify_model": "efficientnet-lite0",
         "licences": None,
+        "cache.features": 2_000_000_000,
     }
     assert not home.exists()
 

@@ -79,3 +79,19 @@ def test_inputs_are_drawn_with_their_rate(monkeypatch: pytest.MonkeyPatch) -> No
             advance()
     assert "1,010/2,000" in screen.getvalue()
     assert "5 images/s" in screen.getvalue()
+
+
+def test_features_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes seconds before the first photo is named."""
+    screen = terminal(monkeypatch)
+    with progress.features_bar(120) as advance:
+        advance(0)
+        assert "features" not in screen.getvalue()
+        advance(40)
+    assert "compiling" in screen.getvalue()
+    assert "features 40/120" in screen.getvalue()
+    monkeypatch.setenv("ZOO_QUIET", "1")
+    drawn = screen.getvalue()
+    with progress.features_bar(1) as advance:
+        advance(1)
+    assert screen.getvalue() == drawn

@@ -45,15 +45,7 @@ class ExportedFile(msgspec.Struct, frozen=True):
 
 def cache_key() -> list[Any]:
     """Return what a computation depends on besides the network."""
-    jax = choose.jax()
-    settings = [item for item in sorted(jax.config.values.items()) if "cache" not in item[0]]
-    return [
-        jax.__version__,
-        jax.lib.__version__,
-        jax.default_backend(),
-        jax.devices()[0].device_kind,
-        repr(settings),
-    ]
+    return choose.computing_settings("jax")
 
 
 def restore(data: bytes, weights: Weights) -> CachedNetwork | None:

@@ -2,7 +2,8 @@
 
 The first process builds the Keras network and stores its computation; the next one reads that
 back. The backend's module defines the format: `zoo.accel.exported` for JAX, `zoo.accel.openvino`.
-Results are never cached.
+Compiled code may be cached, results never, apart from features of frozen layers
+(`zoo.training.feature_cache`).
 
 A cached network answers as the present code would, because
 
@@ -28,7 +29,7 @@ from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec.structs import asdict
@@ -36,7 +37,8 @@ from msgspec.structs import asdict
 from zoo import cache
 from zoo.backend import choose, keras_private
 from zoo.config import home
-from zoo.registry.loading import PRELOADED_FILES, STARTED_AT, roots_of
+from zoo.registry import sources
+from zoo.registry.loading import roots_of
 from zoo.spec.component import component_to_data
 
 if TYPE_CHECKING:
@@ -49,22 +51,6 @@ FOLDER = "networks"
 
 UNCACHEABLE = b""
 """Stored when a network cannot be cached, so that later processes do not retry."""
-
-MAX_FILES = 10_000
-"""Maximum number of files in an architecture's packages; with more it is not cached."""
-
-
-class Stamp(NamedTuple):
-    """The state of a file.
-
-    A changed file may be given its old size and modification time, but not its time of change.
-    """
-
-    path: str
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    inode: int
 
 
 class NetworkCache:
@@ -120,7 +106,7 @@ class NetworkCache:
         return None
 
     @cached_property
-    def _files(self) -> list[Stamp] | None:
+    def _files(self) -> list[sources.Stamp] | None:
         """The files that decide what the architecture builds; None if they are not known."""
         entry = self._made_from[0]
         paths = {
@@ -131,10 +117,9 @@ class NetworkCache:
         try:
             for distribution in (entry.owner.distribution, *(entry.pure or ())):
                 paths.update(_paths_of(metadata.distribution(distribution)))
-            files = _stamps(sorted(paths))
+            return sources.stamps_of(paths)
         except (metadata.PackageNotFoundError, ValueError, OSError):
             return None
-        return sorted(files) if len(files) <= MAX_FILES else None
 
     @cached_property
     def name(self) -> str:
@@ -179,12 +164,8 @@ class NetworkCache:
         """
         assert self._backend is not None
         assert self._files is not None
-        # Code that this process has imported may have changed since.
-        changed = any(
-            max(file.mtime_ns, file.ctime_ns) > STARTED_AT or file.path in PRELOADED_FILES
-            for file in self._files
-        )
-        if changed or self._read() == UNCACHEABLE:  # an earlier process failed
+        # An earlier process failed, or this one would store what older code computes.
+        if sources.may_differ(self._files) or self._read() == UNCACHEABLE:
             return b""
         try:
             data: bytes = self._backend.serialize(make())
@@ -276,21 +257,6 @@ def _paths_of(distribution: metadata.Distribution) -> Iterator[str]:
                     )
         elif file.parts[0] != ".." and not file.parts[0].endswith(".dist-info"):
             yield str(distribution.locate_file(file.parts[0]))
-
-
-def _stamps(paths: list[str]) -> list[Stamp]:
-    """Return the stamps of files, and of those in folders; stop after `MAX_FILES`."""
-    stamps: list[Stamp] = []
-    while paths and len(stamps) <= MAX_FILES:
-        path = paths.pop()
-        if os.path.isdir(path):
-            if os.path.basename(path) != "__pycache__":
-                paths += [os.path.join(path, name) for name in os.listdir(path)]
-        else:
-            status = os.stat(path)
-            times = (status.st_mtime_ns, status.st_ctime_ns)
-            stamps.append(Stamp(path, status.st_size, *times, status.st_ino))
-    return stamps
 
 
 def _keras_settings() -> dict[str, Any]:

@@ -355,3 +355,35 @@ def devices(backend: str | None = None) -> list[str]:
             "cpu",
         ]
     return ["cpu"] if backend == "openvino" else []
+
+
+def computing_settings(backend: str | None = None) -> list[Any]:
+    """Return what the numbers that a backend computes depend on besides the computation.
+
+    Parameters
+    ----------
+    backend
+        The backend; that of the imported Keras if not given.
+    """
+    backend = backend or _imported_backend()
+    if backend == "jax":
+        module = jax()
+        options = [item for item in sorted(module.config.values.items()) if "cache" not in item[0]]
+        return [
+            module.__version__,
+            module.lib.__version__,
+            module.default_backend(),
+            module.devices()[0].device_kind,
+            repr(options),
+        ]
+    if backend == "tensorflow":
+        import tensorflow
+
+        fast = tensorflow.config.experimental.tensor_float_32_execution_enabled()
+        return [backend, tensorflow.__version__, devices(backend), fast]
+    if backend == "torch":
+        import torch
+
+        precision = torch.get_float32_matmul_precision()
+        return [backend, str(torch.__version__), devices(backend), precision]
+    return [backend]

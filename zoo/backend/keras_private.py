@@ -11,7 +11,7 @@ import functools
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
@@ -174,6 +174,46 @@ def producer_of(tensor: Any) -> tuple[Any, int]:
     """Return the layer that produced a symbolic tensor, and the index among its outputs."""
     history = tensor._keras_history
     return history.operation, history.tensor_index
+
+
+class Call(NamedTuple):
+    """One call of a layer or an operation in the graph of a network.
+
+    Attributes
+    ----------
+    layer
+        The layer or operation.
+    inputs, outputs
+        Symbolic tensors.
+    others
+        Arguments that are no symbolic tensors.
+    """
+
+    layer: Any
+    inputs: list[Any]
+    outputs: list[Any]
+    others: list[Any]
+
+
+def calls_of(network: Any) -> list[Call]:
+    """Return the calls in the graph of a Functional or Sequential network, in order."""
+    graph = getattr(network, "_functional", network)
+    return [
+        Call(
+            node.operation,
+            node.input_tensors,
+            node.output_tensors,
+            [value for value in node.arguments._flat_arguments if not _is_symbolic(value)],
+        )
+        for depth in sorted(graph._nodes_by_depth, reverse=True)
+        for node in graph._nodes_by_depth[depth]
+    ]
+
+
+def _is_symbolic(value: Any) -> bool:
+    from keras.src.backend import KerasTensor
+
+    return isinstance(value, KerasTensor)
 
 
 # Training

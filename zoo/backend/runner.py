@@ -57,6 +57,8 @@ def drop_rows(tensors: Any, errors: Sequence[Exception | None], rows: Collection
     """
     usable = (row for row, error in enumerate(errors) if error is None)
     remaining = [place for place, row in enumerate(usable) if row not in rows]
+    if len(remaining) == len(errors) - sum(map(bool, errors)):
+        return tensors
     return map_arrays(lambda array: array[remaining], tensors)
 
 

@@ -106,7 +106,7 @@ def run_pipeline(
     readers: int,
     workers: Callable[[], int],
     ahead: bool,
-) -> Iterator[Result]:
+) -> Generator[Result]:
     """Yield the result of `compute` for each batch, in order.
 
     Parameters
@@ -161,6 +161,15 @@ def run_pipeline(
             computing.close()
 
 
+def split_for_threads(preprocessor: Preprocessor, batch: Sequence[Any]) -> list[Sequence[Any]]:
+    """Return the pieces of a batch that threads prepare side by side.
+
+    These are single inputs, unless the preprocessor has its own `many`.
+    """
+    one_by_one = type(preprocessor).many is Preprocessor.many
+    return [batch[i : i + 1] for i in range(len(batch))] if one_by_one else [batch]
+
+
 def classifications(
     model: BaseModel, inputs: Iterable[Any], *, top: int | None, batch_size: int
 ) -> Generator[Classification]:
@@ -198,11 +207,6 @@ def _stream_answers(
     The batches are closed at the end: they may have a file open.
     """
     preprocessor = model.preprocessor
-    # Several threads preprocess inputs one by one, unless the preprocessor has its own `many`.
-    one_by_one = type(preprocessor).many is Preprocessor.many
-
-    def split(batch: Sequence[Any]) -> list[Sequence[Any]]:
-        return [batch[i : i + 1] for i in range(len(batch))] if one_by_one else [batch]
 
     def apply(pieces: list[Prepared], alone: bool) -> tuple[NDArray[Any], list[InputError | None]]:
         tensors, errors = concatenate(pieces)
@@ -214,7 +218,7 @@ def _stream_answers(
     def until_failure() -> Generator[list[Sequence[Any]]]:
         # What was read before a file ended in the middle is answered before that is raised.
         try:
-            yield from map(split, batches)
+            yield from (split_for_threads(preprocessor, batch) for batch in batches)
         except Exception as error:
             failures.append(error)
 

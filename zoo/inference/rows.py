@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -20,7 +21,8 @@ from zoo.data.tokens import read_lines
 from zoo.errors import InputError, TrainingError, UsageError
 from zoo.files import require_regular
 from zoo.parts.base import Decoder, Preprocessor, Sequencer
-from zoo.parts.faults import prepare
+from zoo.parts.faults import Prepared
+from zoo.parts.faults import prepare as prepare_inputs
 from zoo.registry.registry import registry
 from zoo.spec.model import Training
 
@@ -272,12 +274,21 @@ def _retarget(kind: str, rows: LabelledRows, goal: Goal) -> LabelledRows:
     return _split_labels(kind, goal, table, rows.source)
 
 
+Prepare = Callable[[LabelledRows], Prepared]
+"""Makes the inputs of labelled rows: those of usable rows, and one error or None per row."""
+
+MAX_NAMED = 5
+"""Rows left out that a note names, at most."""
+
+
 def to_tensors(
     data: LabelledRows,
     preprocessor: Preprocessor,
     decoder: Decoder,
     *,
+    prepare: Prepare | None = None,
     skip: bool = False,
+    fail_fast: bool = False,
     notes: list[str] | None = None,
 ) -> tuple[Tensors, Tensors]:
     """Return inputs and targets of labelled data.
@@ -286,30 +297,65 @@ def to_tensors(
     ----------
     data, preprocessor, decoder
         The rows, and the parts that make their inputs and targets.
+    prepare
+        Makes the inputs, instead of `preprocessor` alone.
     skip
         Whether rows that cannot be used are left out. Damaged photos always are: one says nothing
         about the others.
+    fail_fast
+        Whether damaged photos are errors as well, whatever `skip` says.
     notes
-        List that receives a note of how many were left out.
+        List that receives a note of which were left out.
 
     Raises
     ------
     TrainingError
         If any row cannot be used and is not left out: no row is dropped silently.
     """
-    inputs, input_errors = prepare(preprocessor, data.inputs)
-    targets, target_errors = decoder.encode(data.labels)
+    image = preprocessor.kind == "image"
+    skip = skip and not (image and fail_fast)
+    # A label that cannot be used ends a training before its photos are read, which takes long.
+    targets, target_errors = encode_labels(data, decoder, skip=skip or not image)
+    if prepare is None:
+        inputs, input_errors = prepare_inputs(preprocessor, data.inputs)
+    else:
+        inputs, input_errors = prepare(data)
     if not any(input_errors) and not any(target_errors):
         return inputs, targets
     pairs = zip(input_errors, target_errors, strict=True)
     bad = {row: error for row, (one, two) in enumerate(pairs) if (error := one or two)}
-    photos = preprocessor.kind == "image" and len(bad) < len(data)
-    fatal = {row: bad[row] for row in bad if not skip and (target_errors[row] or not photos)}
-    row, error = next(iter((fatal or bad).items()))
-    text = f"{data.source}: {data.name_of(row)}: {error.message}"
-    if fatal:
-        more = f" ({len(fatal)} of {len(data)} rows are bad)" if len(fatal) > 1 else ""
-        raise TrainingError(text + more)
+    if not skip and not (image and len(bad) < len(data) and not fail_fast):
+        raise _unusable(data, bad)
     if notes is not None:
-        notes.append(f"{text}; left out {len(bad)} of {len(data)} rows")
+        texts = [_describe(data, *item) for item in itertools.islice(bad.items(), MAX_NAMED)]
+        if len(bad) > MAX_NAMED:
+            texts.append(f"and {len(bad) - MAX_NAMED} more")
+        notes.append(f"{data.source}: {'; '.join(texts)}; left out {len(bad)} of {len(data)} rows")
     return drop_rows(inputs, input_errors, bad), drop_rows(targets, target_errors, bad)
+
+
+def encode_labels(
+    data: LabelledRows, decoder: Decoder, *, skip: bool
+) -> tuple[Any, list[InputError | None]]:
+    """Return the targets of the usable labels, and one error or None per label.
+
+    Raises
+    ------
+    TrainingError
+        If any label cannot be used, without `skip`.
+    """
+    targets, errors = decoder.encode(data.labels)
+    bad = {row: error for row, error in enumerate(errors) if error}
+    if bad and not skip:
+        raise _unusable(data, bad)
+    return targets, errors
+
+
+def _unusable(data: LabelledRows, bad: dict[int, InputError]) -> TrainingError:
+    """Return the error of a training with bad rows."""
+    more = f" ({len(bad)} of {len(data)} rows are bad)" if len(bad) > 1 else ""
+    return TrainingError(f"{data.source}: {_describe(data, *next(iter(bad.items())))}{more}")
+
+
+def _describe(data: LabelledRows, row: int, error: InputError) -> str:
+    return f"{data.name_of(row)}: {error.message}"

@@ -142,7 +142,9 @@ class Checkpoint:
     folder
         The run folder; without one nothing is written, and only the best weights are kept.
     network
-        The compiled network.
+        The network, also where only a part of it is trained.
+    optimizer
+        The optimizer of what is trained.
     identity
         What must be the same when training resumes, see `zoo.training.checkpoint`.
 
@@ -152,9 +154,12 @@ class Checkpoint:
         Differences from the start of a restored training that are allowed: versions.
     """
 
-    def __init__(self, folder: Path | None, network: Any, identity: dict[str, Any]) -> None:
+    def __init__(
+        self, folder: Path | None, network: Any, optimizer: Any, identity: dict[str, Any]
+    ) -> None:
         self.path = folder / CHECKPOINT if folder else None
         self.network = network
+        self.optimizer = optimizer
         self.identity = identity
         self.best: list[Any] = []
         self.warnings: list[str] = []
@@ -231,7 +236,7 @@ class Checkpoint:
 
     def _variables(self) -> list[Any]:
         # `variables` includes what `weights` does not: the state of dropout's random numbers.
-        return [*self.network.variables, *self.network.optimizer.variables]
+        return [*self.network.variables, *self.optimizer.variables]
 
     def _values(self) -> Iterator[tuple[Slot, Any]]:
         from zoo_weights.arrays import Slot

@@ -19,7 +19,14 @@ from zoo.backend.choose import keras
 from zoo.backend.network import build, copy_weights, freeze
 from zoo.backend.seeding import seed_epoch, temporary_seed
 from zoo.errors import TrainingError
-from zoo.inference.measure import check_heads, compile_network, outputs_of, training_network
+from zoo.inference.base import make_runner
+from zoo.inference.measure import (
+    EVAL_BATCH,
+    check_heads,
+    compile_network,
+    outputs_of,
+    training_network,
+)
 from zoo.parts.base import Classifier
 from zoo.parts.heads import first_error, heads_of
 from zoo.progress import training_bar
@@ -62,14 +69,16 @@ def fit(
     identity: dict[str, Any] = {}
     if keep:
         run.environment["data"] = data.content
-        identity = {**identity_of(run), "rows": data.rows}
+        identity = identity_of(run)
         if is_complete(run.path):
             finished = Run.read(run.path)
             finished.notes += check_same(run.path, identity_of(finished), identity, exact=exact)
             return finished
     with temporary_seed(run.seed):
         network = prepare_network(model, data)
-        checkpoint = Checkpoint(run.path if keep else None, network, identity)
+        whole = network if training.carry_state else model.keras
+        identity |= {"rows": data.rows}
+        checkpoint = Checkpoint(run.path if keep else None, whole, network.optimizer, identity)
         progress = checkpoint.restore(exact=exact)
         if checkpoint.warnings:
             run.environment["resumed"] = checkpoint.warnings
@@ -89,7 +98,12 @@ def fit(
         if training.carry_state:
             copy_weights(network, model.keras)
     worries = run.environment["worries"] = run.environment.get("worries", [])
-    worries += _find_worries(run, model, *data.sample()[:2])
+    inputs, targets = data.sample()[:2]
+    if network is whole:
+        outputs = outputs_of(model, inputs)
+    else:
+        outputs = make_runner(network)(inputs, batch_size=EVAL_BATCH)
+    worries += _find_worries(run, model, outputs, targets)
     run.notes += [*data.notes, *worries]
     if keep:
         run.save(model.keras, model.fitted_state)
@@ -100,14 +114,18 @@ def fit(
 
 
 def prepare_network(model: Model, data: Rows) -> Any:
-    """Return the network before its first step: checked, frozen, and compiled with the recipe."""
+    """Return the network before its first step: checked, frozen, and compiled with the recipe.
+
+    It is the part of the model's network that `data` trains, with the same layers.
+    """
     training = data.training
     network = training_network(model, training)
-    check_heads(model, *data.sample()[:2])
+    check_heads(model, *data.probe())
     freeze(network, training.freeze)
     if not network.trainable_weights:
         msg = f"training.freeze={training.freeze!r} leaves nothing to train"
         raise TrainingError(msg)
+    network = data.part_to_train(network)
     compile_network(network, training)
     network.optimizer.build(network.trainable_variables)
     return network
@@ -184,11 +202,16 @@ def epoch_callback(
     """Return the Keras callback that does zoo's work after each step and each epoch."""
 
     class Epochs(keras().callbacks.Callback):  # type: ignore[misc]
+        compiled = False
+
         def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
             data.start_epoch(epoch)
             seed_epoch(run.seed, epoch)
 
         def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+            if not self.compiled:
+                self.compiled = True
+                show(progress.epochs, {})
             if interruption.requested:
                 self.model.stop_training = True
                 interruption.within_epoch = batch + 1 != self.params["steps"]
@@ -256,8 +279,16 @@ def _declare_state(run: Run, model: Model) -> None:
     run.spec = model.spec = msgspec.structs.replace(model.spec, state=states)
 
 
-def _find_worries(run: Run, model: Model, inputs: Any, targets: Any) -> list[str]:
-    """Return what looks wrong with a finished training, and what to try."""
+def _find_worries(run: Run, model: Model, outputs: Any, targets: Any) -> list[str]:
+    """Return what looks wrong with a finished training, and what to try.
+
+    Parameters
+    ----------
+    run, model
+        The run and its trained model.
+    outputs, targets
+        Of some training rows.
+    """
     import numpy as np
 
     advice = "; try another --seed, a lower learning rate, or scaled inputs"
@@ -274,7 +305,7 @@ def _find_worries(run: Run, model: Model, inputs: Any, targets: Any) -> list[str
     ]
     if not classifying:
         return worries
-    answers = model.answers(outputs_of(model, inputs), 1)
+    answers = model.answers(outputs, 1)
     if problem := first_error(answers):
         return [*worries, str(problem)]
     for head in classifying:

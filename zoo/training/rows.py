@@ -27,7 +27,7 @@ from zoo.backend.runner import (
 from zoo.data.labelled import LabelledRows
 from zoo.errors import TrainingError
 from zoo.inference.measure import EVAL_BATCH, check_carry, measure, row_weights, targets_for
-from zoo.inference.rows import to_tensors
+from zoo.inference.rows import Prepare, to_tensors
 from zoo.parts.faults import without_errors
 from zoo.parts.heads import heads_of
 from zoo.spec.model import Training
@@ -77,6 +77,17 @@ class Rows(ABC):
     def sample(self) -> tuple[Any, ...]:
         """Return inputs and targets of some training rows, and their weights if they have any."""
 
+    def probe(self) -> Batch:
+        """Return inputs of a few training rows and targets of many, before `part_to_train`."""
+        return self.sample()[:2]
+
+    def part_to_train(self, network: Any) -> Any:
+        """Return the part of a network that is trained on these rows: usually all of it.
+
+        The rows are complete after it; before, some only have `content` and `probe`.
+        """
+        return network
+
     def start_epoch(self, epoch: int) -> None:  # noqa: B027  # not all rows need to know
         """Receive the number of the epoch that starts."""
 
@@ -99,6 +110,8 @@ class InMemory(Rows):
         How much each training row counts, float of shape (rows,); all the same, if not given.
     fitted
         Parts that are fitted already and stay as they are: ``"input"``, ``"output"``.
+    fail_fast
+        Whether a damaged photo is an error.
     """
 
     def __init__(
@@ -109,7 +122,15 @@ class InMemory(Rows):
         *,
         weights: NDArray[Any] | None = None,
         fitted: Collection[str] = (),
+        fail_fast: bool = False,
     ) -> None:
+        self.fit_parts(model, parts, fitted)
+        self.load(model, seed, weights=weights, fail_fast=fail_fast)
+
+    def fit_parts(
+        self, model: BaseModel, parts: dict[str, LabelledRows], fitted: Collection[str]
+    ) -> None:
+        """Fit preprocessing to the training rows, but what is fitted already."""
         assert model.spec.training is not None
         self.training = model.spec.training
         heads_of(model.spec, model.decoder)  # raises where recipe and decoder do not fit
@@ -119,11 +140,32 @@ class InMemory(Rows):
             model.decoder.fit(parts["train"].labels)
         self.parts = parts
         self.notes: list[str] = []
+
+    def load(
+        self,
+        model: BaseModel,
+        seed: int,
+        *,
+        weights: NDArray[Any] | None = None,
+        prepare: Prepare | None = None,
+        fail_fast: bool = False,
+    ) -> None:
+        """Turn raw rows into the arrays to train on.
+
+        Parameters
+        ----------
+        model
+            The model, with fitted preprocessing.
+        seed, weights, fail_fast
+            As for the class.
+        prepare
+            Makes the inputs, see `zoo.inference.rows.to_tensors`.
+        """
         self.arrays = {}
-        for part, rows in parts.items():
+        for part, rows in self.parts.items():
             inputs, targets = to_tensors(
-                rows, model.preprocessor, model.decoder,
-                skip=self.training.skip_bad_rows, notes=self.notes,
+                rows, model.preprocessor, model.decoder, prepare=prepare,
+                skip=self.training.skip_bad_rows, fail_fast=fail_fast, notes=self.notes,
             )  # fmt: skip
             check_carry(self.training, count_samples(targets))
             self.arrays[part] = inputs, targets_for(model, targets)

@@ -43,11 +43,16 @@ class Streamed(Rows):
         A stream for each part of the data.
     seed
         Seed of the sample and of the order of the rows of a piece.
+    fail_fast
+        Whether a damaged photo is an error.
     """
 
-    def __init__(self, model: BaseModel, parts: dict[str, Stream], seed: int) -> None:
+    def __init__(
+        self, model: BaseModel, parts: dict[str, Stream], seed: int, *, fail_fast: bool = False
+    ) -> None:
         self.model = model
         self.seed = seed
+        self.fail_fast = fail_fast
         assert model.spec.training is not None
         self.training = model.spec.training
         heads_of(model.spec, model.decoder)  # raises where recipe and decoder do not fit
@@ -111,7 +116,9 @@ class Streamed(Rows):
         return self._tensors(rows, skip=True)  # an epoch reports bad rows, with their places
 
     def _tensors(self, rows: LabelledRows, *, skip: bool) -> Batch:
-        inputs, targets = to_tensors(rows, self.model.preprocessor, self.model.decoder, skip=skip)
+        inputs, targets = to_tensors(
+            rows, self.model.preprocessor, self.model.decoder, skip=skip, fail_fast=self.fail_fast
+        )
         targets = targets_for(self.model, targets)
         weights = row_weights(self.model, self.training, targets)
         return (inputs, targets) if weights is None else (inputs, targets, weights)

@@ -29,7 +29,7 @@ from zoo.runs.run import CHECKPOINT, Run, is_complete
 from zoo.spec.model import ModelSpec, Training
 from zoo.training.checkpoint import read_seed
 from zoo.training.fit import fit
-from zoo.training.rows import InMemory
+from zoo.training.photos import rows_in_memory
 from zoo.training.streamed import Streamed
 
 
@@ -47,6 +47,7 @@ def train(
     folds: int | None = None,
     resume: bool = False,
     exact: bool = False,
+    fail_fast: bool = False,
     output: str | PathLike[str] | None = None,
     base: Path | None = None,
 ) -> Run:
@@ -85,6 +86,8 @@ def train(
         error; other versions are a note.
     exact
         Whether other versions are an error as well.
+    fail_fast
+        Whether a damaged photo is an error, instead of being left out and named in the notes.
     output
         The run folder; ``runs/MODEL/TIME`` under the current folder if not given.
     base
@@ -129,7 +132,8 @@ def train(
             if count:
                 msg = f"{rows.source} is streamed and cannot be cut into folds"
                 raise UsageError(msg)
-            streamed = Streamed(instance, _hold_out_validation(content, run), seed)
+            content = _hold_out_validation(content, run)
+            streamed = Streamed(instance, content, seed, fail_fast=fail_fast)
             return fit(run, instance, streamed, exact=exact)
         if training.steps_per_epoch is not None:
             msg = (
@@ -139,10 +143,13 @@ def train(
             raise TrainingError(msg)
         trained_on["rows"] = len(rows)
         if count:
-            run.metrics["folds"] = _cross_validate(make_model, run, rows, count, exact=exact)
+            run.metrics["folds"] = _cross_validate(
+                make_model, run, rows, count, exact=exact, fail_fast=fail_fast
+            )
         else:
             content = _hold_out_validation(content, run)
-        return fit(run, instance, InMemory(instance, content, seed), exact=exact)
+        held = rows_in_memory(instance, content, seed, fail_fast=fail_fast)
+        return fit(run, instance, held, exact=exact)
 
 
 def _hold_out_validation(content: dict[str, Any], run: Run) -> dict[str, Any]:
@@ -157,7 +164,13 @@ def _hold_out_validation(content: dict[str, Any], run: Run) -> dict[str, Any]:
 
 
 def _cross_validate(
-    make_model: Callable[[], Model], run: Run, rows: LabelledRows, count: int, *, exact: bool
+    make_model: Callable[[], Model],
+    run: Run,
+    rows: LabelledRows,
+    count: int,
+    *,
+    exact: bool,
+    fail_fast: bool,
 ) -> dict[str, Any]:
     """Train once without each fold, and return the figures: values, mean and deviation.
 
@@ -172,7 +185,8 @@ def _cross_validate(
         trained_on = {**run.environment["trained_on"], "held": [number, count]}
         folder = run.path / f"fold-{number}"
         fold = Run.begin(folder, run.spec, run.seed, trained_on=trained_on)
-        fold = fit(fold, model, InMemory(model, content, run.seed), exact=exact)
+        held_rows = rows_in_memory(model, content, run.seed, fail_fast=fail_fast)
+        fold = fit(fold, model, held_rows, exact=exact)
         if fold.environment.get("interrupted"):
             msg = f"interrupted in fold {number} of {count}; continue with --resume"
             raise TrainingError(msg)

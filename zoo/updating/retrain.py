@@ -33,7 +33,7 @@ from zoo.runs.run import MEMBER, Run, is_complete
 from zoo.spec.component import Component, component_from_data
 from zoo.spec.model import ModelSpec, Training
 from zoo.training.fit import fit
-from zoo.training.rows import InMemory
+from zoo.training.photos import rows_in_memory
 from zoo.training.train import choose_seed, resolve_start
 from zoo.updating.ensemble import ENSEMBLE, build_ensemble, check_member, save_ensemble
 from zoo.updating.sides import read_rows
@@ -226,7 +226,8 @@ def _fit(run: Run, model: Model, plan: Plan, *, fitted: Collection[str], exact: 
     split = _training(model.spec).validation
     if split is not None:
         content["train"], content["validation"] = plan.train.divide(split, run.seed)
-    return fit(run, model, InMemory(model, content, run.seed, fitted=fitted), exact=exact)
+    rows = rows_in_memory(model, content, run.seed, fitted=fitted)
+    return fit(run, model, rows, exact=exact)
 
 
 def _figures(model: Model, held: dict[str, LabelledRows], name: str) -> dict[str, dict[str, float]]:

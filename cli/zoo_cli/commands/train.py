@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @click.option("--folds", type=click.IntRange(2), help="Number of cross-validation folds.")
 @click.option("--resume", is_flag=True, help="Continue a training that was stopped.")
 @click.option("--exact", is_flag=True, help="Refuse to continue with other versions.")
+@click.option("--fail-fast", is_flag=True, help="Stop at the first damaged photo.")
 @click.option("-o", "--output", metavar="DIR", help="The run folder.")
 @common_options
 def command(
@@ -41,6 +42,7 @@ def command(
     folds: int | None,
     resume: bool,
     exact: bool,
+    fail_fast: bool,
     output: str | None,
 ) -> int:
     """Train MODEL, or the model that SPEC.toml declares, and write a run folder.
@@ -69,6 +71,7 @@ def command(
         folds=folds,
         resume=resume,
         exact=exact,
+        fail_fast=fail_fast,
         output=output,
     )
     for text in run.notes:

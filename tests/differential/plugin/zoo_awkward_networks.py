@@ -251,7 +251,110 @@ def convolution(x, strength):
     return layers.Flatten()(layers.Conv1D(4, 2)(steps(x)) * strength)
 
 
+# Photos of 8 x 8 pixels; recipes freeze the layers named base
+
+
+def conv(x, name="base_conv", strides=2, **options):
+    return layers.Conv2D(4, 3, strides, padding="same", name=name, **options)(x)
+
+
+def norm(x, name="base_norm", **options):
+    """Normalize by averages that are not those of the batches."""
+    drawn = keras.initializers.RandomUniform(0.5, 2.0)
+    return layers.BatchNormalization(
+        name=name, moving_mean_initializer=drawn, moving_variance_initializer=drawn, **options
+    )(x)
+
+
+def pool(x):
+    return layers.GlobalAveragePooling2D(name="pool")(x)
+
+
+def behind(x):
+    """Drop, and normalize by the batch."""
+    return layers.BatchNormalization()(dense(layers.Dropout(0.3)(x)))
+
+
+def penalized_photo(x, s):
+    penalty = keras.regularizers.L2(0.1 * s)
+    return dense(pool(conv(x, kernel_regularizer=penalty)), kernel_regularizer=penalty)
+
+
+def active_photo(x, s):
+    return dense(pool(conv(x, activity_regularizer=keras.regularizers.L2(0.1 * s))))
+
+
+def residual_photo(x, s):
+    first = layers.ReLU(name="base_relu")(norm(conv(x)))
+    return behind(pool(layers.add([first, conv(first, "base_more", strides=1)])))
+
+
+def nested_photo(x, s):
+    inputs = keras.Input(x.shape[1:])
+    base = keras.Model(inputs, layers.ReLU(6.0)(norm(conv(inputs))), name="base")
+    return behind(pool(base(x, training=False)))
+
+
+def forked_photo(x, s):
+    first = norm(conv(x))
+    return layers.concatenate([dense(pool(first)), layers.GlobalMaxPooling2D()(first)])
+
+
+def bypassed_photo(x, s):
+    return layers.concatenate([behind(pool(norm(conv(x)))), layers.Flatten()(x)])
+
+
+def shared_photo(x, s):
+    """A frozen layer before and behind the layers that are trained."""
+    shared = layers.Dense(4, "tanh", name="base_shared")
+    return shared(layers.Dense(4)(shared(pool(conv(x)))))
+
+
+def sequence_photo(x, s):
+    base = keras.Sequential(
+        [keras.Input(x.shape[1:]), layers.Conv2D(4, 3), layers.BatchNormalization()], name="base"
+    )
+    return behind(pool(base(x)))
+
+
+def two_output_photo(x, s):
+    hidden = behind(pool(norm(conv(x))))
+    return keras.Model(x, {"y": layers.Dense(1, "sigmoid")(hidden), "x5": layers.Dense(1)(hidden)})
+
+
+PHOTOS = {
+    "photo": lambda x, s: behind(pool(layers.ReLU(6.0)(norm(conv(x))))),
+    "photo-drop-first": lambda x, s: behind(pool(conv(layers.Dropout(0.3, name="base_drop")(x)))),
+    "photo-drop-later": lambda x, s: behind(
+        pool(layers.Dropout(0.3, name="base_drop")(norm(conv(x))))
+    ),
+    "photo-noise": lambda x, s: behind(pool(conv(layers.RandomFlip(name="base_flip")(x)))),
+    "photo-penalized": penalized_photo,
+    "photo-active": active_photo,
+    "photo-thawed": lambda x, s: behind(pool(norm(conv(x), "norm"))),
+    "photo-residual": residual_photo,
+    "photo-nested": nested_photo,
+    "photo-forked": forked_photo,
+    "photo-bypassed": bypassed_photo,
+    "photo-shared": shared_photo,
+    "photo-convolved": lambda x, s: behind(pool(conv(norm(conv(x)), "conv"))),
+    "photo-custom": lambda x, s: behind(pool(OfTheBatch(s)(conv(x)))),
+    "photo-scaled": lambda x, s: behind(pool(conv(x) * s)),
+    "photo-bfloat16": lambda x, s: behind(pool(conv(x, dtype="mixed_bfloat16"))),
+    "photo-sequence": sequence_photo,
+    "photo-outputs": two_output_photo,
+    "photo-own-loss": lambda x, s: own_photo(OwnLoss, x, s),
+}
+
+
+def own_photo(kind, x, strength):
+    made = kind(x, layers.Dense(1, "sigmoid")(behind(pool(conv(x)))))
+    made.strength = strength
+    return made
+
+
 KINDS = {
+    **PHOTOS,
     "plain": lambda x, s: dense(x),
     "max-norm": lambda x, s: dense(x, kernel_constraint=keras.constraints.MaxNorm(0.5 * s)),
     "own-constraint": lambda x, s: dense(x, kernel_constraint=AtMost(0.3 * s)),

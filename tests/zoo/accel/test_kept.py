@@ -23,10 +23,11 @@ from places import MUG
 from tiers import slow
 
 import zoo
-from zoo.accel import exported, kept
+from zoo.accel import exported
 from zoo.accel.kept import FOLDER, NetworkCache
 from zoo.backend.choose import chosen_backend, keras
 from zoo.backend.runner import Runner
+from zoo.registry import sources
 from zoo.registry.entries import Entry
 from zoo.registry.loading import Plugin
 from zoo_weights import read_weights
@@ -443,7 +444,7 @@ def test_what_cannot_be_kept_has_no_place(
     assert not place(shape={"a": (3,), "b": (2,)}).usable
     assert not place(pure=("nobody-installed-this",)).usable
     with monkeypatch.context() as patch:
-        patch.setattr(kept, "MAX_FILES", 100)
+        patch.setattr(sources, "MAX_FILES", 100)
         assert not place().usable
     found = importlib.util.find_spec
     monkeypatch.setattr(
@@ -478,8 +479,8 @@ def test_an_editable_distribution_has_its_packages_elsewhere(
 @pytest.fixture
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if this process had begun just now."""
-    monkeypatch.setattr(kept, "STARTED_AT", time.time_ns())
-    monkeypatch.setattr(kept, "PRELOADED_FILES", frozenset())
+    monkeypatch.setattr(sources, "STARTED_AT", time.time_ns())
+    monkeypatch.setattr(sources, "PRELOADED_FILES", frozenset())
 
 
 def scaled(factor: float) -> Any:
@@ -525,8 +526,8 @@ def test_code_that_changed_since_it_was_imported_keeps_nothing(
     """The old code would be kept under the new one's name."""
     (site / "pure_net/build.py").write_text("# new\n")
     assert not place().serialize(lambda: scaled(1.0))
-    monkeypatch.setattr(kept, "STARTED_AT", time.time_ns())
-    monkeypatch.setattr(kept, "PRELOADED_FILES", frozenset({str(site / "pure_more.py")}))
+    monkeypatch.setattr(sources, "STARTED_AT", time.time_ns())
+    monkeypatch.setattr(sources, "PRELOADED_FILES", frozenset({str(site / "pure_more.py")}))
     assert not place().serialize(lambda: scaled(1.0))
     assert not own_home.exists()
 

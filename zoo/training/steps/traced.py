@@ -18,6 +18,7 @@ from typing import Any
 
 from zoo.backend import keras_private
 from zoo.backend.choose import keras
+from zoo.backend.known import are_known, is_from_keras
 from zoo.backend.runner import count_samples
 
 Step = Callable[[Any], Any]
@@ -84,7 +85,7 @@ def is_traceable(network: Any) -> bool:
         has_known_layers(network)
         and not any(getattr(layer, "seed", None) for layer in keras_private.layers_of(network))
         and type(optimizer).__name__ in OPTIMIZERS
-        and _from_keras(optimizer)
+        and is_from_keras(optimizer)
         and isinstance(keras_private.learning_rate(optimizer), keras().Variable)  # no schedule
         and not any(getattr(optimizer, name) for name in PERIODIC_OPTIONS)
     )
@@ -93,17 +94,7 @@ def is_traceable(network: Any) -> bool:
 def has_known_layers(network: Any) -> bool:
     """Whether a network consists of Keras's own layers only, of `LAYERS` and in float32."""
     carrying = type(network).__module__ == "zoo.backend.carry"
-    layers = keras_private.layers_of(network, itself=not carrying)
-    # A custom activation, regularizer or `call` is an attribute of its layer.
-    parts = [value for layer in layers for value in vars(layer).values() if callable(value)]
-    return all(
-        type(layer).__name__ in LAYERS and layer.dtype_policy.name == "float32" for layer in layers
-    ) and all(map(_from_keras, [*layers, *parts]))
-
-
-def _from_keras(part: Any) -> bool:
-    module = part.__module__ if hasattr(part, "__qualname__") else type(part).__module__
-    return str(module).startswith((keras_private.MODULE_PREFIX, "torch."))
+    return are_known(keras_private.layers_of(network, itself=not carrying), LAYERS)
 
 
 def _trace(network: Any, batch: Any) -> Any:
