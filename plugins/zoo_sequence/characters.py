@@ -132,7 +132,7 @@ class Text(Decoder):
                 targets.append(_numbers(as_cell(label), alphabet, length))
                 errors.append(None)
             except InputError as error:
-                errors.append(InputError(f"the target: {error.message}", kind=error.kind))
+                errors.append(InputError(f"the target: {error.message}", kind="bad-target"))
         return np.array(targets, np.int32).reshape(len(targets), length), errors
 
     def decode(self, outputs: NDArray[np.floating[Any]]) -> list[Any]:
