@@ -220,10 +220,9 @@ AnyColumn = (
     NumberColumn | YesNoColumn | OrderedColumn | CategoryColumn | NamesColumn | DateColumn
     | TimeColumn | TextColumn
 )  # fmt: skip
-TypeName = Literal["number", "yes-no", "category", "names", "date", "time", "text"]
-"""The types that need no option."""
+TypeName = Literal["number", "yes-no", "ordered", "category", "names", "date", "time", "text"]
 
-BY_NAME: dict[str, Callable[[], AnyColumn]] = {
+WITHOUT_OPTIONS: dict[str, Callable[[], AnyColumn]] = {
     "number": NumberColumn, "yes-no": YesNoColumn, "category": CategoryColumn,
     "names": NamesColumn, "date": DateColumn, "time": TimeColumn, "text": TextColumn,
 }  # fmt: skip

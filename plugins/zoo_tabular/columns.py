@@ -10,7 +10,13 @@ import msgspec
 
 from zoo import Choice, InputError, Preprocessor, Table
 from zoo_tabular.cells import Encoder, Markers
-from zoo_tabular.column_types import BY_NAME, AnyColumn, CategoryColumn, NamesColumn, TypeName
+from zoo_tabular.column_types import (
+    WITHOUT_OPTIONS,
+    AnyColumn,
+    CategoryColumn,
+    NamesColumn,
+    TypeName,
+)
 from zoo_tabular.dates import DateEncoder
 from zoo_tabular.numbers import Missing, NumberEncoder, Scale
 
@@ -81,7 +87,10 @@ class Columns(Preprocessor):
                 msg = f"columns has a type for each column; leave out the other options of {twice}"
                 raise ValueError(msg)
             for name, column in columns.items():
-                self.types[name] = BY_NAME[column]() if isinstance(column, str) else column
+                if column == "ordered":
+                    msg = f"the type of column {name!r} needs its names from low to high: "
+                    raise ValueError(msg + '{type = "ordered", order = ["low", "high"]}')
+                self.types[name] = WITHOUT_OPTIONS[column]() if isinstance(column, str) else column
         self.drop = drop or []
         self.scale = scale
         self.missing = missing

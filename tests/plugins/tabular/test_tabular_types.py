@@ -245,8 +245,9 @@ def test_nothing_to_learn_from(column: str, cells: list[Any], text: str) -> None
 @pytest.mark.parametrize(
     ("columns", "text"),
     [
-        ({"a": "numbr"}, "input.columns.a: expected one of number, yes-no, category, names, date, "
-         "time, text, received 'numbr'. Did you mean 'number'?"),
+        ({"a": "ordered"}, "the type of column 'a' needs its names from low to high: "),
+        ({"a": "numbr"}, "input.columns.a: expected one of number, yes-no, ordered, category, "
+         "names, date, time, text, received 'numbr'. Did you mean 'number'?"),
         ({"a": {"type": "catgory"}}, "input.columns.a.type: expected one of number, yes-no, "
          "ordered, category, names, date, time, text, received 'catgory'. "
          "Did you mean 'category'?"),
