@@ -83,7 +83,8 @@ def name_outputs(network: Any, names: Collection[str]) -> Any:
     not `names`.
     """
     found = output_names(network)
-    if isinstance(network.output, Mapping) or set(found) != set(names) or len(found) < 2:
+    given = isinstance(getattr(network, "output", None), Mapping)
+    if given or set(found) != set(names) or len(found) < 2:
         return network
     named = dict(zip(found, network.outputs, strict=True))
     return keras().Model(network.input, named, name=network.name)
@@ -91,8 +92,9 @@ def name_outputs(network: Any, names: Collection[str]) -> Any:
 
 def output_names(network: Any) -> list[str]:
     """Return the names of a network's outputs: its own, or those of the layers that give them."""
-    if isinstance(network.output, Mapping):
-        return list(network.output)
+    named = getattr(network, "output", None)  # a Sequential has none before it is called
+    if isinstance(named, Mapping):
+        return list(named)
     return [keras_private.producer_of(tensor)[0].name for tensor in network.outputs]
 
 

@@ -167,6 +167,12 @@ def inputs_of(network: Any) -> Any:
     return network.inputs[0]
 
 
+def symbolic_outputs(network: Any) -> Any:
+    """Return a network's symbolic output, or several by name."""
+    named = getattr(network, "output", None)  # a Sequential has none before it is called
+    return named if isinstance(named, Mapping) else network.outputs[0]
+
+
 def output_shapes(network: Any) -> Any:
     """Return the shape of a network's output, with the batch axis, or those of several by name."""
     outputs = getattr(network, "output", None)

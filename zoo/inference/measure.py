@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.backend.carry import carry_state, expose_states
 from zoo.backend.choose import keras
-from zoo.backend.runner import count_samples, map_arrays, output_shapes
+from zoo.backend.runner import count_samples, map_arrays, output_shapes, symbolic_outputs
 from zoo.errors import SpecError, TrainingError, UsageError, did_you_mean
 from zoo.parts.base import Classifier, Regressor
 from zoo.parts.construct import AUTOMATIC, keras_object
@@ -206,7 +206,7 @@ def _check_head(model: BaseModel, output: Head, inputs: Tensors, targets: NDArra
     classifies = not isinstance(output.decoder, Regressor)
     head = decoder_head(output.decoder) if classifies else None
     implied = None if _has_custom_loss(network) else loss_head(loss)
-    built = activation_of(output.of(network.output))
+    built = activation_of(output.of(symbolic_outputs(network)))
     needed, kind = head or implied, EQUIVALENT_HEADS.get(str(built), built)
     what = f"architecture: {model.spec.architecture.uses!r} "
     of = f" of {output.name!r}" if output.name else ""
@@ -217,7 +217,7 @@ def _check_head(model: BaseModel, output: Head, inputs: Tensors, targets: NDArra
     elif built and needed not in (None, kind):
         what += f"has the head {built!r}{of}, and {decoder if head else loss.uses!r} needs "
         what += f"{needed}; give the architecture output_activation = {needed!r}"
-    elif kind == "softmax" and output.of(network.output).shape[-1] == 1:
+    elif kind == "softmax" and output.of(symbolic_outputs(network)).shape[-1] == 1:
         what += f"has a softmax of one unit{of}, which is always 1; "
         what += "give it output_activation = 'linear'"
     else:

@@ -204,3 +204,28 @@ def test_a_list_of_outputs_with_other_names(
     own = replace(spec(epochs=1), architecture=zoo.Component("own_network:build"))
     with pytest.raises(SpecError, match=r"has the outputs one, two, and .* needs kind, size"):
         zoo.train(own, table(), output=tmp_path / "run")
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_sequential_network(
+    several: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has no `output` before it is called."""
+
+    def build(input_shape: Any) -> Any:
+        import keras
+
+        return keras.Sequential([keras.Input(input_shape), keras.layers.Dense(1)])
+
+    resolve = _resolving("own_network:build", build)
+    monkeypatch.setattr("zoo.registry.registry.Registry.resolve", resolve)
+    own = replace(spec(epochs=1), architecture=zoo.Component("own_network:build"))
+    if several:
+        with pytest.raises(SpecError, match="has the outputs dense"):
+            zoo.train(own, table(), output=tmp_path / "run")
+        return
+    training = zoo.Training(loss=zoo.Component("mse"), target="size", epochs=1)
+    own = replace(own, output=zoo.Component("tabular/value"), training=training)
+    rows = zoo.Table({name: table().column(name) for name in ("a", "b", "size")})
+    run = zoo.train(own, rows, output=tmp_path / "run")
+    assert isinstance(run.model.predict(rows)[0].value, float)
