@@ -188,6 +188,8 @@ def test_several_labels_for_a_row(own: Any, tmp_path: Path) -> None:
     assert [
         [name for name, share in result.probabilities.items() if share > 0.5] for result in results
     ] == [["0", "1"], ["1"], []]
+    assert [result.prediction for result in results] == ["0; 1", "1", ""]
+    assert [result.score for result in results] == [None] * 3
     weighted = spec_of("array/labels", "binary_crossentropy", net, class_weights={"0": 2.0})
-    with pytest.raises(SpecError, match="need one class per row"):
+    with pytest.raises(SpecError, match="are for models of one class per row"):
         zoo.train(weighted, output=tmp_path / "weighted")
