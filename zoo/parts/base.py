@@ -56,8 +56,9 @@ class LabelScores(tuple[Prediction, ...]):
 
     @property
     def chosen(self) -> str:
-        """The labels whose probability is at least a half, with semicolons between them."""
-        return "; ".join(prediction.label for prediction in self if prediction.score >= 0.5)
+        """The labels whose probability is at least a half, in their order, with semicolons."""
+        order = sorted(self, key=lambda prediction: prediction.index)
+        return "; ".join(prediction.label for prediction in order if prediction.score >= 0.5)
 
 
 @dataclass(frozen=True, slots=True)
