@@ -10,7 +10,8 @@ import pytest
 from msgspec.structs import replace
 
 import zoo
-from zoo.errors import SpecError, TrainingError, UsageError
+from zoo.errors import InputError, SpecError, TrainingError, UsageError
+from zoo.parts.multi_output import Outputs
 from zoo.spec.files import spec_from_data, spec_to_data
 from zoo.spec.model import mode_of
 
@@ -229,3 +230,21 @@ def test_a_sequential_network(
     rows = zoo.Table({name: table().column(name) for name in ("a", "b", "size")})
     run = zoo.train(own, rows, output=tmp_path / "run")
     assert isinstance(run.model.predict(rows)[0].value, float)
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"kind": "tabular/classes"}, "parts must name at least two outputs, received kind"),
+        ({"a b": "tabular/classes", "c": "tabular/value"}, "letters, digits and _, received 'a b'"),
+    ],
+)
+def test_decoders_that_are_no_outputs(parts: dict[str, str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Outputs(parts)
+
+
+def test_outputs_want_a_label_for_each() -> None:
+    outputs = Outputs({"kind": "tabular/classes", "size": "tabular/value"})
+    with pytest.raises(InputError, match=r"a label for each output \(kind, size\)"):
+        outputs.encode([1, 2])

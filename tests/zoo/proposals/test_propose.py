@@ -7,8 +7,10 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 import zoo
 from zoo.errors import InputError, UsageError
@@ -172,3 +174,75 @@ def test_a_proposal_trains(tmp_path: Path) -> None:
     results = run.model.predict(rows)
     assert [result.error for result in results] == [None] * 3
     assert (results[0].prediction, results[2].prediction) == ("u", "v")
+
+
+DRAW = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "expected"),
+    [
+        (DRAW.normal(size=(40, 6)), DRAW.integers(0, 3, 40),
+         ("tabular/mlp", "array/classes", "sparse_categorical_crossentropy")),
+        (DRAW.normal(size=(40, 30, 2)), DRAW.normal(size=(40, 3)),
+         ("array/convolutions", "array/numbers", "mse")),
+        (DRAW.normal(size=(40, 12, 12, 1)), np.array([[1, 1, 0], [0, 0, 1]] * 20),
+         ("vision/cnn", "array/labels", "binary_crossentropy")),
+        (DRAW.normal(size=(40, 6)), np.eye(2)[[0, 1] * 20],
+         ("tabular/mlp", "array/classes", "sparse_categorical_crossentropy")),
+    ],
+)  # fmt: skip
+def test_arrays(x: Any, y: Any, expected: tuple[str, str, str], tmp_path: Path) -> None:
+    np.savez(tmp_path / "all.npz", x=x, y=y)
+    for data in (tmp_path / "all.npz", (x, y)):
+        spec = zoo.propose(data).spec
+        assert (spec.architecture.uses, spec.output.uses, spec.training.loss.uses) == expected
+    run = zoo.train(spec, (x, y), epochs=1, output=tmp_path / "run")
+    assert len(run.model.predict(x[:3])) == 3
+
+
+def test_series_of_their_own_lengths(tmp_path: Path) -> None:
+    x = [DRAW.normal(size=(int(length), 2)) for length in DRAW.integers(20, 30, 40)]
+    spec = zoo.propose((x, [0, 1] * 20)).spec
+    assert spec.input.config["length"] == max(map(len, x))
+    assert spec.architecture.uses == "array/convolutions"
+
+
+def test_images(tmp_path: Path) -> None:
+    lines = ["file,tags,size"]
+    for number in range(20):
+        folder = tmp_path / "photos" / "ab"[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(folder / f"{number}.png")
+        tags = ["red", "red; big", "", "big"][number % 4]
+        lines.append(f"photos/{'ab'[number % 2]}/{number}.png,{tags},{number / 3}")
+    (tmp_path / "list.csv").write_text("\n".join(lines))
+    spec = zoo.propose(tmp_path / "photos").spec
+    assert (spec.task, spec.output.uses) == ("image-classification", "vision/binary")
+    assert spec.training.weights == "efficientnet-lite0-features.imagenet"
+    tags = zoo.propose(tmp_path / "list.csv", "tags")
+    assert tags.spec.output.config["labels"] == ["big", "red"]
+    assert tags.spec.training.skip_bad_rows is False
+    assert tags.notes == ["size is left out: the images are in file"]
+    assert zoo.propose(tmp_path / "list.csv", "size").spec.output.uses == "vision/value"
+    with pytest.raises(UsageError, match="has one output; several targets"):
+        zoo.propose(tmp_path / "list.csv", ["tags", "size"])
+
+
+def test_several_targets_need_plain_names() -> None:
+    table = frame(spread("u", "v"), "the answer")
+    with pytest.raises(UsageError, match="must be letters, digits and _"):
+        zoo.propose(table, ["the answer", "a"])
+    assert zoo.propose(table, ["a", "b"]).spec.training.outputs.keys() == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (DRAW.normal(size=(40, 2, 2)), r"arrays of shape \(2, 2\)"),
+        ([[1.0], [1.0, 2.0]] * 20, "arrays of several lengths"),
+    ],
+)
+def test_targets_that_need_a_network_of_their_own(y: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        zoo.propose((DRAW.normal(size=(40, 6)), y))
