@@ -146,7 +146,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         model = Model(spec, weights=start, base=base)
         content = {"train": rows}
         if training.validation is not None:
-            train, held = rows.divided(training.validation, seed)
+            train, held = rows.split_rows(training.validation, seed)
             content = {"train": rows.take(train), "validation": rows.take(held)}
             sample_weight = None if sample_weight is None else sample_weight[train]
         keras()

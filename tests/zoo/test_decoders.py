@@ -382,3 +382,12 @@ def test_probabilities_of_labels_need_not_sum_to_one() -> None:
     )
     assert zoo.RowResult.of(0, good).probabilities == {"a": 0.9, "b": 0.8}
     assert bad.kind == "no-probabilities"
+
+
+def test_labels_that_are_no_one_hot_arrays() -> None:
+    decoder = Classes()
+    decoder.fit([b"cat", b"dog"])
+    assert decoder.labels == ["b'cat'", "b'dog'"]
+    decoder = Classes(["a", "b"])
+    _, errors = decoder.encode([[0, 1], [0.5, 0.5], ["a", 1], np.array([1, 1])])
+    assert [error is None for error in errors] == [True, False, False, False]

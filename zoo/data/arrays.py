@@ -5,16 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from zoo.data.containers import Arrays, read_arrays, read_npy
 from zoo.data.labelled import LabelledRows
 from zoo.data.table import Table
 from zoo.errors import InputError, UsageError, did_you_mean
 from zoo.numeric import number_of
-
-if TYPE_CHECKING:
-    pass
 
 SUFFIXES = (".npz", ".npy")
 
@@ -172,12 +169,12 @@ def as_rows(values: Any) -> Any:
         return Table({name: as_rows(cells) for name, cells in values.items()})
     if hasattr(values, "columns"):
         return Table.of(values)
-    if isinstance(values, list | np.ndarray | Sequence):
+    if isinstance(values, list | np.ndarray | Sequence) and not isinstance(values, str | bytes):
         return values
     if getattr(values, "ndim", 0) and hasattr(values, "__array__"):  # tensors, and columns
         array = np.asarray(values)
         return list(array) if array.dtype == object else array
-    if not hasattr(values, "__len__"):
+    if not hasattr(values, "__len__") or isinstance(values, str | bytes):
         msg = f"expected rows (an array, a list, a frame), received {type(values).__name__}"
         raise InputError(msg, kind="bad-table")
     return list(values)
@@ -187,8 +184,10 @@ def table_rows(table: Table) -> list[Any]:
     """Return the rows of a table of numbers as arrays, or the error of a row in its place."""
     import numpy as np
 
-    first = next(iter(table.columns.values()))
-    if len(table.columns) == 1 and isinstance(first[0], np.ndarray):  # arrays, not cells
+    if not len(table):
+        return []
+    first, *others = table.columns.values()
+    if not others and isinstance(first[0], np.ndarray):  # arrays, not cells
         return list(first)
     columns = [map(number_of, cells) for cells in table.columns.values()]
     rows: list[Any] = [*map(np.array, zip(*columns, strict=True))]

@@ -145,10 +145,10 @@ class LabelledRows:
 
     def divide(self, split: Split | float, seed: int) -> tuple[LabelledRows, LabelledRows]:
         """Return the rows to train on and those held out; see `zoo.data.split.divide`."""
-        train, held = self.divided(split, seed)
+        train, held = self.split_rows(split, seed)
         return self.take(train), self.take(held)
 
-    def divided(self, split: Split | float, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    def split_rows(self, split: Split | float, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return the positions of the rows to train on and of those held out."""
         by = getattr(split, "by", None)
         if by is not None and not isinstance(self.inputs, Table):

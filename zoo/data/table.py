@@ -94,6 +94,20 @@ class Table(Sequence[Mapping[str, Any]]):
             raise InputError(msg + did_you_mean(name, self.columns), kind="missing-column")
         return self.columns[name]
 
+    def only_column(self) -> Sequence[Any]:
+        """Return the cells of the only column.
+
+        Raises
+        ------
+        InputError
+            If the table has several, or none.
+        """
+        if len(self.columns) != 1:
+            names = printable(", ".join(self.columns), 1000) or "none"
+            msg = f"expected one column, received {names}"
+            raise InputError(msg, kind="bad-table")
+        return next(iter(self.columns.values()))
+
     @classmethod
     def of(cls, rows: Any, names: Sequence[str] = ()) -> Table:
         """Make a table from a frame, dicts, or rows of cells.

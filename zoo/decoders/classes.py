@@ -345,11 +345,13 @@ def _encode_rows(
 
 def _is_vector(label: Any) -> bool:
     """Whether a label is an array or list of several numbers."""
-    return not isinstance(label, str) and getattr(label, "__len__", lambda: 0)() > 1
+    if isinstance(label, list | tuple):
+        return len(label) > 1 and all(isinstance(value, int | float) for value in label)
+    return _is_indicator(label) and len(label) > 1
 
 
 def _class_of_vector(label: Any, names: Sequence[str]) -> str:
-    """Return the class of a one-hot array, or its text if it is none."""
+    """Return the class of a one-hot array; its text, which is no class, if it is another one."""
     values = list(label)
     if len(values) == len(names) and sorted(values) == [0] * (len(values) - 1) + [1]:
         return names[values.index(1)]

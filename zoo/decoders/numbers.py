@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -138,8 +139,12 @@ class Numbers(Regressor):
 
     def fit(self, labels: Sequence[Any]) -> None:
         """Learn the shape and the scale from the training labels."""
+        import numpy as np
+
         if self.shape is None:
-            self.shape = next((array.shape for array in map(_array_of, labels) if array.ndim), None)
+            arrays = map(_array_of, labels)
+            shapes = Counter(array.shape for array in arrays if np.isfinite(array).all())
+            self.shape = shapes.most_common(1)[0][0] if shapes else None
         numbers = self._usable(labels)[0] if self.shape else None
         if numbers is None or not numbers.size:
             msg = "the target holds no arrays of numbers in the training rows"

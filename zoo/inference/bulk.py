@@ -263,27 +263,13 @@ def _chunks(model: BaseModel, inputs: Any, size: int) -> Generator[Sequence[Any]
         # A str is a text here, never a path or a URL.
         if isinstance(inputs, Path) or opened:
             inputs = read_lines(inputs)
-        if kind == "text" and not isinstance(inputs, str) and hasattr(inputs, "columns"):
-            (inputs,) = Table.of(inputs).columns.values()
+        elif kind == "text" and hasattr(inputs, "columns"):
+            inputs = Table.of(inputs).only_column()
         yield from _batched([inputs] if isinstance(inputs, str) else inputs, size)
-    elif kind == "table" and isinstance(inputs, str | PathLike):
-        path = Path(inputs)
-        if path.suffix.lower() in SUFFIXES:
-            rows = read_inputs(path, _targets_of(model))
-            yield from _slices(Table.of(rows, getattr(model.preprocessor, "columns", ())), size)
-        else:
-            yield from stream_table(path, size)
-    elif kind == "table" and opened:
-        yield from stream_csv(inputs, size)
     elif kind == "array":
         yield from _arrays(inputs, _targets_of(model), size)
     elif kind == "table":
-        if isinstance(inputs, Mapping) and all(
-            hasattr(part, "__len__") for part in inputs.values()
-        ):
-            inputs = Table(inputs)
-        inputs = Table.of(inputs, getattr(model.preprocessor, "columns", None) or ())
-        yield from _slices(inputs, size)
+        yield from _table_chunks(model, inputs, size)
     elif hasattr(inputs, "dtype"):
         yield from _slices(inputs, size)
     else:
@@ -291,13 +277,26 @@ def _chunks(model: BaseModel, inputs: Any, size: int) -> Generator[Sequence[Any]
         yield from ([_read(item) for item in batch] for batch in _batched(items, size))
 
 
+def _table_chunks(model: BaseModel, inputs: Any, size: int) -> Iterator[Sequence[Any]]:
+    """Yield tables from a file, a frame, or rows."""
+    if hasattr(inputs, "readline"):
+        yield from stream_csv(inputs, size)
+        return
+    if isinstance(inputs, str | PathLike):
+        path = Path(inputs)
+        if path.suffix.lower() not in SUFFIXES:
+            yield from stream_table(path, size)
+            return
+        inputs = read_inputs(path, _targets_of(model))
+    cells = list(inputs.values()) if isinstance(inputs, Mapping) else []
+    if cells and all(isinstance(c, list | tuple) or hasattr(c, "dtype") for c in cells):
+        inputs = Table(inputs)  # columns by name, not one row
+    yield from _slices(Table.of(inputs, getattr(model.preprocessor, "columns", None) or ()), size)
+
+
 def _targets_of(model: BaseModel) -> tuple[str, ...]:
     """Return the columns and arrays that a model learns: they are no inputs."""
-    training = model.spec.training
-    if training is None:
-        return ()
-    target = training.target or ()
-    return (*training.outputs, *((target,) if isinstance(target, str) else target))
+    return model.spec.training.target_names if model.spec.training else ()
 
 
 def _arrays(inputs: Any, targets: Sequence[str], size: int) -> Iterator[Sequence[Any]]:

@@ -72,28 +72,28 @@ def load_data(
         entry, data = registered.find(data), None
     elif training is not None and training.dataset is not None:
         entry = registered.find(training.dataset)
-    goal = Goal.of(training, target)
-    if not goal.names and entry is not None and entry.value.target:
-        goal = Goal((entry.value.target,))
+    targets = Targets.of(training, target)
+    if not targets.names and entry is not None and entry.value.target:
+        targets = Targets((entry.value.target,))
     if data is None:
-        return _load_dataset(preprocessor, entry, goal)
+        return _load_dataset(preprocessor, entry, targets)
     if isinstance(preprocessor, Sequencer):
         sequences = list(read_lines(Path(data)) if isinstance(data, str | PathLike) else data)
         name = str(data) if isinstance(data, str | PathLike) else "the sequences"
         return {"train": _cut_samples(preprocessor, LabelledRows(sequences, sequences, name))}
     if isinstance(data, tuple) and len(data) == 2:
-        rows = pair(*data, "the arrays", several=goal.several)
+        rows = pair(*data, "the arrays", several=targets.several)
         return {"train": _fit_kind(preprocessor, rows)}
     if isinstance(data, str | PathLike) and Path(data).suffix.lower() in SUFFIXES:
-        parts = read_labelled_arrays(Path(data), goal.names, several=goal.several)
+        parts = read_labelled_arrays(Path(data), targets.names, several=targets.several)
         return {part: _fit_kind(preprocessor, rows) for part, rows in parts.items()}
     if kind == "image" and isinstance(data, str | PathLike) and not _is_table(Path(data)):
         return {"train": LabelledRows(*read_folder(Path(data)), source=str(data))}
-    return {"train": _load_table(kind, data, goal)}
+    return {"train": _load_table(kind, data, targets)}
 
 
 def _load_dataset(
-    preprocessor: Preprocessor, entry: Entry[Dataset] | None, goal: Goal
+    preprocessor: Preprocessor, entry: Entry[Dataset] | None, targets: Targets
 ) -> dict[str, Any]:
     """Return the parts of a registered dataset."""
     if entry is None:
@@ -108,13 +108,13 @@ def _load_dataset(
     if isinstance(preprocessor, Sequencer):
         return {part: _cut_samples(preprocessor, rows) for part, rows in dataset.items()}
     texts = preprocessor.kind == "text" and entry.value.kind == "table"
-    if not (texts or goal.several) and goal.names in ((), (entry.value.target,)):
+    if not (texts or targets.several) and targets.names in ((), (entry.value.target,)):
         return dataset
     made = "text" if texts else "table"
-    return {part: _retarget(made, rows, goal) for part, rows in dataset.items()}
+    return {part: _retarget(made, rows, targets) for part, rows in dataset.items()}
 
 
-class Goal(NamedTuple):
+class Targets(NamedTuple):
     """What is to be learnt.
 
     Attributes
@@ -129,15 +129,15 @@ class Goal(NamedTuple):
     several: bool = False
 
     @classmethod
-    def of(cls, training: Training | None, target: str | Sequence[str] | None) -> Goal:
-        """Return the goal of a recipe, with another target if one is given."""
-        chosen = target or (training.target if training else None) or ()
-        names = (chosen,) if isinstance(chosen, str) else tuple(chosen)
-        outputs = tuple(training.outputs) if training else ()
-        if outputs and names and set(names) != set(outputs):
-            msg = f"the outputs {', '.join(outputs)} are learnt from columns of their names, "
-            raise UsageError(msg + f"received the target {', '.join(names)}")
-        return cls(outputs, several=True) if outputs else cls(names)
+    def of(cls, training: Training | None, target: str | Sequence[str] | None) -> Targets:
+        """Return the targets of a recipe, or other ones if they are given."""
+        declared = training.target_names if training else ()
+        given = declared if not target else (target,) if isinstance(target, str) else tuple(target)
+        several = bool(training and training.outputs)
+        if several and set(given) != set(declared):
+            msg = f"the outputs {', '.join(declared)} are learnt from columns of their names, "
+            raise UsageError(msg + f"received the target {', '.join(given)}")
+        return cls(declared if several else given, several=several)
 
 
 def _is_table(path: Path) -> bool:
@@ -156,11 +156,7 @@ def _fit_kind(preprocessor: Preprocessor, rows: LabelledRows) -> LabelledRows:
     elif kind == "image" and isinstance(inputs, Table):
         inputs = image_files(inputs.column(file_column(inputs)), Path())
     elif kind == "text":
-        columns = inputs.columns if isinstance(inputs, Table) else {"": inputs}
-        if len(columns) != 1:
-            msg = f"{rows.source}: texts must be in one column, received {', '.join(columns)}"
-            raise InputError(msg, kind="bad-table")
-        inputs = list(*columns.values())
+        inputs = list(inputs.only_column() if isinstance(inputs, Table) else inputs)
         if not isinstance(inputs[0], str | Sequence) and getattr(inputs[0], "ndim", 0) == 0:
             msg = f"{rows.source}: expected texts, received {type(inputs[0]).__name__}"
             raise InputError(msg, kind="not-text")
@@ -177,17 +173,17 @@ def source_of(training: Training, data: Any) -> str | None:
     return str(Path(data).absolute()) if isinstance(data, str | PathLike) else None
 
 
-def _load_table(kind: str, data: Any, goal: Goal) -> LabelledRows | Stream:
+def _load_table(kind: str, data: Any, targets: Targets) -> LabelledRows | Stream:
     """Return the rows of a CSV file, a frame, or a function that generates them."""
-    if not goal.names and kind != "image":
+    if not targets.names and kind != "image":
         msg = "no target column; pass --target COLUMN"
         raise UsageError(msg)
-    take = functools.partial(_split_labels, kind, goal)
+    take = functools.partial(_split_labels, kind, targets)
     streamed = callable(data)
     if not streamed and isinstance(data, str | PathLike):
         require_regular(Path(data), "a CSV or parquet file")
         streamed = Path(data).stat().st_size > stream.MIN_BYTES
-    if streamed and len(goal.names) > 1:
+    if streamed and len(targets.names) > 1:
         msg = "rows with several targets must fit in memory; pass an npz file, or fewer rows"
         raise UsageError(msg)
     if callable(data):
@@ -214,10 +210,10 @@ def _require_rows(rows: LabelledRows) -> LabelledRows:
     return rows
 
 
-def _split_labels(kind: str, goal: Goal, table: Table, name: str) -> LabelledRows:
+def _split_labels(kind: str, targets: Targets, table: Table, name: str) -> LabelledRows:
     """Take the labels out of a table; texts and images have one other column."""
     images = file_column(table) if kind == "image" else None
-    names = goal.names
+    names = targets.names
     if not names:
         names = tuple(column for column in table.columns if column != images)
         if len(names) != 1:
@@ -226,13 +222,16 @@ def _split_labels(kind: str, goal: Goal, table: Table, name: str) -> LabelledRow
     columns = [table.column(column) for column in names]
     rest = {column: cells for column, cells in table.columns.items() if column not in names}
     labels: Any = columns[0]
-    if goal.several:
+    if targets.several:
         labels = Table(dict(zip(names, columns, strict=True)))
     elif len(names) > 1:
         labels = [*zip(*columns, strict=True)]
     target = names[0] if len(names) == 1 else None
     inputs: Any = Table(rest, table.problems)
     if kind == "array":
+        if not rest:
+            msg = f"{name}: has no column beside the target {', '.join(names)!r}"
+            raise InputError(msg, kind="bad-table")
         inputs = table_rows(inputs)
     elif images is not None:
         inputs = image_files(table.column(images), Path(name).parent)
@@ -264,14 +263,14 @@ def _cut_samples(preprocessor: Sequencer, sequences: LabelledRows) -> LabelledRo
     return _require_rows(LabelledRows(pieces, labels, sequences.source))
 
 
-def _retarget(kind: str, rows: LabelledRows, goal: Goal) -> LabelledRows:
-    """Return the rows of a table dataset with a goal, as a table or as texts."""
+def _retarget(kind: str, rows: LabelledRows, targets: Targets) -> LabelledRows:
+    """Return the rows of a table dataset with these targets, as a table or as texts."""
     if not isinstance(rows.inputs, Table) or rows.target is None:
-        names = ", ".join(goal.names)
+        names = ", ".join(targets.names)
         msg = f"{rows.source} has one target only; it is not a table with a column {names!r}"
         raise UsageError(msg)
     table = Table({**rows.inputs.columns, rows.target: rows.labels}, rows.inputs.problems)
-    return _split_labels(kind, goal, table, rows.source)
+    return _split_labels(kind, targets, table, rows.source)
 
 
 Prepare = Callable[[LabelledRows], Prepared]

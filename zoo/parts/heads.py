@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isfinite
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -24,10 +24,6 @@ from zoo.parts.multi_output import Outputs
 from zoo.registry.registry import registry
 from zoo.spec.component import Component, plain_name
 from zoo.spec.model import ModelSpec, Objective
-
-if TYPE_CHECKING:
-    pass
-
 
 LOSSES = {"softmax": "sparse_categorical_crossentropy", "sigmoid": "binary_crossentropy"}
 """Default losses of the heads that give probabilities, of one class of many or of each label."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from zoo.backend.runner import drop_rows
 from zoo.data.table import Table
@@ -12,9 +12,6 @@ from zoo.parts.base import Decoder
 from zoo.parts.construct import construct
 from zoo.registry.registry import registry
 from zoo.spec.component import component_from_data
-
-if TYPE_CHECKING:
-    pass
 
 
 class Outputs(Decoder):

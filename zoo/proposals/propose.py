@@ -103,10 +103,9 @@ def propose(data: Any, target: str | Sequence[str] | None = None) -> Proposal:
     parts = describe[sample.kind](sample)
     several = len(goals) > 1
     if several and parts.architecture["uses"].value != "tabular/mlp":
-        msg = (
-            f"{sample.source}: {parts.architecture['uses'].value} has one output; several targets "
-        )
-        raise UsageError(msg + "of such data need a spec with an architecture of your own")
+        network = parts.architecture["uses"].value
+        msg = f"{sample.source}: {network} has one output; several targets of such data need a "
+        raise UsageError(msg + "spec with an architecture of your own")
     first = next(iter(goals.values()))
     output = Choice(first.output, first.reason)
     if several:

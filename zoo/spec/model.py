@@ -217,6 +217,13 @@ class Training(Record, frozen=True, kw_only=True):
         return replace(self, target=target if isinstance(target, str) else tuple(target))
 
     @property
+    def target_names(self) -> tuple[str, ...]:
+        """Columns or arrays to learn: those of the outputs' names, else `target`."""
+        if self.outputs or self.target is None:
+            return tuple(self.outputs)
+        return (self.target,) if isinstance(self.target, str) else self.target
+
+    @property
     def objectives(self) -> dict[str, Objective]:
         """Loss and metrics by the name of the output; the name of an only one is empty."""
         if self.loss is None:

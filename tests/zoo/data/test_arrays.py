@@ -12,6 +12,7 @@ import pytest
 
 import zoo
 from zoo.data.arrays import join_ragged, pair, read_inputs, read_labelled_arrays, table_rows
+from zoo.decoders import Numbers
 from zoo.errors import InputError, TrainingError, UsageError
 
 X = np.arange(24.0).reshape(6, 4)
@@ -111,6 +112,7 @@ def test_columns_side_by_side_are_a_vector() -> None:
         (X, Y[:4], "6 inputs and 4 targets"),
         (X[:0], Y[:0], "0 inputs and 0 targets"),
         (X, 5, "expected rows .* received int"),
+        ("x.npy", Y, "expected rows .* received str"),
     ],
 )
 def test_pairs_that_do_not_fit(inputs: Any, labels: Any, message: str) -> None:
@@ -283,3 +285,32 @@ def test_whatever_holds_the_rows_of_arrays(tmp_path: Path) -> None:
     np.savez(tmp_path / "parts.npz", x_train=x, y_train=y, x_test=x)
     with pytest.raises(InputError, match="has rows to train on and others"):
         model.predict(tmp_path / "parts.npz")
+
+
+def test_tables_without_rows_or_columns_for_arrays(tmp_path: Path) -> None:
+    spec = msgspec.structs.replace(SERIES, training=SERIES.training.with_target("y"))
+    for text, message in (
+        ("a,y\n", "has no rows below the header"),
+        ("y\n1\n", "no column beside"),
+    ):
+        (tmp_path / "x.csv").write_text(text)
+        with pytest.raises(InputError, match=message):
+            zoo.train(spec, tmp_path / "x.csv", output=tmp_path / "run")
+
+
+def test_a_dictionary_is_a_row_or_columns(tmp_path: Path) -> None:
+    rows = zoo.Table(
+        {"name": ["ada", "ben"] * 21, "age": [31, 62, 40] * 14, "y": list("uvvuuuv") * 6}
+    )
+    run = zoo.train(zoo.propose(rows).spec, rows, epochs=1, output=tmp_path / "run")
+    assert len(run.model.predict({"name": "ada", "age": "31"})) == 1
+    assert len(run.model.predict({"name": ["ada", "ben"], "age": [31, 62]})) == 2
+
+
+def test_a_first_target_that_is_none_does_not_decide_the_shape() -> None:
+    decoder = Numbers()
+    decoder.fit(["?", [1, 2], [3, 4]])
+    targets, errors = decoder.encode(["?", [1, 2], [3, 4]])
+    assert decoder.units == 2
+    assert [error is None for error in errors] == [False, True, True]
+    np.testing.assert_array_equal(targets, [[1, 2], [3, 4]])
