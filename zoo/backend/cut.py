@@ -99,7 +99,7 @@ def _last_bottleneck(network: Any) -> Any:
         (tensor,) = open_tensors.values()
         # Keras would take the calls of its layer that come later for the input of the head.
         alone = times_called[id(keras_private.producer_of(tensor)[0])] == 1
-        if alone and _size(tensor) <= _size(network.inputs[0]):
+        if alone and None not in tensor.shape[1:] and _size(tensor) <= _size(network.inputs[0]):
             found = tensor
     return found
 
