@@ -326,11 +326,15 @@ def errors() -> str:
 
 def schema() -> str:
     """Return the JSON Schema of a spec file, with descriptions of the fields for editors."""
-    from zoo import Figure, ModelSpec, Objective, Training, WeightsRecord
+    import zoo
     from zoo.spec.files import json_schema
 
     plain = json_schema()
-    for struct in (ModelSpec, Training, Objective, WeightsRecord, Figure):
+    records = (
+        zoo.ModelSpec, zoo.Training, zoo.Objective, zoo.Split, zoo.EarlyStopping, zoo.Unfreezing,
+        zoo.WeightsRecord, zoo.Figure,
+    )  # fmt: skip
+    for struct in records:
         definition = plain["$defs"][struct.__name__]
         definition["description"] = read_doc(struct, struct.__name__).partition("\n")[0]
         meanings = meanings_of(struct)
@@ -342,16 +346,19 @@ def schema() -> str:
 
 def fields() -> str:
     """Return the tables of the fields of a spec and its parts."""
-    from zoo import Dataset, Figure, FileRecord, ModelSpec, Objective, Training, WeightsRecord
+    import zoo
 
     titles = (
-        ("The model: top level", ModelSpec, None),
-        ("The recipe: `[training]`", Training, None),
-        ("An output: `[training.outputs.NAME]`", Objective, None),
-        ("A weights file: `[[weights]]`", WeightsRecord, None),
-        ("A figure: `[[figures]]`", Figure, None),
-        ("A dataset: `zoo.Dataset(...)`", Dataset, None),
-        ("Its file: `zoo.FileRecord(...)`", FileRecord, WeightsRecord),
+        ("The model: top level", zoo.ModelSpec, None),
+        ("The recipe: `[training]`", zoo.Training, None),
+        ("An output: `[training.outputs.NAME]`", zoo.Objective, None),
+        ("Held-out rows: `[training.validation]`", zoo.Split, None),
+        ("Stopping early: `[training.early_stopping]`", zoo.EarlyStopping, None),
+        ("A second phase: `[training.unfreeze]`", zoo.Unfreezing, None),
+        ("A weights file: `[[weights]]`", zoo.WeightsRecord, None),
+        ("A figure: `[[figures]]`", zoo.Figure, None),
+        ("A dataset: `zoo.Dataset(...)`", zoo.Dataset, None),
+        ("Its file: `zoo.FileRecord(...)`", zoo.FileRecord, zoo.WeightsRecord),
     )
     text = []
     for title, struct, shown_before in titles:

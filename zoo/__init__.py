@@ -30,7 +30,16 @@ if TYPE_CHECKING:
     from zoo.runs.run import Run
     from zoo.spec.component import Component
     from zoo.spec.dataset import Dataset
-    from zoo.spec.model import EarlyStopping, Figure, ModelSpec, Objective, Split, State, Training
+    from zoo.spec.model import (
+        EarlyStopping,
+        Figure,
+        ModelSpec,
+        Objective,
+        Split,
+        State,
+        Training,
+        Unfreezing,
+    )
     from zoo.training.train import train
     from zoo.tuning.tune import Tuning, tune
     from zoo.updating.ensemble import ensemble
@@ -63,6 +72,7 @@ __all__ = [
     "Table",
     "Training",
     "Tuning",
+    "Unfreezing",
     "WeightsRecord",
     "ZooError",
     "ensemble",
@@ -88,7 +98,7 @@ _EXPORTS = {
     "zoo.inference.session": "Session",
     "zoo.spec.component": "Component",
     "zoo.spec.dataset": "Dataset",
-    "zoo.spec.model": "EarlyStopping Figure ModelSpec Objective Split State Training",
+    "zoo.spec.model": "EarlyStopping Figure ModelSpec Objective Split State Training Unfreezing",
     "zoo.proposals.propose": "propose",
     "zoo.runs.run": "Run",
     "zoo.training.train": "train",

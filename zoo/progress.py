@@ -62,15 +62,16 @@ def training_bar(epochs: int) -> Iterator[Callable[[int, dict[str, float]], None
 
 
 @contextmanager
-def features_bar(total: int) -> Iterator[Callable[[int], None]]:
-    """Draw how many photos have features, and the time left; on a terminal only, erased at the end.
-
-    Until the first have some, the bar says that the network is compiled.
+def photos_bar(total: int, name: str) -> Iterator[Callable[[int], None]]:
+    """Draw how many photos are done, and the time left; on a terminal only, erased at the end.
 
     Parameters
     ----------
     total
         Number of photos.
+    name
+        What is done: ``"features"`` are computed, and until the first of them the bar says that
+        the network is compiled.
 
     Yields
     ------
@@ -83,11 +84,11 @@ def features_bar(total: int) -> Iterator[Callable[[int], None]]:
     from rich.progress import BarColumn, TimeRemainingColumn
 
     bar = _bar("{task.description}", BarColumn(), TimeRemainingColumn())
-    task = bar.add_task("compiling", total=total)
+    task = bar.add_task("compiling" if name == "features" else name, total=total)
 
     def advance(count: int) -> None:
         done = int(bar.tasks[0].completed) + count
-        bar.update(task, advance=count, description=f"features {done}/{total}" if done else None)
+        bar.update(task, advance=count, description=f"{name} {done}/{total}" if done else None)
 
     with bar:
         yield advance

@@ -45,7 +45,7 @@ from zoo.spec.files import spec_to_data
 from zoo.spec.model import ModelSpec, Training
 from zoo.training.adapt import declared_columns, follow_classes, follow_columns
 from zoo.training.fit import fit
-from zoo.training.rows import InMemory
+from zoo.training.photos import rows_in_memory
 from zoo.training.train import choose_seed, resolve_start
 from zoo_weights.writers import write_bundle
 
@@ -153,7 +153,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         with _run_folder(self.runs, spec.name) as path:
             run = Run.begin(path, spec, seed)
             with _as_value_errors():
-                data = InMemory(model, content, seed, weights=sample_weight)
+                data = rows_in_memory(model, content, seed, weights=sample_weight)
             fit(run, model, data, keep=self.runs is not None)
         if run.notes:
             text = f"{spec.name}: {'. '.join(run.notes)}"

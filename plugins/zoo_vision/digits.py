@@ -37,6 +37,7 @@ class Digit(Preprocessor):
     """
 
     kind: ClassVar[Literal["image"]] = "image"
+    value_range = (0.0, 1.0)
 
     def __init__(self, channel: bool = False) -> None:
         max_pixels()  # a setting that cannot be used ends the command, not each image

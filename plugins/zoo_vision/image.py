@@ -37,6 +37,14 @@ class Scaling(NamedTuple):
     deviation: Triple = (1.0, 1.0, 1.0)
     bgr: bool = False
 
+    @property
+    def value_range(self) -> tuple[float, float] | None:
+        """Lowest and highest value of a scaled pixel; None if the colours differ."""
+        if len({*self.mean}) > 1 or len({*self.deviation}) > 1:
+            return None
+        low, high = ((pixel / self.divide - self.mean[0]) / self.deviation[0] for pixel in (0, 255))
+        return low, high
+
     def apply(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return a scaled copy of `pixels`, which are RGB of shape (height, width, 3)."""
         import numpy as np
@@ -124,6 +132,7 @@ class Image(Preprocessor):
             raise ValueError(msg)
         self.height, self.width = sides
         self.scaling = SCALINGS[mode]
+        self.value_range = self.scaling.value_range
         self.resize = resize
         self.crop = crop
         self.interpolation = interpolation

@@ -84,7 +84,7 @@ def test_inputs_are_drawn_with_their_rate(monkeypatch: pytest.MonkeyPatch) -> No
 def test_features_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes seconds before the first photo is named."""
     screen = terminal(monkeypatch)
-    with progress.features_bar(120) as advance:
+    with progress.photos_bar(120, "features") as advance:
         advance(0)
         assert "features" not in screen.getvalue()
         advance(40)
@@ -92,6 +92,6 @@ def test_features_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "features 40/120" in screen.getvalue()
     monkeypatch.setenv("ZOO_QUIET", "1")
     drawn = screen.getvalue()
-    with progress.features_bar(1) as advance:
+    with progress.photos_bar(1, "features") as advance:
         advance(1)
     assert screen.getvalue() == drawn

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -291,6 +292,18 @@ def copy_weights(source: Any, target: Any) -> None:
     initialise_missing(target)
 
 
+@contextmanager
+def dtype_policy(name: str | None) -> Iterator[None]:
+    """Build networks under a dtype policy of Keras, in this thread; None changes nothing."""
+    config = keras().config
+    before = config.dtype_policy()
+    config.set_dtype_policy(name or before)
+    try:
+        yield
+    finally:
+        config.set_dtype_policy(before)
+
+
 def freeze(network: Any, layers: Iterable[str] | int) -> None:
     """Make layers untrainable: those whose names match a glob, or the first N.
 
@@ -311,3 +324,27 @@ def freeze(network: Any, layers: Iterable[str] | int) -> None:
             raise SpecError(msg)
         for layer in matching:
             layer.trainable = False
+
+
+def unfreeze(network: Any, patterns: Iterable[str]) -> None:
+    """Make the layers whose names match a glob trainable, but for normalization of batches.
+
+    Raises
+    ------
+    SpecError
+        If no layer matches.
+    """
+    matching = [
+        layer
+        for layer in network.layers
+        if any(fnmatch.fnmatchcase(layer.name, pattern) for pattern in patterns)
+    ]
+    if not matching:
+        names = ", ".join(layer.name for layer in network.layers[:20])
+        msg = f"training.unfreeze.layers: no layer matches {', '.join(patterns)}; layers are "
+        raise SpecError(msg + names)
+    for layer in matching:
+        layer.trainable = True
+        for part in keras_private.layers_of(layer):
+            if isinstance(part, keras().layers.BatchNormalization):
+                part.trainable = False

@@ -189,9 +189,13 @@ class Preprocessor(abc.ABC):
         What raw input is: ``"image"`` (path, bytes, Pillow image or uint8 array), ``"table"``
         (rows of a `zoo.Table`), ``"text"`` (str), ``"sequence"`` (str, read letter
         by letter) or ``"array"``.
+    value_range
+        Lowest and highest value of a pixel, for images whose colours are scaled in one way. Random
+        changes of colours in training need it.
     """
 
     kind: ClassVar[Kind]
+    value_range: tuple[float, float] | None = None
 
     @property
     @abc.abstractmethod

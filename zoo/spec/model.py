@@ -108,6 +108,27 @@ class EarlyStopping(Record, frozen=True, kw_only=True):
         return (value - best if rises else best - value) > self.min_delta
 
 
+class Unfreezing(Record, frozen=True, kw_only=True):
+    """A second phase of training, in which layers that were frozen are trained as well.
+
+    It starts from the result of the first phase, with a new state of the optimizer. Normalization
+    of batches stays frozen: the averages of the published weights serve few rows better.
+
+    Attributes
+    ----------
+    epochs
+        Further passes over the data.
+    learning_rate
+        Learning rate of this phase; small, for instance a hundredth of that of the first.
+    layers
+        Layers to train now: names (with ``*``).
+    """
+
+    epochs: Positive
+    learning_rate: Annotated[float, Meta(gt=0.0)]
+    layers: tuple[str, ...] = ("*",)
+
+
 class Objective(Record, frozen=True, kw_only=True):
     """What the training of an output minimises, and what is measured.
 
@@ -168,6 +189,14 @@ class Training(Record, frozen=True, kw_only=True):
         registered model; ``"none"`` starts from random ones.
     freeze
         Layers that are not trained: names (with ``*``), or the first N.
+    unfreeze
+        A second phase, in which frozen layers are trained as well.
+    augment
+        Random changes to the images of a batch, in this order: names of augmentations with their
+        options.
+    precision
+        Keras's dtype policy in training, its global one if not given: ``"mixed_float16"`` and
+        ``"mixed_bfloat16"`` compute in half precision and keep the weights in ``"float32"``.
     picked_seed
         Default seed of a training, for each backend. It was picked, maybe from several that were
         tried, so its results are not evidence: `zoo reproduce` judges seeds fixed in advance.
@@ -196,12 +225,15 @@ class Training(Record, frozen=True, kw_only=True):
     skip_bad_rows: bool = False
     weights: str = "none"
     freeze: tuple[str, ...] | Annotated[int, Meta(ge=0)] = ()
+    unfreeze: Unfreezing | None = None
+    augment: tuple[Component, ...] = ()
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] | None = None
     picked_seed: dict[str, Seed] = {}  # noqa: RUF012
     starts: Literal[3, 5] = 5
     seeds: dict[str, tuple[Seed, ...]] = {}  # noqa: RUF012
 
     def __post_init__(self) -> None:
-        coerce_components(self, "loss", "optimizer", "metrics")
+        coerce_components(self, "loss", "optimizer", "metrics", "augment")
         if not self.loss and not self.outputs:
             msg = "the field 'loss' is missing (or outputs, with a loss for each)"
             raise ValueError(msg)
@@ -229,6 +261,15 @@ class Training(Record, frozen=True, kw_only=True):
         if self.loss is None:
             return self.outputs
         return {"": Objective(loss=self.loss, metrics=self.metrics)}
+
+    @property
+    def phases(self) -> list[Training]:
+        """The recipe of each phase."""
+        later = self.unfreeze
+        if later is None:
+            return [self]
+        optimizer = self.optimizer.with_options(learning_rate=later.learning_rate)
+        return [self, replace(self, epochs=later.epochs, optimizer=optimizer)]
 
 
 class Figure(Record, frozen=True, kw_only=True):

@@ -123,11 +123,19 @@ class Progress:
         Keras's logs so far.
     stopping
         State of early stopping.
+    starts
+        Number of completed epochs before each phase so far.
     """
 
     epochs: int = 0
     history: dict[str, list[float]] = field(default_factory=dict)
     stopping: dict[str, Any] = field(default_factory=dict)
+    starts: list[int] = field(default_factory=lambda: [0])
+
+    def begin_phase(self) -> None:
+        """Begin the next phase; the best epoch so far stays the best."""
+        self.starts.append(self.epochs)
+        self.stopping.update(waited=0, stopped=False)
 
 
 HEADERS = {"identity": Identity, "progress": Progress, "best": bool}
@@ -135,16 +143,12 @@ HEADERS = {"identity": Identity, "progress": Progress, "best": bool}
 
 
 class Checkpoint:
-    """Writes checkpoints of a network in training, and restores them.
+    """Writes checkpoints of a network in training, and restores them; `attach` comes first.
 
     Parameters
     ----------
     folder
         The run folder; without one nothing is written, and only the best weights are kept.
-    network
-        The network, also where only a part of it is trained.
-    optimizer
-        The optimizer of what is trained.
     identity
         What must be the same when training resumes, see `zoo.training.checkpoint`.
 
@@ -154,17 +158,38 @@ class Checkpoint:
         Differences from the start of a restored training that are allowed: versions.
     """
 
-    def __init__(
-        self, folder: Path | None, network: Any, optimizer: Any, identity: dict[str, Any]
-    ) -> None:
+    def __init__(self, folder: Path | None, identity: dict[str, Any]) -> None:
         self.path = folder / CHECKPOINT if folder else None
-        self.network = network
-        self.optimizer = optimizer
         self.identity = identity
         self.best: list[Any] = []
         self.warnings: list[str] = []
         self._last_time = time.monotonic()
         self._seconds = 0.0
+
+    @property
+    def phase(self) -> int:
+        """Number of the phase that the stored training was in, from 0."""
+        if self.path is None or not self.path.is_file():
+            return 0
+        with report_damage(self.path, START_AGAIN):
+            headers = read_json_headers(self.path, {"progress": Progress})
+            return len(Progress(**headers["progress"]).starts) - 1
+
+    def attach(self, network: Any, optimizer: Any, *, rows: int) -> None:
+        """Set what is trained.
+
+        Parameters
+        ----------
+        network
+            The network, also where only a part of it is trained.
+        optimizer
+            The optimizer of what is trained.
+        rows
+            Number of rows of an epoch, which must be the same when training resumes.
+        """
+        self.network = network
+        self.optimizer = optimizer
+        self.identity = {**self.identity, "rows": rows}
 
     def save(self, progress: Progress, *, now: bool = False) -> None:
         """Write a checkpoint, unless one was written recently."""

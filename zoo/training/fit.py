@@ -16,7 +16,7 @@ import msgspec
 
 from zoo.backend.carry import states_of
 from zoo.backend.choose import keras
-from zoo.backend.network import build, copy_weights, freeze
+from zoo.backend.network import build, copy_weights, dtype_policy, freeze, unfreeze
 from zoo.backend.seeding import seed_epoch, temporary_seed
 from zoo.errors import TrainingError
 from zoo.inference.base import make_runner
@@ -75,24 +75,24 @@ def fit(
             finished.notes += check_same(run.path, identity_of(finished), identity, exact=exact)
             return finished
     with temporary_seed(run.seed):
-        network = prepare_network(model, data)
-        whole = network if training.carry_state else model.keras
-        identity |= {"rows": data.rows}
-        checkpoint = Checkpoint(run.path if keep else None, whole, network.optimizer, identity)
-        progress = checkpoint.restore(exact=exact)
-        if checkpoint.warnings:
-            run.environment["resumed"] = checkpoint.warnings
-            run.notes += checkpoint.warnings
-        run.history = progress.history
-        registry().notify("training_started", run=run)
-        interruption = _train(run, network, data, progress, checkpoint)
-        checkpoint.restore_best()
-        if interruption.requested:
-            run.environment["interrupted"] = True
-            run.notes.append(
-                f"interrupted in epoch {len(run.history['loss'])} of {training.epochs}; "
-                "the training so far is saved; continue with --resume"
-            )
+        checkpoint = Checkpoint(run.path if keep else None, identity)
+        start = checkpoint.phase
+        for phase, recipe in enumerate(training.phases[start:], start):
+            if phase:
+                data = data.with_recipe(recipe, run.seed)
+            network = prepare_network(model, data, second=bool(phase))
+            whole = network if training.carry_state else model.keras
+            checkpoint.attach(whole, network.optimizer, rows=data.rows)
+            if phase == start:
+                progress = checkpoint.restore(exact=exact)
+                _begin(run, progress, checkpoint)
+            else:
+                progress.begin_phase()
+            interruption = _train(run, network, data, progress, checkpoint)
+            checkpoint.restore_best()
+            if interruption.requested:
+                _note_interruption(run, training)
+                break
         run.metrics.update(data.measure(network))
         _record_best_epoch(run, training)
         if training.carry_state:
@@ -113,15 +113,37 @@ def fit(
     return run
 
 
-def prepare_network(model: Model, data: Rows) -> Any:
+def _begin(run: Run, progress: Progress, checkpoint: Checkpoint) -> None:
+    """Give the run what a training so far has recorded, and tell the plugins."""
+    if checkpoint.warnings:
+        run.environment["resumed"] = checkpoint.warnings
+        run.notes += checkpoint.warnings
+    run.history = progress.history
+    registry().notify("training_started", run=run)
+
+
+def _note_interruption(run: Run, training: Training) -> None:
+    run.environment["interrupted"] = True
+    epochs = sum(recipe.epochs for recipe in training.phases)
+    run.notes.append(
+        f"interrupted in epoch {len(run.history['loss'])} of {epochs}; "
+        "the training so far is saved; continue with --resume"
+    )
+
+
+def prepare_network(model: Model, data: Rows, *, second: bool = False) -> Any:
     """Return the network before its first step: checked, frozen, and compiled with the recipe.
 
-    It is the part of the model's network that `data` trains, with the same layers.
+    It is the part of the model's network that `data` trains, with the same layers. In the `second`
+    phase some of them are not frozen any more.
     """
     training = data.training
-    network = training_network(model, training)
+    with dtype_policy(training.precision):
+        network = training_network(model, training)
     check_heads(model, *data.probe())
     freeze(network, training.freeze)
+    if second and training.unfreeze:
+        unfreeze(network, training.unfreeze.layers)
     if not network.trainable_weights:
         msg = f"training.freeze={training.freeze!r} leaves nothing to train"
         raise TrainingError(msg)
@@ -135,7 +157,10 @@ def _train(
     run: Run, network: Any, data: Rows, progress: Progress, checkpoint: Checkpoint
 ) -> Interruption:
     """Train the remaining epochs, and return whether and where they were interrupted."""
-    with training_bar(data.training.epochs) as show, Interruption() as interruption:
+    end = progress.starts[-1] + data.training.epochs
+    if progress.stopping.get("stopped"):  # resumed between two phases
+        end = progress.epochs
+    with training_bar(end) as show, Interruption() as interruption:
         callback = epoch_callback(
             run, progress, checkpoint, data, show=show, interruption=interruption
         )
@@ -144,7 +169,7 @@ def _train(
                 **data.fit_arguments(network, progress.epochs),
                 shuffle=False,  # `data` has its own order
                 initial_epoch=progress.epochs,
-                epochs=data.training.epochs,
+                epochs=end,
                 verbose=0,
                 callbacks=[callback],
             )
@@ -259,7 +284,8 @@ def _should_stop(
             checkpoint.remember_best()
     else:
         state["waited"] = state.get("waited", 0) + 1
-    return bool(state["waited"] >= rule.patience)
+    state["stopped"] = state["waited"] >= rule.patience
+    return bool(state["stopped"])
 
 
 def _record_best_epoch(run: Run, training: Training) -> None:

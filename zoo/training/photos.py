@@ -3,41 +3,50 @@
 Photos take far more memory than what most networks make of them, and frozen layers far more time
 than those that are trained. So photos are read when the network is known, a few at a time, and
 only the features behind its frozen layers stay: the rows of a training of the layers that remain.
-Networks without such a place (see `zoo.backend.cut`) are trained on the photos themselves.
+Networks without such a place (see `zoo.backend.cut`), and those whose images are changed at random,
+are trained on the photos themselves; many of them are read anew in each epoch.
 """
 
 from __future__ import annotations
 
+import copy
+import functools
+import math
 import os
 import tempfile
 from collections.abc import Callable, Collection, Generator, Sequence
-from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager, closing
+from typing import TYPE_CHECKING, Any, Self
 
 from zoo import cache
 from zoo.backend import keras_private
 from zoo.backend.choose import chosen_backend
 from zoo.backend.cut import cut_network
-from zoo.backend.runner import Batch, Runner, count_samples
+from zoo.backend.runner import Batch, Runner, count_samples, take_rows
 from zoo.data.labelled import LabelledRows
 from zoo.errors import InputError, TrainingError
 from zoo.inference.bulk import run_pipeline, split_for_threads
-from zoo.inference.measure import PROBE_ROWS, targets_for
+from zoo.inference.measure import EVAL_BATCH, PROBE_ROWS, measure, targets_for
 from zoo.inference.model import IMAGE_BATCH
-from zoo.inference.rows import encode_labels
+from zoo.inference.rows import Prepare, encode_labels
 from zoo.parts.faults import Prepared, concatenate, prepare
-from zoo.progress import features_bar
+from zoo.progress import photos_bar
 from zoo.registry.sources import Stamp
 from zoo.training.feature_cache import FOLDER, FeatureCache
-from zoo.training.rows import InMemory, Rows
+from zoo.training.rows import Change, Feed, InMemory
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from zoo.inference.base import BaseModel
+    from zoo.parts.base import Preprocessor
+    from zoo.spec.model import Training
 
 MEMORY_BYTES = 256 << 20
-"""Bytes of the features of one part of the data that are held in memory; more are in a file."""
+"""Bytes of the tensors of one part of the data that are held in memory.
+
+Features that take more are in a file; photos that do are read again in each epoch.
+"""
 
 
 def rows_in_memory(
@@ -45,19 +54,33 @@ def rows_in_memory(
     parts: dict[str, LabelledRows],
     seed: int,
     *,
+    weights: NDArray[Any] | None = None,
     fitted: Collection[str] = (),
     fail_fast: bool = False,
-) -> Rows:
-    """Return rows to train on: `Photos` where frozen layers may take them, else `InMemory`."""
+) -> InMemory:
+    """Return rows to train on: `Photos` of frozen layers or of many files, else `InMemory`."""
     training = model.spec.training
     assert training is not None
-    frozen = training.freeze and model.preprocessor.kind == "image" and not training.carry_state
-    kind = Photos if frozen and keras_private.fast_paths_allowed() else InMemory
-    return kind(model, parts, seed, fitted=fitted, fail_fast=fail_fast)
+    images = model.preprocessor.kind == "image" and not training.carry_state
+    kind = Photos if images and (training.freeze or _are_large(model, parts)) else InMemory
+    return kind(model, parts, seed, weights=weights, fitted=fitted, fail_fast=fail_fast)
+
+
+def _are_large(model: BaseModel, parts: dict[str, LabelledRows]) -> bool:
+    """Whether the tensors of a part that is in files take more memory than they should."""
+    shape: Any = model.preprocessor.shape
+    return any(
+        isinstance(part.inputs, list) and array_bytes((len(part), *shape)) > MEMORY_BYTES
+        for part in parts.values()
+    )
 
 
 class Photos(InMemory):
-    """Photos for a network whose first layers are frozen; parameters are those of `InMemory`."""
+    """Photos, which are read when the network is known; parameters are those of `InMemory`.
+
+    Where their tensors would take more than `MEMORY_BYTES`, the rows are numbers of photos, and a
+    batch is read when its turn comes.
+    """
 
     def __init__(
         self,
@@ -65,11 +88,13 @@ class Photos(InMemory):
         parts: dict[str, LabelledRows],
         seed: int,
         *,
+        weights: NDArray[Any] | None = None,
         fitted: Collection[str] = (),
         fail_fast: bool = False,
     ) -> None:
         self.model = model
         self.seed = seed
+        self.weights = weights
         self.fail_fast = fail_fast
         self.fit_parts(model, parts, fitted)
 
@@ -82,17 +107,126 @@ class Photos(InMemory):
         targets, _ = encode_labels(rows, self.model.decoder, skip=skip)
         return inputs, targets_for(self.model, targets)
 
+    def with_recipe(self, training: Training, seed: int) -> Self:
+        other = copy.copy(self)
+        other.training, other.seed, other.notes = training, seed, []
+        return other
+
     def part_to_train(self, network: Any) -> Any:
-        cut = cut_network(network)
-        if cut is None:
-            self.load(self.model, self.seed, fail_fast=self.fail_fast)
-            return network
-        total = sum(map(len, self.parts.values()))
-        with features_bar(total) as advance:
-            features = Features(self.model, cut.trunk, advance, fail_fast=self.fail_fast)
-            with closing(features):
-                self.load(self.model, self.seed, prepare=features, fail_fast=self.fail_fast)
-        return cut.head
+        self.readers: dict[str, Reader] = {}
+        cut = None
+        if not self.training.augment and keras_private.fast_paths_allowed():
+            cut = cut_network(network)
+        if cut is not None:
+            with self._bar("features") as advance:
+                features = Features(self.model, cut.trunk, advance, fail_fast=self.fail_fast)
+                with closing(features):
+                    self._load(features)
+            return cut.head
+        if _are_large(self.model, self.parts):
+            with self._bar("checking") as advance:
+                self._load(functools.partial(self._check, advance))
+        else:
+            self._load(None)
+        return network
+
+    def _load(self, prepare: Prepare | None) -> None:
+        self.load(
+            self.model, self.seed, weights=self.weights, prepare=prepare, fail_fast=self.fail_fast
+        )
+
+    def _bar(self, name: str) -> AbstractContextManager[Callable[[int], None]]:
+        return photos_bar(sum(map(len, self.parts.values())), name)
+
+    def _check(self, advance: Callable[[int], None], rows: LabelledRows) -> Prepared:
+        """Return the numbers of the usable photos, and one error or None per photo."""
+        import numpy as np
+
+        reader = Reader(self.model.preprocessor, rows)
+        errors: list[InputError | None] = []
+        for start in range(0, len(rows), IMAGE_BATCH):
+            errors += reader.read(range(start, min(start + IMAGE_BATCH, len(rows))))[1]
+            advance(len(errors) - start)
+        part = next(name for name, part in self.parts.items() if part is rows)
+        self.readers[part] = reader
+        return np.flatnonzero([error is None for error in errors]), errors
+
+    def change_for(self, training: Training, seed: int) -> Change | None:
+        augment = super().change_for(training, seed)
+        reader = self.readers.get("train")
+        if reader is None or augment is None:
+            return reader or augment
+        return lambda numbers, epoch, start: augment(reader(numbers), epoch, start)
+
+    def fit_arguments(self, network: Any, epoch: int) -> dict[str, Any]:
+        arguments = super().fit_arguments(network, epoch)
+        if "validation" in self.readers:
+            arguments["validation_data"] = self._dataset(network, "validation")
+        return arguments
+
+    def measure(self, network: Any) -> dict[str, dict[str, float]]:
+        if not self.readers:
+            return super().measure(network)
+        return {part: measure(network, self._dataset(network, part)) for part in self.arrays}
+
+    def sample(self) -> tuple[Any, ...]:
+        if not self.readers:
+            return super().sample()
+        shape: Any = self.model.preprocessor.shape
+        photo_bytes = array_bytes(shape)
+        stride = max(1, self.rows * photo_bytes // MEMORY_BYTES)
+        numbers, *rest = take_rows(self.feed.arrays, slice(None, None, stride))
+        return (self.readers["train"](numbers), *rest)
+
+    def _dataset(self, network: Any, part: str) -> Any:
+        """Return a Keras dataset of the rows of a part, in order."""
+        feed = Feed(self.arrays[part], EVAL_BATCH, 0, shuffle=False, change=self.readers[part])
+        return feed.data_for(network, 1)
+
+
+class Reader:
+    """Reads photos when a batch needs them.
+
+    Parameters
+    ----------
+    preprocessor
+        Makes their tensors.
+    rows
+        The photos.
+    """
+
+    def __init__(self, preprocessor: Preprocessor, rows: LabelledRows) -> None:
+        self._preprocessor = preprocessor
+        self._rows = rows
+
+    def __call__(self, numbers: Sequence[int], *_: int) -> Any:
+        """Return the tensors of photos that were usable before.
+
+        Raises
+        ------
+        TrainingError
+            If one is not usable any more.
+        """
+        tensors, errors = self.read(numbers)
+        for number, error in zip(numbers, errors, strict=True):
+            if error is not None:
+                msg = f"{self._rows.source}: {self._rows.name_of(number)}: {error.message}; "
+                raise TrainingError(msg + "it could be read when the training began")
+        return tensors
+
+    def read(self, numbers: Sequence[int]) -> Prepared:
+        """Return the tensors of the usable photos, and one error or None per photo."""
+        batch = [self._rows.inputs[number] for number in numbers]
+        pieces = run_pipeline(
+            [split_for_threads(self._preprocessor, batch)],
+            lambda raws: prepare(self._preprocessor, raws),
+            lambda pieces, _: concatenate(pieces),
+            readers=os.cpu_count() or 1,
+            workers=lambda: 1,
+            ahead=False,
+        )
+        with closing(pieces):
+            return next(pieces)
 
 
 class Features:
@@ -195,19 +329,24 @@ def _stamp(photo: Any) -> Stamp | None:
         return None
 
 
+def array_bytes(shape: Sequence[int]) -> int:
+    """Return the bytes of an array of float32."""
+    return 4 * math.prod(shape)
+
+
 def _empty(shape: Sequence[int]) -> NDArray[Any]:
     """Return an array to fill, in memory or, if it is large, in a file without a name."""
     import numpy as np
 
-    array_bytes = 4 * int(np.prod(shape))
-    if array_bytes <= MEMORY_BYTES:
+    count = array_bytes(shape)
+    if count <= MEMORY_BYTES:
         return np.empty(shape, np.float32)
     folder = cache.private_folder(FOLDER) or tempfile.gettempdir()
     try:
         with tempfile.TemporaryFile(dir=folder) as file:  # the map stays when it is closed
             if hasattr(os, "posix_fallocate"):  # a disk that fills up later would end the process
-                os.posix_fallocate(file.fileno(), 0, array_bytes)
+                os.posix_fallocate(file.fileno(), 0, count)
             return np.memmap(file, np.float32, "w+", shape=tuple(shape))
     except OSError as error:
-        msg = f"{folder}: has no room for {array_bytes >> 20:,} MiB of features, {error.strerror}; "
+        msg = f"{folder}: has no room for {count >> 20:,} MiB of features, {error.strerror}; "
         raise TrainingError(msg + "make room, or set ZOO_HOME to a folder elsewhere") from None

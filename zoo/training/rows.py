@@ -12,7 +12,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from zoo.backend import keras_private
 from zoo.backend.choose import keras
@@ -31,6 +31,7 @@ from zoo.inference.rows import Prepare, to_tensors
 from zoo.parts.faults import without_errors
 from zoo.parts.heads import heads_of
 from zoo.spec.model import Training
+from zoo.training.augment import Augmentation
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,6 +89,10 @@ class Rows(ABC):
         """
         return network
 
+    @abstractmethod
+    def with_recipe(self, training: Training, seed: int) -> Self:
+        """Return the same rows under a recipe that encodes their targets in the same way."""
+
     def start_epoch(self, epoch: int) -> None:  # noqa: B027  # not all rows need to know
         """Receive the number of the epoch that starts."""
 
@@ -138,6 +143,7 @@ class InMemory(Rows):
             model.preprocessor.fit(without_errors(parts["train"].inputs))
         if "output" not in fitted:
             model.decoder.fit(parts["train"].labels)
+        self.preprocessor = model.preprocessor
         self.parts = parts
         self.notes: list[str] = []
 
@@ -181,19 +187,26 @@ class InMemory(Rows):
             weights = (weights if declared is None else weights * declared).astype("float32")
         batch = (inputs, targets) if weights is None else (inputs, targets, weights)
         self.feed = Feed(batch, self.training.batch_size, seed, self.training.shuffle)
+        self.feed.change = self.change_for(self.training, seed)
 
     @property
     def content(self) -> dict[str, Any]:  # type: ignore[override]  # hashed on access
         """For each part, the facts about its rows."""
         return {part: rows.content() for part, rows in self.parts.items()}
 
-    def with_recipe(self, training: Training, seed: int) -> InMemory:
-        """Return the same rows under a recipe that prepares them in the same way."""
+    def change_for(self, training: Training, seed: int) -> Change | None:
+        """Return what changes the inputs of a batch; None if nothing does."""
+        if not training.augment:
+            return None
+        return Augmentation(training.augment, self.preprocessor, seed)
+
+    def with_recipe(self, training: Training, seed: int) -> Self:
         other = copy.copy(self)
         other.training = training
         other.feed = dataclasses.replace(
-            self.feed, batch_size=training.batch_size, shuffle=training.shuffle, seed=seed
-        )
+            self.feed, batch_size=training.batch_size, shuffle=training.shuffle, seed=seed,
+            change=self.change_for(training, seed),
+        )  # fmt: skip
         return other
 
     def fit_arguments(self, network: Any, epoch: int) -> dict[str, Any]:
@@ -229,6 +242,11 @@ def compile_steps(
     return compiled.compile_steps(network, size, arrays, rows=rows, steps=steps, held=held)
 
 
+Change = Callable[[Any, int, int], Any]
+"""Makes the inputs of a batch from rows of `Feed.arrays`; receives also the number of the epoch and
+that of the batch's first row in it."""
+
+
 @dataclass(slots=True)
 class Feed:
     """The training rows and their order.
@@ -246,6 +264,8 @@ class Feed:
         Whether each epoch has its own order.
     epoch
         Number of the current epoch, from 0.
+    change
+        Makes the inputs of a batch, if they are not simply those of `arrays`.
     """
 
     arrays: tuple[Any, ...]
@@ -253,6 +273,7 @@ class Feed:
     seed: int
     shuffle: bool = True
     epoch: int = 0
+    change: Change | None = None
 
     def __len__(self) -> int:
         return count_samples(self.arrays[0])
@@ -269,14 +290,25 @@ class Feed:
         """Prepare the network for a number of epochs, and return the ``x`` of its ``fit``."""
         rows, size = len(self), self.batch_size
         steps = epochs * count_batches(rows, size)
-        call_rows = compile_steps(network, size, self.arrays, rows=rows, steps=steps, held=True)
+        call_rows = None
+        if self.change is None:
+            call_rows = compile_steps(network, size, self.arrays, rows=rows, steps=steps, held=True)
         if call_rows is None:
-            return _dataset(self, size, lambda at: cast_inputs(network, take_rows(self.arrays, at)))
-        return _dataset(self, call_rows, lambda rows: (rows.astype("int32"),))
+            return _dataset(self, size, lambda *rows: cast_inputs(network, self._batch(*rows)))
+        return _dataset(self, call_rows, lambda rows, _: (rows.astype("int32"),))
+
+    def _batch(self, rows: NDArray[np.int64], start: int) -> Batch:
+        inputs, *rest = take_rows(self.arrays, rows)
+        if self.change is not None:
+            inputs = self.change(inputs, self.epoch, start)
+        return (inputs, *rest)
 
 
-def _dataset(feed: Feed, size: int, load: Callable[[NDArray[np.int64]], Any]) -> Any:
-    """Return a Keras dataset that loads `size` rows at a time, in the epoch's order."""
+def _dataset(feed: Feed, size: int, load: Callable[[NDArray[np.int64], int], Any]) -> Any:
+    """Return a Keras dataset that loads `size` rows at a time, in the epoch's order.
+
+    `load` receives the numbers of the rows, and the place of the first in the epoch.
+    """
 
     class Dataset(keras().utils.PyDataset):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -289,6 +321,7 @@ def _dataset(feed: Feed, size: int, load: Callable[[NDArray[np.int64]], Any]) ->
         def __getitem__(self, index: int) -> tuple[Any, ...]:
             if self._epoch != feed.epoch:
                 self._epoch, self._order = feed.epoch, feed.order()
-            return tuple(load(self._order[index * size : (index + 1) * size]))
+            start = index * size
+            return tuple(load(self._order[start : start + size], start))
 
     return Dataset()

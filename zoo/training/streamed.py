@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import itertools
 from collections.abc import Generator, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from zoo.backend.choose import keras
 from zoo.backend.runner import (
@@ -27,6 +28,7 @@ from zoo.training.rows import Rows, compile_steps
 
 if TYPE_CHECKING:
     from zoo.inference.base import BaseModel
+    from zoo.spec.model import Training
 
 ROWS_PER_CALL = 8192
 """About how many rows one call of the compiled program receives."""
@@ -55,6 +57,9 @@ class Streamed(Rows):
         self.fail_fast = fail_fast
         assert model.spec.training is not None
         self.training = model.spec.training
+        if self.training.augment:
+            msg = f"{parts['train'].source} is streamed; training.augment takes a folder of images"
+            raise TrainingError(msg)
         heads_of(model.spec, model.decoder)  # raises where recipe and decoder do not fit
         self.stream = parts["train"]
         steps = self.training.steps_per_epoch
@@ -79,6 +84,11 @@ class Streamed(Rows):
         if not count_samples(self.sample()[1]):  # no epoch would ever end
             msg = f"{self.stream.source}: has no usable rows"
             raise TrainingError(msg)
+
+    def with_recipe(self, training: Training, seed: int) -> Self:
+        other = copy.copy(self)
+        other.training, other.seed = training, seed
+        return other
 
     def fit_arguments(self, network: Any, epoch: int) -> dict[str, Any]:
         size = self.training.batch_size

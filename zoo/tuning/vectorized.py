@@ -32,7 +32,7 @@ def program_hash(trial: Trial) -> str | None:
     programs of equal text compute the same, and differ only in the values of their arguments.
     """
     training = trial.data.training
-    if training.early_stopping is not None or training.carry_state:
+    if training.early_stopping or training.carry_state or training.augment or training.unfreeze:
         return None
     network = trial.network()
     optimizer = getattr(network.optimizer, "inner_optimizer", network.optimizer)

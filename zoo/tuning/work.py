@@ -21,6 +21,7 @@ from zoo.runs.run import Run
 from zoo.spec.files import spec_to_data
 from zoo.spec.model import ModelSpec, Training
 from zoo.training.fit import fit
+from zoo.training.photos import rows_in_memory
 from zoo.training.rows import InMemory
 from zoo.training.train import resolve_start
 from zoo.tuning.board import Result
@@ -203,7 +204,7 @@ class Work:
     def _prepare(self, spec: ModelSpec, train: Any, held: Any) -> tuple[dict[str, Any], InMemory]:
         model = Model(spec, weights=None, base=self.base)
         content = {"train": self.rows.take(train), "validation": self.rows.take(held)}
-        data = InMemory(model, content, 0)
+        data = rows_in_memory(model, content, 0)
         return model.fitted_state, data
 
     def _program_key(self, settings: Settings) -> str | None:

@@ -253,7 +253,9 @@ def _training(spec: ModelSpec) -> Training:
 
 def _update_spec(parent: Model, settings: Sequence[str]) -> ModelSpec:
     """Return the spec of an update: the recipe of the first training at a lower learning rate."""
-    spec, _ = resolve_recipe(_reduce_learning_rate(recipe_of(parent)), settings)
+    spec = _reduce_learning_rate(recipe_of(parent))
+    spec = replace(spec, training=replace(_training(spec), unfreeze=None))  # one phase
+    spec, _ = resolve_recipe(spec, settings)
     if "learning_rate" not in _training(spec).optimizer.config:  # `settings` changed the optimizer
         spec = _reduce_learning_rate(spec)
     for field in ("architecture", "input", "output"):

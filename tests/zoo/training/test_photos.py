@@ -45,6 +45,7 @@ def train(home: Path, folder: Path, tmp_path: Path) -> Train:
         freeze: tuple[str, ...] = ("convolution*",),
         validation: float | None = 0.25,
         loss: str = "sparse_categorical_crossentropy",
+        augment: tuple[str, ...] = (),
         **options: Any,
     ) -> zoo.Run:
         runs.append(tmp_path / f"run-{len(runs)}")
@@ -55,7 +56,7 @@ def train(home: Path, folder: Path, tmp_path: Path) -> Train:
             output=zoo.Component("vision/classes"),
             training=zoo.Training(
                 loss=zoo.Component(loss), epochs=1, batch_size=8,
-                freeze=freeze, validation=validation,
+                freeze=freeze, validation=validation, augment=augment,
             ),
         )  # fmt: skip
         return zoo.train(spec, data, **{"seed": 1, "output": runs[-1], **options})
@@ -284,3 +285,57 @@ def test_a_training_resumes_without_fast_paths(
     monkeypatch.setenv("ZOO_PLAIN", "1")
     found = train(**options, resume=True)
     assert found.history["loss"] == pytest.approx(whole.history["loss"], abs=1e-5)
+
+
+@pytest.mark.parametrize("augment", [(), ("flip", "rotation")])
+def test_many_photos_are_read_in_each_epoch(
+    augment: tuple[str, ...], train: Train, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They come to the same as in memory; a damaged one is left out."""
+    (folder / "discs" / "3.png").write_bytes(b"no photo")
+    options = {"freeze": (), "epochs": 2, "augment": augment}
+    expected = train(**options)
+    monkeypatch.setattr(photos, "MEMORY_BYTES", 2_000)
+    sizes: list[int] = []
+    before = photos.Reader.read
+
+    def noted(self: photos.Reader, numbers: Any) -> Any:
+        sizes.append(len(numbers))
+        return before(self, numbers)
+
+    monkeypatch.setattr(photos.Reader, "read", noted)
+    found = train(**options)
+    assert max(sizes) <= 32
+    assert sum(sizes) > 3 * 32
+    assert (found.history, found.metrics) == (expected.history, expected.metrics)
+    assert [note for note in found.notes if "left out" in note] == [
+        note for note in expected.notes if "left out" in note
+    ]
+
+
+def test_a_photo_that_vanishes_ends_the_training(
+    train: Train, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(photos, "MEMORY_BYTES", 2_000)
+    photo = folder / "discs" / "0.png"
+    before = photos.Photos.fit_arguments
+
+    def late(*arguments: Any) -> Any:
+        photo.unlink(missing_ok=True)
+        return before(*arguments)
+
+    monkeypatch.setattr(photos.Photos, "fit_arguments", late)
+    with pytest.raises(TrainingError, match=r"0\.png: .*; it could be read when"):
+        train(freeze=(), validation=None)
+
+
+def test_tuning_trains_on_features(
+    train: Train, folder: Path, computed: list[int], tmp_path: Path
+) -> None:
+    """They are computed once for all settings and folds, and for the last training."""
+    spec = train(seed=2).spec
+    new(computed)
+    grid = {"training.epochs": [1, 2]}
+    tuning = zoo.tune(spec, grid, folder, folds=2, seed=1, output=tmp_path / "tuned")
+    assert len(tuning.results) == 2
+    assert new(computed) == 32
