@@ -42,6 +42,7 @@ PATHS_OF = {
     "test_resumed": ["whole"],
     "test_in_threads": ["whole", *BESIDE],
     "test_frozen_layers": ["whole"],
+    "test_frozen_layers_under_adam": ["whole", "nudged"],
     "test_frozen_layers_resumed": ["whole"],
 }
 """What a test compares with."""
@@ -244,11 +245,12 @@ def cuts(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
 
 
 QUICK_PHOTOS = ("photo-early", "photo-drop-first", "photo-penalized", "photo-outputs")
+ADAM = ("photo-adam", "photo-adam-sequence")
 REPEATED_PHOTOS = (*QUICK_PHOTOS, "photo", "photo-nested", "photo-convolved")
 
 
 @pytest.mark.parametrize(
-    "name", every(*QUICK_PHOTOS, repeated=REPEATED_PHOTOS, cases=training.PHOTOS)
+    "name", every(*QUICK_PHOTOS, repeated=REPEATED_PHOTOS, lacks=ADAM, cases=training.PHOTOS)
 )
 def test_frozen_layers(
     name: str, reference: Any, cuts: list[str | None], monkeypatch: pytest.MonkeyPatch,
@@ -261,6 +263,20 @@ def test_frozen_layers(
         found = training.whole(case, tmp_path / time_)
         assert distance(found, reference(name, "whole")) <= 1e-5
     assert {cut and re.sub(r"_\d+$", "", cut) for cut in cuts} == {case.cut}
+
+
+@pytest.mark.slow
+@pytest.mark.backends
+@pytest.mark.parametrize("name", ADAM)
+def test_frozen_layers_under_adam(
+    name: str, reference: Any, cuts: list[str | None], monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    """It divides by the size of gradients, and so makes much of the last place of small ones."""
+    monkeypatch.setenv("ZOO_HOME", str(tmp_path / "home"))
+    found, plain = training.whole(training.PHOTOS[name], tmp_path), reference(name, "whole")
+    assert distance(found, plain) <= max(1e-5, 10 * distance(reference(name, "nudged"), plain))
+    assert None not in cuts
 
 
 @pytest.mark.parametrize("name", ["photo-early", "photo-drop-later"])

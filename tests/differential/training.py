@@ -158,7 +158,7 @@ CASES = {
 
 
 def photo(cut: str | None, kind: str = "photo", *freeze: str, **recipe: Any) -> Case:
-    """Return a case whose differences stay as small as they are: Adam would enlarge them."""
+    """Return a case whose differences stay as small as they are; Adam enlarges them."""
     common = {"target": None, "freeze": freeze or ("base*",), **of("sgd", learning_rate=0.05)}
     return Case(kind, recipe={**common, **recipe}, cut=cut)
 
@@ -172,6 +172,8 @@ PHOTOS = {
         early_stopping=zoo.EarlyStopping(patience=1, monitor="val_loss", restore_best=True),
     ),
     "photo-one": photo("pool", batch_size=100),
+    "photo-adam": photo("pool", **of("adam")),
+    "photo-adam-sequence": photo("pool", "photo-sequence", **of("adam")),
     "photo-ema": photo("pool", **of("sgd", use_ema=True, ema_momentum=0.8)),
     "photo-first": photo("base_conv", "photo", "base_conv"),
     **{
