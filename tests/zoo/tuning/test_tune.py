@@ -58,10 +58,12 @@ def test_what_shares_a_shape_is_one_piece_of_work() -> None:
     groups = work().groups(mixed)
     assert [len(group.configurations) for group in groups] == [4, 4]
     assert all(group.vectorized for group in groups)
-    stopping = [{"early_stopping": {"patience": 2}}, {"epochs": 2}]
-    alone = work().groups(stopping)
+    phases = {"unfreeze": {"epochs": 1, "learning_rate": 0.01}}
+    apart = [{"early_stopping": {"patience": 2}}, phases, {"epochs": 2}]
+    alone = work().groups(apart)
     assert [(len(group.configurations), group.vectorized) for group in alone] == [
         (1, True),
+        (1, False),
         (1, False),
     ]
 
