@@ -166,8 +166,16 @@ def complete_model(ctx: click.Context, param: click.Parameter, incomplete: str) 
     return [name for name in list_models() if name.startswith(incomplete)]
 
 
-def model_or_bundle(name: str, weights: str | None = None) -> Model:
-    """Return a model by its name, or from a bundle file or run folder.
+def set_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--set`` to a command that changes a spec before it is used."""
+    return click.option(
+        "--set", "settings", metavar="KEY=VALUE", multiple=True,
+        help="Change any field of the spec; may be repeated.",
+    )(function)  # fmt: skip
+
+
+def model_or_bundle(name: str, weights: str | None = None, settings: tuple[str, ...] = ()) -> Model:
+    """Return a model by its name, or from a ``SPEC.toml``, a bundle file or a run folder.
 
     A registered name wins over a file of the same name; a path with a separator is a path.
     """
@@ -175,12 +183,13 @@ def model_or_bundle(name: str, weights: str | None = None) -> Model:
     from zoo.inference.model import get_model, load
 
     try:
-        model = get_model(name, weights=_weights(weights))
+        model = get_model(name, weights=_weights(weights), settings=settings)
     except UnknownName:
-        if not Path(name).exists():
+        if name.endswith(".toml") or not Path(name).exists():
             raise
-        if weights is not None:
-            msg = f"{name} has its own weights; --weights {weights} is for models by name"
+        if weights is not None or settings:
+            option = "--set" if weights is None else "--weights"
+            msg = f"{name} is used as it was trained; {option} is for models by name or SPEC.toml"
             raise UsageError(msg) from None
         from zoo_weights.files import has_checksum
 

@@ -12,6 +12,8 @@ import pytest
 from PIL import Image
 from places import IMAGES, MUG
 
+import zoo
+
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
@@ -188,6 +190,69 @@ def test_configuration_chooses_the_model(cli, monkeypatch, tmp_path):
         assert "mlp-pima does not classify images" in cli("classify", MUG).err
     finally:
         settings.cache_clear()
+
+
+def test_a_setting_is_what_a_spec_of_ones_own_says(cli, tmp_path):
+    """As `load_img` and many tutorials do it: the whole photo, squashed, single pixels."""
+    spec = cli("show", "efficientnet-lite0", "--toml").out
+    own = spec.replace("size = 224", 'size = 224\nresize = "squash"\ninterpolation = "nearest"')
+    (tmp_path / "own.toml").write_text(own)
+    settings = ("--set", "resize=squash", "--set", "interpolation=nearest", "--format", "jsonl")
+    weights = ("--weights", "efficientnet-lite0.imagenet", "--format", "jsonl")
+    by_setting = json.loads(cli("classify", MUG, *settings).out)
+    by_spec = json.loads(cli("classify", MUG, "-m", "own.toml", *weights).out)
+    plain = json.loads(cli("classify", MUG, "--format", "jsonl").out)
+    assert by_setting["predictions"] == by_spec["predictions"] != plain["predictions"]
+    model = zoo.get_model("efficientnet-lite0", settings=settings[1:4:2])
+    assert model.classify(MUG, top=1)[0].predictions[0].score == pytest.approx(
+        by_setting["predictions"][0]["score"], abs=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--set", "reszie=squash"], "has no such field. Did you mean 'resize'?"),
+        (["--set", "resize=squish"], "'squish'"),
+        (["--set", "epochs=3"], "has no training recipe"),
+        (["-m", "none.toml"], "none.toml: cannot be read, No such file"),
+        (["-m", "own.toml"], "own: no trained weights; run `zoo train SPEC.toml`"),
+        (["-m", "wrong.toml"], "no architecture is called 'tabular/mlpp'"),
+    ],
+)
+def test_what_settings_and_specs_of_ones_own_cannot_do(cli, tmp_path, arguments, text):
+    spec = '''
+        name = "own"
+        task = "image-classification"
+        architecture = "tabular/mlp"
+        input = "vision/image"
+        output = "vision/classes"
+    '''
+    (tmp_path / "own.toml").write_text(spec)
+    (tmp_path / "wrong.toml").write_text(spec.replace("mlp", "mlpp"))
+    done = cli("classify", MUG, *arguments)
+    assert (done.status, done.out) == (2, "")
+    assert text in done.err
+
+
+def test_the_path_of_a_spec_is_a_model_everywhere(cli, tmp_path):
+    text = cli("show", "mlp-pima", "--toml").out
+    (tmp_path / "own.toml").write_text(text.replace('"mlp-pima"', '"own"'))
+    assert cli("show", "own.toml", "--toml").out == (tmp_path / "own.toml").read_text()
+    trained = cli("train", "own.toml", "--epochs", "1", "-o", "run").out
+    for line in cli("evaluate", "own.toml", "--weights", "run/model.zoo").out.splitlines()[:2]:
+        assert line in trained
+    (tmp_path / "rows.csv").write_text("a\n1\n")
+    assert "no trained weights" in cli("predict", "own.toml", "rows.csv").err
+    assert "own.toml has no published weights" in cli("weights", "pull", "own.toml").err
+    assert "no trained weights" in cli("generate", "own.toml", "--steps", "1").err
+
+
+def test_what_was_trained_is_not_changed_by_settings(cli):
+    cli("train", "mlp-pima", "--epochs", "1", "-o", "run")
+    done = cli("classify", MUG, "-m", "run", "--set", "size=20")
+    assert done.status == 2
+    assert "run is used as it was trained; --set is for models by name or SPEC.toml" in done.err
 
 
 def test_a_picture_stays_as_it_was(cli):

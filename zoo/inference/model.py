@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.errors import UsageError
 from zoo.inference.base import BaseModel
 from zoo.parts.base import Classification, RowResult
+from zoo.parts.settings import apply_settings
 from zoo.registry.registry import find_spec
 from zoo.spec.model import ModelSpec
 
@@ -202,24 +203,37 @@ class Model(BaseModel):
         return evaluate_data(self, data, target)[0]
 
 
-def get_model(name: str | ModelSpec, *, weights: str | PathLike[str] | None = "default") -> Model:
+def get_model(
+    name: str | ModelSpec,
+    *,
+    weights: str | PathLike[str] | None = "default",
+    settings: Sequence[str] = (),
+) -> Model:
     """Return a model; its network is built and its weights are loaded on first use.
 
     Parameters
     ----------
     name
-        Name of a model (``"vgg16"``, ``"vision/vgg16"``, ``"vgg16.imagenet"``) or a spec.
+        Name of a model (``"vgg16"``, ``"vision/vgg16"``, ``"vgg16.imagenet"``), path of a
+        ``SPEC.toml``, or a spec.
     weights
         Tag of one of its weights records, path of a weights file or bundle, ``"default"`` for the
         first record, or None for random weights.
+    settings
+        ``KEY=VALUE`` strings, as ``--set`` takes them.
+
+    Raises
+    ------
+    UsageError
+        If there is no such model or weights, or a setting is wrong.
     """
     if isinstance(name, ModelSpec):
-        return Model(name, weights=weights)
+        return Model(apply_settings(name, settings), weights=weights)
     spec, base, tag = find_spec(name)
     if tag and weights not in ("default", tag):
         msg = f"{name!r} names the weights {tag!r}, but received weights={weights!r}"
         raise UsageError(msg)
-    return Model(spec, weights=tag or weights, base=base)
+    return Model(apply_settings(spec, settings), weights=tag or weights, base=base)
 
 
 def load(path: str | PathLike[str]) -> Model:

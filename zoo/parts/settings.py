@@ -36,16 +36,28 @@ def options_lookup(spec: ModelSpec) -> OptionsOf:
     return options
 
 
+def apply_settings(spec: ModelSpec, settings: Sequence[str]) -> ModelSpec:
+    """Return the spec changed by settings, as ``--set`` takes them.
+
+    Raises
+    ------
+    UsageError
+        If a setting is wrong.
+    """
+    for assignment in settings:  # one at a time: a new optimizer brings new options
+        spec = override(spec, [assignment], options_lookup(spec))
+    return spec
+
+
 def resolve_recipe(spec: ModelSpec, settings: Sequence[str] = ()) -> tuple[ModelSpec, Training]:
-    """Apply settings, as ``--set`` takes them, to a spec; return it and its recipe.
+    """Apply settings to a spec; return it and its recipe.
 
     Raises
     ------
     UsageError
         If a setting is wrong, or there is no recipe.
     """
-    for assignment in settings:  # one at a time: a new optimizer brings new options
-        spec = override(spec, [assignment], options_lookup(spec))
+    spec = apply_settings(spec, settings)
     if spec.training is None:
         msg = f"{spec.name} has no training recipe"
         raise UsageError(msg)

@@ -357,7 +357,7 @@ def get_spec(name: str) -> ModelSpec:
     Parameters
     ----------
     name
-        ``model``, ``plugin/model``, or either with ``.tag``.
+        ``model``, ``plugin/model``, or either with ``.tag``; or the path of a ``SPEC.toml``.
 
     Raises
     ------
@@ -369,22 +369,19 @@ def get_spec(name: str) -> ModelSpec:
 
 def spec_and_base(model: str | PathLike[str] | ModelSpec) -> tuple[ModelSpec, Path | None]:
     """Return the spec of a name or a ``SPEC.toml``, and the folder of its relative paths."""
-    if isinstance(model, ModelSpec):
-        return model, None
-    path = Path(model)
+    return (model, None) if isinstance(model, ModelSpec) else find_spec(str(model))[:2]
+
+
+def find_spec(name: str) -> tuple[ModelSpec, Path, str | None]:
+    """Return the spec of a name or a ``SPEC.toml``, its base folder, and the named weights tag."""
+    reg, path = registry(), Path(name)
     if path.suffix == ".toml":
         from zoo.spec.files import read_spec
 
         try:
-            return registry().full_names(read_spec(path)), path.parent
+            return reg.full_names(read_spec(path)), path.parent, None
         except UnknownName as error:
             msg = f"{path}: {error}"
             raise UnknownName(msg) from None
-    return find_spec(str(model))[:2]
-
-
-def find_spec(name: str) -> tuple[ModelSpec, Path, str | None]:
-    """Return the spec of a name, its base folder, and the weights tag that it names."""
-    reg = registry()
     entry, tag = reg.find_model(name)
     return reg.full_names(entry.value, near=entry.owner.name), entry.base, tag

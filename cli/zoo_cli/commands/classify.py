@@ -12,7 +12,7 @@ import click
 
 import zoo
 from zoo.backend.choose import DTYPES, prefer, request_dtype
-from zoo.config import settings
+from zoo.config import settings as configuration
 from zoo.data.inputs import NamedInputs, name_from_fields, text_name
 from zoo.errors import UsageError
 from zoo.inference.model import IMAGE_BATCH
@@ -26,6 +26,7 @@ from zoo_cli.options import (
     format_option,
     max_pixels_option,
     model_or_bundle,
+    set_option,
 )
 from zoo_cli.output import open_output, write_records
 from zoo_cli.resume import WrittenResults, resume_output
@@ -33,9 +34,11 @@ from zoo_cli.resume import WrittenResults, resume_output
 
 @click.command()
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
-@click.option("-m", "--model", shell_complete=complete_model, help="Model to use.")
+@click.option("-m", "--model", metavar="MODEL|BUNDLE|SPEC.toml", shell_complete=complete_model,
+              help="Model to use.")  # fmt: skip
 @click.option("--top", type=click.IntRange(min=1), default=1, help="Number of classes to name.")
 @click.option("--weights", metavar="TAG|FILE", help="Weights to use.")
+@set_option
 @format_option
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE.")
 @click.option("--batch-size", type=click.IntRange(1, 4096), help="Images per batch.")
@@ -49,6 +52,7 @@ def command(
     model: str | None,
     top: int,
     weights: str | None,
+    settings: tuple[str, ...],
     form: str | None,
     output: str | None,
     batch_size: int | None,
@@ -64,7 +68,7 @@ def command(
     """
     prefer("openvino")
     request_dtype(dtype)
-    classifier = _load_classifier(model or settings().classify_model, weights)
+    classifier = _load_classifier(model or configuration().classify_model, weights, settings)
     return run(
         classifier, inputs, top=top, form=format_of(form, output), output=output,
         batch_size=batch_size, fail_fast=fail_fast, resume=resume,
@@ -130,9 +134,9 @@ def _with_bar(
             advance()
 
 
-def _load_classifier(name: str, weights: str | None) -> zoo.Model:
-    """Return an image classifier by its name, or from a bundle or run folder."""
-    model = model_or_bundle(name, weights)
+def _load_classifier(name: str, weights: str | None, settings: tuple[str, ...]) -> zoo.Model:
+    """Return an image classifier; see `model_or_bundle`."""
+    model = model_or_bundle(name, weights, settings)
     if model.preprocessor.kind != "image" or not isinstance(model.decoder, Classifier):
         msg = f"{name} does not classify images (its task is {model.spec.task}); use zoo predict"
         raise UsageError(msg)

@@ -6,17 +6,25 @@ from pathlib import Path
 
 import click
 
-from zoo_cli.options import common_options, complete_model, model_or_bundle, note, target_option
+from zoo_cli.options import (
+    common_options,
+    complete_model,
+    model_or_bundle,
+    note,
+    set_option,
+    target_option,
+)
 from zoo_cli.output import print_json
 from zoo_cli.terminal import echo
 
 
 @click.command()
-@click.argument("model", metavar="MODEL|BUNDLE", shell_complete=complete_model)
+@click.argument("model", metavar="MODEL|BUNDLE|SPEC.toml", shell_complete=complete_model)
 @click.option("--data", metavar="DATASET|FILE|FOLDER",
               help="Labelled data; if not given, the rows held out of its training.")  # fmt: skip
 @target_option("Column of the true values")
 @click.option("--weights", metavar="TAG|FILE", help="Weights to use.")
+@set_option
 @click.option("--report", is_flag=True, help="Also print precision and recall by class, or errors.")
 @click.option("--plot", metavar="FILE", type=click.Path(path_type=Path),
               help="Draw a confusion matrix, or predicted against true values.")  # fmt: skip
@@ -27,6 +35,7 @@ def command(
     data: str | None,
     target: str | tuple[str, ...] | None,
     weights: str | None,
+    settings: tuple[str, ...],
     report: bool,
     plot: Path | None,
     as_json: bool,
@@ -40,7 +49,7 @@ def command(
         from zoo.plots.style import check_path
 
         check_path(plot)
-    subject, details = model_or_bundle(model, weights), None
+    subject, details = model_or_bundle(model, weights, settings), None
     if report or plot is not None:
         from zoo.training.report import examine
 

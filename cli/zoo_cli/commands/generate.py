@@ -15,7 +15,7 @@ from zoo_cli.terminal import echo
 
 
 @click.command()
-@click.argument("model", metavar="MODEL|BUNDLE", shell_complete=complete_model)
+@click.argument("model", metavar="MODEL|BUNDLE|SPEC.toml", shell_complete=complete_model)
 @click.option("--start", metavar="TEXT", default="", help="Text to start from.")
 @click.option("--steps", type=click.IntRange(1), required=True, help="Number of outputs.")
 @click.option("--warm", is_flag=True, help="First feed all that precedes TEXT in the alphabet.")

@@ -25,6 +25,7 @@ from zoo_cli.options import (
     format_option,
     max_pixels_option,
     model_or_bundle,
+    set_option,
 )
 from zoo_cli.output import open_output, write_records
 
@@ -35,10 +36,11 @@ _TAKES = {
 
 
 @click.command()
-@click.argument("model", metavar="MODEL|BUNDLE", shell_complete=complete_model)
+@click.argument("model", metavar="MODEL|BUNDLE|SPEC.toml", shell_complete=complete_model)
 @click.argument("inputs", metavar="[INPUT]...", nargs=-1)
 @click.option("--text", "texts", metavar="TEXT", multiple=True, help="A text (text models only).")
 @click.option("--weights", metavar="TAG|FILE", help="Weights to use.")
+@set_option
 @format_option
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE.")
 @max_pixels_option
@@ -48,6 +50,7 @@ def command(
     inputs: tuple[str, ...],
     texts: tuple[str, ...],
     weights: str | None,
+    settings: tuple[str, ...],
     form: str | None,
     output: str | None,
 ) -> int:
@@ -63,7 +66,7 @@ def command(
         msg = f"pass INPUT... or --text TEXT, received {received}"
         raise UsageError(msg)
     form = format_of(form, output)
-    subject = model_or_bundle(model, weights)
+    subject = model_or_bundle(model, weights, settings)
     kind = subject.preprocessor.kind
     if texts and kind not in ("text", "sequence"):
         msg = f"--text is for text models; {subject.spec.name} takes {_TAKES[kind]}"

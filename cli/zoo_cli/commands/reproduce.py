@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo.errors import InputError, UsageError
-from zoo_cli.options import common_options, complete_model, note
+from zoo_cli.options import common_options, complete_model, note, set_option
 from zoo_cli.output import ROWS, align, print_json
 from zoo_cli.terminal import echo
 
@@ -26,8 +26,7 @@ HEAD = ("figure", "published", "bound", "median", "range", "")
 @click.option("--all", "every", is_flag=True, help="Every model with figures whose data is here.")
 @click.option("--seeds", metavar="N", type=click.IntRange(1),
               help="Seeds 1 to N; 5, or as the spec says, if not given.")  # fmt: skip
-@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True,
-              help="Change any field of the spec; may be repeated.")  # fmt: skip
+@set_option
 @click.option("--format", "form", type=click.Choice(("text", "json", "markdown")), default="text",
               help="Output format.")  # fmt: skip
 @common_options

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from zoo_cli.options import common_options, note, parse_numbers, target_option
+from zoo_cli.options import common_options, note, parse_numbers, set_option, target_option
 from zoo_cli.output import align, print_json
 from zoo_cli.terminal import echo
 
@@ -26,8 +26,7 @@ from zoo_cli.terminal import echo
               help="How much the old and the new model count.")  # fmt: skip
 @click.option("--freeze", metavar="LAYERS",
               help="Do not train these: comma-separated names with *, or a number.")  # fmt: skip
-@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True,
-              help="Change any field of the spec; may be repeated.")  # fmt: skip
+@set_option
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the data.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Makes the run repeatable.")
 @click.option("--resume", is_flag=True, help="Continue a training that was stopped.")

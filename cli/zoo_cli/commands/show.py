@@ -12,7 +12,7 @@ from zoo_cli.terminal import echo
 
 
 @click.command()
-@click.argument("model", metavar="MODEL|BUNDLE", shell_complete=complete_model)
+@click.argument("model", metavar="MODEL|BUNDLE|SPEC.toml", shell_complete=complete_model)
 @click.option("--json", "form", flag_value="json", help="Print JSON.")
 @click.option("--toml", "form", flag_value="toml", help="Print TOML, as `zoo train` accepts it.")
 @common_options

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-import zoo
 from zoo_cli.options import common_options, complete_model, model_or_bundle, note
 from zoo_cli.terminal import echo
 
@@ -24,19 +23,10 @@ def command(model: str, plot: Path | None) -> None:
         check_path(plot)
     from zoo.backend.network import build
 
-    subject = _subject(model)
+    subject = model_or_bundle(model)
     network = build(subject.architecture(), initialise=False)
     if plot is not None:
         from zoo.plots.diagram import draw_diagram
 
         note(f"plot: {draw_diagram(network, subject.spec.name, plot)}")
     network.summary(print_fn=lambda text, **_: echo(text, breaks="\n"), line_length=100)
-
-
-def _subject(name: str) -> zoo.Model:
-    if not name.endswith(".toml"):
-        return model_or_bundle(name)
-    from zoo.registry.registry import spec_and_base
-
-    spec, base = spec_and_base(name)
-    return zoo.Model(spec, weights=None, base=base)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zoo_cli.options import common_options, complete_model, note, target_option
+from zoo_cli.options import common_options, complete_model, note, set_option, target_option
 from zoo_cli.output import ROWS
 from zoo_cli.terminal import echo
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 @click.option("--data", metavar="DATASET|FILE|FOLDER",
               help="Dataset, CSV, parquet or npz file, folder with class subfolders.")  # fmt: skip
 @target_option("Column to learn")
-@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True,
-              help="Change any field of the spec; may be repeated.")  # fmt: skip
+@set_option
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the data.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Makes the run repeatable.")
 @click.option("--weights", metavar="TAG|FILE|none", help="Weights to start from.")

@@ -10,8 +10,7 @@ import click
 
 from zoo.config import store
 from zoo.errors import UsageError
-from zoo.registry.entries import Entry
-from zoo.registry.registry import registry
+from zoo.registry.registry import find_spec, registry
 from zoo.spec.model import ModelSpec, check_record_licence
 from zoo_cli.options import common_options, complete_model, note_orphans
 from zoo_cli.output import align, print_json
@@ -24,24 +23,24 @@ def command() -> None:
     """Fetch, add, verify and remove weights files."""
 
 
-ModelWeights = tuple[Entry[ModelSpec], WeightsRecord]
+ModelWeights = tuple[ModelSpec, Path, WeightsRecord]
+"""A model, the folder that its paths are relative to, and one of its weights records."""
 
 
 def _records(names: tuple[str, ...]) -> Iterator[ModelWeights]:
     """Yield the records of the models that names or patterns match; ``model.tag`` names one."""
-    reg = registry()
     for name in names:
         if any(character in name for character in "*?["):
-            for entry in reg.match_models(name):
-                yield from ((entry, record) for record in entry.value.weights)
+            for entry in registry().match_models(name):
+                yield from ((entry.value, entry.base, record) for record in entry.value.weights)
             continue
-        entry, tag = reg.find_model(name)
-        if not entry.value.weights:
+        spec, base, tag = find_spec(name)
+        if not spec.weights:
             msg = f"{name} has no published weights; run `zoo train {name}`"
             raise UsageError(msg)
-        for record in entry.value.weights:
+        for record in spec.weights:
             if tag in (None, record.tag):
-                yield entry, record
+                yield spec, base, record
 
 
 @command.command("list")
@@ -53,16 +52,16 @@ def list_weights(patterns: tuple[str, ...], as_json: bool) -> None:
     files = store()
     records: list[dict[str, Any]] = [
         {
-            "model": entry.name,
+            "model": spec.name,
             "tag": record.tag,
-            "here": files.has(record, base=entry.base),
+            "here": files.has(record, base=base),
             "bytes": record.bytes,
             "licence": record.licence,
             "sha256": record.sha256,
             "md5": record.md5,
             "urls": list(record.urls),
         }
-        for entry, record in _records(patterns or ("*",))
+        for spec, base, record in _records(patterns or ("*",))
     ]
     if as_json:
         print_json(records)
@@ -81,7 +80,7 @@ def list_weights(patterns: tuple[str, ...], as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("models", metavar="MODEL[.TAG]...", nargs=-1, required=True,
+@click.argument("models", metavar="MODEL[.TAG]|SPEC.toml...", nargs=-1, required=True,
                 shell_complete=complete_model)  # fmt: skip
 @click.option("--timeout", metavar="SECONDS", help="Give a file up after so many seconds.")
 @common_options
@@ -90,31 +89,31 @@ def pull(models: tuple[str, ...], timeout: str | None) -> None:
     from zoo.progress import download_progress
 
     files = store(seconds=timeout)
-    for entry, record in _records(models):
-        check_record_licence(entry.value, record)
-        path = files.fetch(record, base=entry.base, progress=download_progress(record.name))
-        echo(f"{entry.name}.{record.tag}: {path}")
+    for spec, base, record in _records(models):
+        check_record_licence(spec, record)
+        path = files.fetch(record, base=base, progress=download_progress(record.name))
+        echo(f"{spec.name}.{record.tag}: {path}")
 
 
 @command.command()
-@click.argument("model", metavar="MODEL[.TAG]", shell_complete=complete_model)
+@click.argument("model", metavar="MODEL[.TAG]|SPEC.toml", shell_complete=complete_model)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @common_options
 def add(model: str, file: Path) -> int:
     """Add a weights FILE from elsewhere, if its hash is the record's."""
     candidates = list(_records((model,)))
     if len(candidates) > 1:
-        tags = ", ".join(record.tag for _, record in candidates)
+        tags = ", ".join(record.tag for *_, record in candidates)
         msg = f"{model} has several weights files; pass {model}.TAG with a tag of {tags}"
         raise UsageError(msg)
-    entry, record = candidates[0]
-    check_record_licence(entry.value, record)
+    spec, _, record = candidates[0]
+    check_record_licence(spec, record)
     result = store().add(record, file)
     if result.matches:
-        echo(f"{file} is {entry.name}.{record.tag} (its hash is the record's): {result.path}")
+        echo(f"{file} is {spec.name}.{record.tag} (its hash is the record's): {result.path}")
         return 0
     echo(
-        f"zoo: {file} is not {entry.name}.{record.tag}: expected hash {result.expected}, "
+        f"zoo: {file} is not {spec.name}.{record.tag}: expected hash {result.expected}, "
         f"received {result.got}; nothing was stored, use the file itself with --weights {file}",
         err=True,
     )
@@ -128,9 +127,9 @@ def verify(models: tuple[str, ...]) -> int:
     """Compare the hashes of the weights files that are here with their records."""
     bad, files = 0, store()
     note_orphans(files)
-    for entry, record in _records(models or ("*",)):
-        result = files.verify(record, base=entry.base)
-        name = f"{entry.name}.{record.tag}"
+    for spec, base, record in _records(models or ("*",)):
+        result = files.verify(record, base=base)
+        name = f"{spec.name}.{record.tag}"
         if not result.present:
             begun = files.unfinished(record)
             if models or begun:
@@ -146,18 +145,18 @@ def verify(models: tuple[str, ...]) -> int:
 
 
 @command.command()
-@click.argument("models", metavar="MODEL[.TAG]...", nargs=-1, required=True,
+@click.argument("models", metavar="MODEL[.TAG]|SPEC.toml...", nargs=-1, required=True,
                 shell_complete=complete_model)  # fmt: skip
 @common_options
 def remove(models: tuple[str, ...]) -> None:
     """Delete downloaded files; they can be fetched again."""
     files = store()
     note_orphans(files)
-    for entry, record in _records(models):
+    for spec, _, record in _records(models):
         begun = files.unfinished(record)
         done = "removed" if files.remove(record) else "was not here"
         unfinished = f"; removed {begun:,} bytes of an unfinished download" if begun else ""
-        echo(f"{entry.name}.{record.tag}: {done}{unfinished}")
+        echo(f"{spec.name}.{record.tag}: {done}{unfinished}")
 
 
 @command.command()
@@ -168,5 +167,5 @@ def where(model: str | None) -> None:
     if model is None:
         echo(store().root)
         return
-    for entry, record in _records((model,)):
-        echo(store().path(record, base=entry.base))
+    for _, base, record in _records((model,)):
+        echo(store().path(record, base=base))
