@@ -144,6 +144,9 @@ def _figure(figure: Any) -> str:
     ]
     published = f" {figure.published:g}" if figure.published is not None else ""
     held = f" (to reach: {', '.join(bounds)})" if bounds else ""
+    if figure.needs:
+        held = f" with `{' '.join(f'--set {text}' for text in figure.settings)}` (not measured: "
+        held += f"needs {figure.needs})"
     return f"{figure.metric} on {figure.on}{published}{held}"
 
 
@@ -156,19 +159,22 @@ def _link(url: str) -> str:
 
 def figures(of: str) -> str:
     """Return the table of measured figures: of all models, or of one model's variants."""
-    from reproduce import load_records
+    from reproduce import in_order, load_records, missing_records
 
     from zoo_cli.commands.reproduce import markdown
 
     records = load_records()
+    missing = missing_records()
     if of == "all models":
         records = [record for record in records if not record["settings"]]
+        records += [record for record in missing if record["figures"][0]["on"] == "photo"]
     else:
         records = [record for record in records if record["model"] == of]
         # The model itself is a row next to its variants if it has the same figures.
         keys = {(r["backend"], _figure_keys(r)) for r in records if r["settings"]}
         records = [r for r in records if (r["backend"], _figure_keys(r)) in keys]
-    return "\n" + markdown(records) + "\n"
+        records += [record for record in missing if record["model"] == of]
+    return "\n" + markdown(in_order(records)) + "\n"
 
 
 def _figure_keys(record: dict[str, Any]) -> tuple[tuple[str, str], ...]:

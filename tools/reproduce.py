@@ -17,7 +17,7 @@ import argparse
 import json
 import os
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -69,12 +69,41 @@ def rows(models: Sequence[str] = ()) -> Iterator[Row]:
             yield Row(model, settings, (figure,))
 
 
+def missing_records() -> list[dict[str, Any]]:
+    """Return a record without values for each variant, and each figure of a photo, without one."""
+    from msgspec.structs import asdict
+
+    from zoo import Figure, get_spec, list_models
+
+    measured = {_key(record) for record in load_records()}
+    missing = [
+        (row.model, row.settings, Figure(**figure))
+        for row in rows()
+        for figure in row.figures
+        if (row.model, row.settings) not in measured
+    ]
+    figures = [(name, figure) for name in list_models() for figure in get_spec(name).figures]
+    missing += [(name, figure.settings, figure) for name, figure in figures if figure.needs]
+    nothing: dict[str, Any] = {"backend": "", "seeds": [], "dead": []}
+    empty = {"values": [], "median": None, "passed": False}
+    return [
+        {**nothing, "model": model, "settings": settings, "figures": [{**asdict(figure), **empty}]}
+        for model, settings, figure in missing
+    ]
+
+
 def load_records() -> list[dict[str, Any]]:
     """Return the stored records of `rows`, in their order."""
     records = json.loads(RECORDS.read_text(encoding="utf-8")) if RECORDS.is_file() else []
+    known = {(row.model, row.settings) for row in rows()}
+    return in_order(record for record in records if _key(record) in known)
+
+
+def in_order(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return records in the order of `rows`, then the others."""
     order = {(row.model, row.settings): place for place, row in enumerate(rows())}
-    records = [record for record in records if _key(record) in order]
-    return sorted(records, key=lambda record: (order[_key(record)], record["backend"]))
+    last = len(order)
+    return sorted(records, key=lambda record: (order.get(_key(record), last), record["backend"]))
 
 
 def save_record(new: dict[str, Any]) -> None:

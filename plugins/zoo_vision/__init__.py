@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import zoo
-from zoo import Component, ModelSpec, Training, WeightsRecord
+from zoo import Component, Figure, ModelSpec, Training, WeightsRecord
 from zoo_vision.networks import FAMILIES, NETWORKS, Network
 
 Register = Callable[..., None]
@@ -31,6 +31,19 @@ LITE0_FILE: dict[str, Any] = {
     "licence": "Apache-2.0",
     "source": LITE0_URL,
 }
+
+PHOTO_FIGURES = {
+    # Its `load_img` squashes the photo and takes the nearest pixels.
+    "vgg16": Figure(
+        metric="coffee_mug",
+        on="photo",
+        published=0.7527,
+        source="https://machinelearningmastery.com/use-pre-trained-vgg-model-classify-objects-photographs/",
+        settings=("resize=squash", "interpolation=nearest"),
+        needs="the photo of its source, and the weights",
+    ),
+}
+"""Published probabilities of classes, by network."""
 
 
 @zoo.hookimpl
@@ -143,6 +156,7 @@ def classifier(name: str, network: Network) -> ModelSpec:
         input=Component("image", size=network.size, mode=family.mode),
         output=Component("imagenet"),
         weights=(_weights_record(network, top=True),),
+        figures=(PHOTO_FIGURES[name],) if name in PHOTO_FIGURES else (),
         parameters=network.parameters[0],
         licence=family.licence,
         sources=(family.paper,),

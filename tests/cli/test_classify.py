@@ -221,13 +221,13 @@ def test_a_setting_is_what_a_spec_of_ones_own_says(cli, tmp_path):
     ],
 )
 def test_what_settings_and_specs_of_ones_own_cannot_do(cli, tmp_path, arguments, text):
-    spec = '''
+    spec = """
         name = "own"
         task = "image-classification"
         architecture = "tabular/mlp"
         input = "vision/image"
         output = "vision/classes"
-    '''
+    """
     (tmp_path / "own.toml").write_text(spec)
     (tmp_path / "wrong.toml").write_text(spec.replace("mlp", "mlpp"))
     done = cli("classify", MUG, *arguments)

@@ -223,9 +223,9 @@ class BaseModel:
     def check_weights(self) -> None:
         """Raise `UsageError` unless the requested weights exist, and their licence is allowed."""
         if self._weights == "default" and not self.spec.weights:
-            name = self.spec.name
-            trains = name if name in registry().models.names() else "SPEC.toml"
-            msg = f"{name}: no trained weights; run `zoo train {trains}`"
+            own = self.spec.name
+            trains = own if own in registry().models.names() else "SPEC.toml"
+            msg = f"{own}: no trained weights; run `zoo train {trains}`"
             raise WeightsMissing(msg)
         name, tags = self.weights_name, [record.tag for record in self.spec.weights]
         record = self._record() if name is not None else None

@@ -282,7 +282,7 @@ class Figure(Record, frozen=True, kw_only=True):
     on
         What it is measured on: a part of the data with the final weights; ``"folds"``, the mean
         over the folds; ``"weights"``, where `metric` names a weight (``"output/kernel"``) of one
-        number.
+        number; ``"photo"``, where it names a class, and no training reproduces its probability.
     best
         Whether the best epoch counts instead of the final weights.
     published
@@ -291,15 +291,21 @@ class Figure(Record, frozen=True, kw_only=True):
         One-sided bound; a better figure passes.
     source
         Where it was published.
+    settings
+        For a photo: the changes to the spec that it was published with, as ``--set`` takes them.
+    needs
+        For a photo: what is not here, so that it is not measured.
     """
 
     metric: str
-    on: Literal["train", "validation", "test", "folds", "weights"] = "train"
+    on: Literal["train", "validation", "test", "folds", "weights", "photo"] = "train"
     best: bool = False
     published: float | None = None
     at_least: float | None = None
     at_most: float | None = None
     source: str = ""
+    settings: tuple[str, ...] = ()
+    needs: str = ""
 
 
 class State(Record, frozen=True, kw_only=True):

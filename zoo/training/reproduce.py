@@ -148,7 +148,7 @@ def reproduce(
         If the model has no recipe or no figures.
     """
     spec, base = spec_and_base(name)
-    figures = figures or spec.figures
+    figures = figures or [figure for figure in spec.figures if figure.on != "photo"]
     if spec.training is None or not figures:
         msg = f"{name} has no {'recipe' if spec.training is None else 'figures'} to reproduce"
         raise UsageError(msg)

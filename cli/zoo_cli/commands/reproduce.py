@@ -74,7 +74,8 @@ def markdown(records: Iterable[dict[str, Any]]) -> str:
     Parameters
     ----------
     records
-        What `zoo.training.reproduce.Reproduction.to_dict` returns.
+        What `zoo.training.reproduce.Reproduction.to_dict` returns; no backend and no values, where
+        nothing was measured.
     """
     head = ("model", *HEAD, "seeds", "dead", "backend")
     rows = [head, ["---"] * len(head)]
@@ -84,7 +85,8 @@ def markdown(records: Iterable[dict[str, Any]]) -> str:
             model += f" `{' '.join(f'--set {shlex.quote(text)}' for text in record['settings'])}`"
         seeds = ", ".join(map(str, record["seeds"]))
         dead = ", ".join(map(str, record["dead"])) if "dead" in record else "?"
-        rows += [(model, *cells, seeds, dead or "-", _versions(record)) for cells in _cells(record)]
+        ends = (seeds or "-", dead or "-", _versions(record) if record["backend"] else "-")
+        rows += [(model, *cells, *ends) for cells in _cells(record)]
     cells = ([cell.replace("|", "\\|") for cell in row] for row in rows)
     return "".join(f"| {' | '.join(row)} |\n" for row in cells)
 
@@ -93,15 +95,20 @@ def _cells(record: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     for figure in record["figures"]:
         values, bounds = figure["values"], _bounds(figure)
         numbers = [value for value in values if value is not None]
-        verdict = "ok" if figure["passed"] else "OUT"
+        verdict = "-"
+        if not values:
+            verdict = "not measured" + (f": needs {figure['needs']}" if figure["needs"] else "")
+        elif bounds and "dead" in record:
+            verdict = "ok" if figure["passed"] else "OUT"
+        elif bounds:  # measured with seeds chosen otherwise: not by the rule that judges
+            verdict = "not by this rule"
         yield (
             f"{'best ' if figure['best'] else ''}{figure['on']} {figure['metric']}",
             "-" if figure["published"] is None else f"{figure['published']:g}",
             bounds or "-",
-            _number(figure["median"]),
+            _number(figure["median"]) if values else "-",
             f"{min(numbers):.4f} to {max(numbers):.4f}" if len(numbers) > 1 else "-",
-            # Measured with seeds chosen otherwise: not by the rule that judges.
-            "-" if not bounds else verdict if "dead" in record else "not by this rule",
+            verdict,
         )
 
 

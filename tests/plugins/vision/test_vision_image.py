@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image as Pillow
 from places import IMAGES, MUG
 
+import zoo
 from zoo import InputError
 from zoo_vision.image import SCALINGS, Image
 from zoo_vision.photo import Photo
@@ -53,6 +55,17 @@ def test_squash_is_what_keras_does() -> None:
     mine = Image(size=32, resize="squash", interpolation="nearest").pixels(array)
     theirs = Pillow.fromarray(array).resize((32, 32), Pillow.Resampling.NEAREST)
     assert (mine == np.asarray(theirs)).all()
+
+
+@pytest.mark.parametrize("photo", [MUG, IMAGES / "coffee.png", IMAGES / "rocket.jpg"])
+def test_the_settings_of_the_published_figure_are_the_steps_of_its_source(photo: Path) -> None:
+    """`load_img`, `img_to_array` and `preprocess_input`, as the figure of vgg16 was published."""
+    import keras
+
+    (figure,) = zoo.get_spec("vgg16").figures
+    mine = zoo.get_model("vgg16", settings=figure.settings).preprocessor.one(photo)
+    loaded = keras.utils.img_to_array(keras.utils.load_img(photo, target_size=(224, 224)))
+    assert (mine == keras.applications.vgg16.preprocess_input(loaded)).all()
 
 
 def test_a_fitting_picture_is_left_as_it_is() -> None:

@@ -105,7 +105,7 @@ def without(field: str) -> str:
         (
             GOOD + "[[figures]]\nmetric = 'a'\non = 'tset'",
             "figures[0].on: must be one of train, validation, test, folds, weights, "
-            "received 'tset'\n",
+            "photo, received 'tset'\n",
         ),
         (GOOD + TRAINING + "starts = 4", "training.starts: must be one of 3, 5, received 4\n"),
         (

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 import zoo
 from zoo.errors import UsageError
@@ -86,6 +87,21 @@ def test_dead_starts_count_and_are_counted(tmp_path: Path, monkeypatch: pytest.M
     assert record["figures"][0]["values"] == [None, None]
     assert record["figures"][0]["median"] is None
     json.loads(json.dumps(record, allow_nan=False))
+
+
+def test_a_figure_of_a_photo_is_not_judged_by_trainings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    spec = dying()
+    photo = zoo.Figure(metric="mug", on="photo", published=0.75, needs="the photo")
+    Path("own.toml").write_text(spec_to_toml(replace(spec, figures=(photo, *spec.figures))))
+    assert [measured.figure for measured in reproduce("own.toml", seeds=1).figures] == [
+        *spec.figures
+    ]
+    Path("own.toml").write_text(spec_to_toml(replace(spec, figures=(photo,))))
+    with pytest.raises(UsageError, match="has no figures to reproduce"):
+        reproduce("own.toml", seeds=1)
 
 
 @pytest.mark.parametrize(
