@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -132,6 +132,7 @@ KINDS = {
     "too-short": ("The sequence is shorter than the model needs.", "Pass a longer one."),
     "bad-length": ("The sequence does not have the model's length.", "Cut it to that length."),
     # Labels and datasets
+    "ambiguous-class": ("Several classes have the label.", "Use the value or the id of one."),
     "unknown-class": ("The label is not one of the model's classes.", "Correct the label."),
     "wrong-classes": ("The target does not have two classes.", "Name another target."),
     "not-a-folder": ("There is no such folder.", "Pass a folder with one folder per class."),
@@ -159,11 +160,22 @@ class TrainingError(ZooError):
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
-    """Return ``" Did you mean 'x'?"`` for the closest candidate, or an empty string."""
-    import difflib  # only on failure: its import costs as much as click's
+    """Return ``" Did you mean 'x'?"`` for the closest candidate, or an empty string.
 
-    close = difflib.get_close_matches(name, sorted(set(candidates)), n=1, cutoff=0.6)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    Up to three candidates of which the name is a whole word come before others.
+    """
+    import difflib  # only on failure: its import costs as much as click's
+    import re
+
+    names = sorted(set(candidates))
+    wholes = [other for other in names if name and name in re.split(r"[^0-9A-Za-z]+", other)]
+    close = wholes[:3] or difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    return f" Did you mean {join_or([repr(other) for other in close])}?" if close else ""
+
+
+def join_or(names: Sequence[str]) -> str:
+    """Return names as ``"a, b or c"``."""
+    return " or ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def is_expected(error: BaseException) -> bool:

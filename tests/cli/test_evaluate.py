@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import random
+import re
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
+from places import IMAGES, MUG
 from tiers import slow
 
 import zoo
+
+CAT = IMAGES / "chelsea.png"
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +123,142 @@ def test_a_regressor_has_errors(cli, tmp_path):
     lines = cli("evaluate", path, "--data", "data.csv", "--report").out.splitlines()
     heads = [line.split(" ")[0] for line in lines]
     assert heads == ["loss", "of", "", "rows", "MAE", "RMSE", "R²"]
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "count"),
+    [
+        ("char", ("A", "B"), 25),
+        ("steps", ("ABC", "D"), 23),
+        ("stateful", ("A", "B"), 25),
+        slow("window", ("ABC", "D"), 23),
+        slow("batch", ("A", "B"), 25),
+    ],
+)
+def test_the_report_of_sequences_lists_their_answers(cli, name, first, count):
+    cli("train", f"lstm-alphabet-{name}", "--epochs", "40", "--seed", "1", "-o", "run")
+    report = json.loads(cli("evaluate", "run", "--report", "--json").out)["report"]
+    answers = report["answers"]
+    assert (answers[0]["input"], answers[0]["true"]) == first
+    assert len(answers) == count
+    right = [answer["prediction"] == answer["true"] for answer in answers]
+    assert sum(right) / count == pytest.approx(report["accuracy"])
+    assert 0 < sum(right) < count
+    lines = cli("evaluate", "run", "--report").out.splitlines()[4:]
+    assert lines == [
+        f"{one['input']} -> {one['prediction']}" + ("" if right else f", not {one['true']}")
+        for one, right in zip(answers, right, strict=True)
+    ]
+
+
+def test_many_answers_are_different_ones_and_cut(cli, monkeypatch):
+    """Of the random pieces that the model learns from, some are the same."""
+    monkeypatch.setattr("zoo.training.report.MAX_ANSWERS", 20)
+    pieces = ("--set", "substrings=100", "--set", "batch_size=10")
+    cli("train", "lstm-alphabet-variable", *pieces, "--epochs", "1", "--seed", "1", "-o", "run")
+    lines = cli("evaluate", "run", "--report").out.splitlines()[4:]
+    assert len(set(lines)) == len(lines) == 21
+    report = json.loads(cli("evaluate", "run", "--report", "--json").out)["report"]
+    assert lines[-1] == f"... and {len(report['answers']) - 20} more; --json has all"
+    assert 20 < len(report["answers"]) < report["rows"] == 100
+
+
+def test_one_number_is_drawn_with_the_fitted_line(cli, tmp_path):
+    pytest.importorskip("matplotlib")
+    rows = [f"{x},{3 * x + 7}" for x in range(20)]
+    (tmp_path / "line.csv").write_text("\n".join(["size,price", *rows]) + "\n")
+    (tmp_path / "line.toml").write_text(
+        """
+        name = "line"
+        task = "tabular-regression"
+        architecture = { uses = "tabular/mlp", hidden = [] }
+        input = "tabular/columns"
+        output = "tabular/value"
+        [training]
+        loss = "mse"
+        optimizer = { uses = "adam", learning_rate = 0.5 }
+        epochs = 300
+        target = "price"
+        """
+    )
+    train = ("train", "line.toml", "--data", "line.csv", "--seed", "1")
+    cli(*train, "-o", "run")
+    assert cli("evaluate", "run", "--plot", "x.svg").status == 0
+    drawn = (tmp_path / "x.svg").read_text()
+    assert ">size<" in drawn
+    found = re.search(r"fitted line ([0-9.]+) \+ ([0-9.]+) x", drawn)
+    assert found is not None
+    assert [float(number) for number in found.groups()] == pytest.approx([7, 3], abs=0.1)
+    cli(*train, "--set", "input={uses='tabular/columns', scale='standard'}", "-o", "scaled")
+    assert cli("evaluate", "scaled", "--plot", "x.svg").status == 0
+    assert ">size, scaled (standard)<" in (tmp_path / "x.svg").read_text()
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> Path:
+    """Return photos in folders, two of which name no class of ImageNet."""
+    folder = tmp_path / "photos"
+    for name, photo in {
+        "coffee_mug": MUG, "Egyptian cat": CAT, "mug": MUG, "crane": CAT, "n02123045": CAT,
+    }.items():  # fmt: skip
+        (folder / name).mkdir(parents=True)
+        shutil.copy(photo, folder / name / photo.name)
+    return folder
+
+
+def test_a_classifier_of_photos_needs_no_recipe(cli, labelled):
+    """A folder that names no class, or two, costs itself alone; so does a damaged photo."""
+    pytest.importorskip("matplotlib")
+    (labelled / "coffee_mug" / "bad.png").write_text("no photo")
+    done = cli("evaluate", "efficientnet-lite0", "--data", "photos", "--report", "--json",
+               "--plot", "x.svg")  # fmt: skip
+    assert done.status == 1
+    record = json.loads(done.out)
+    # The cat is a tiger cat to the network, and an Egyptian cat or a tabby (n02123045) only then.
+    assert record["accuracy"] == pytest.approx(1 / 3)
+    assert record["top_5_accuracy"] == 1.0
+    assert (record["rows"], record["count"]) == ("given", 3)
+    labels = [row["label"] for row in record["report"]["classes"]]
+    assert labels == ["n02123045", "tiger_cat", "Egyptian_cat", "coffee_mug"]
+    failures = done.err.replace("zoo: plot: x.svg\n", "").splitlines()
+    assert failures[:2] == [
+        f"zoo: {Path('photos', 'crane')}: 2 classes are called 'crane'; use n02012849 or n03126707",
+        f"zoo: {Path('photos', 'mug')}: no class is called 'mug'. Did you mean 'coffee_mug'?",
+    ]
+    assert failures[2].startswith(f"zoo: {Path('photos', 'coffee_mug', 'bad.png')}: ")
+    assert len(failures) == 3
+    figures = zoo.get_model("efficientnet-lite0").evaluate(labelled)
+    assert figures == {name: record[name] for name in ("accuracy", "top_5_accuracy")}
+
+
+def test_folders_of_which_no_photo_can_be_measured(cli, labelled):
+    shutil.rmtree(labelled / "coffee_mug")
+    done = cli("evaluate", "efficientnet-lite0", "--data", labelled / "mug")
+    assert (done.status, done.out) == (1, "")
+    assert "needs at least one subfolder with images" in done.err
+    for name in ("Egyptian cat", "crane", "n02123045"):
+        shutil.rmtree(labelled / name)
+    done = cli("evaluate", "efficientnet-lite0", "--data", "photos")
+    assert (done.status, done.out) == (1, "")
+    assert "photos: has no photos that can be measured; " in done.err
+    assert "no class is called 'mug'. Did you mean 'coffee_mug'?" in done.err
+    done = cli("evaluate", "efficientnet-lite0")
+    assert done.status == 2
+    assert "pass --data FOLDER with one subfolder of photos per class" in done.err
+
+
+@pytest.mark.parametrize(
+    ("model", "instead"),
+    [
+        ("efficientnet-lite0", "efficientnet-lite0-features"),
+        ("vgg19", "vgg19-features"),
+        ("resnet50", "efficientnet-lite0-features, vgg16-features or vgg19-features"),
+    ],
+)
+def test_a_model_without_a_recipe_names_those_that_have_one(cli, shapes, model, instead):
+    done = cli("train", model, "--data", shapes)
+    assert (done.status, done.out) == (2, "")
+    assert done.err == (f"zoo: {model} has no training recipe; train {instead} on your own data\n")
 
 
 def test_which_rows_a_figure_is_of(cli, tmp_path):

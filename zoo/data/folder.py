@@ -14,13 +14,20 @@ FILE_COLUMNS = ("file", "filename", "file_name", "path", "image", "photo")
 """Names of columns that hold the files of images, unless another one does."""
 
 
-def read_folder(folder: Path) -> tuple[list[Path], list[str]]:
+def read_folder(folder: Path, *, least: int = 2) -> tuple[list[Path], list[str]]:
     """Return the images of a folder and the names of their classes, both sorted.
+
+    Parameters
+    ----------
+    folder
+        Folder with one subfolder of images per class.
+    least
+        Number of classes that it needs.
 
     Raises
     ------
     InputError
-        If it is not a folder, has fewer than two subfolders with images, or a class is empty.
+        If it is not a folder, has too few subfolders with images, or a class is empty.
     """
     if not os.path.isdir(folder):
         msg = f"{folder}: expected a folder with one subfolder of images per class"
@@ -40,9 +47,10 @@ def read_folder(folder: Path) -> tuple[list[Path], list[str]]:
             raise InputError(msg, kind="empty-class")
         files += images
         labels += [child.name] * len(images)
-    if len(set(labels)) < 2:
+    if len(set(labels)) < least:
         names = ", ".join(sorted(set(labels))) or "none"
-        msg = f"{folder}: needs at least two subfolders with images, one per class, found {names}"
+        needed = "two subfolders" if least == 2 else "one subfolder"
+        msg = f"{folder}: needs at least {needed} with images, one per class, found {names}"
         raise InputError(msg, kind="too-few-classes")
     return files, labels
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from zoo.errors import InputError
+from zoo.errors import InputError, join_or
 from zoo.numeric import as_cell, number_of
 from zoo.parts.base import Classifier, Decoder, LabelScores, Prediction
 
@@ -73,15 +73,25 @@ class Classes(Classifier):
         import numpy as np
 
         names, values = self.labels or [], self.values or []
-        codes = {cell: code for cells in (names, values) for code, cell in enumerate(cells)}
-        expected = f"expected one of {', '.join(values or names[:20])}"
+        counts = Counter(names)
+        codes = {name: code for code, name in enumerate(names) if counts[name] == 1}
+        codes |= {value: code for code, value in enumerate(values)}
         cells = [
             _class_of_vector(label, names) if _is_vector(label) else as_cell(label)
             for label in labels
         ]
-        texts = [None if cell in codes else f"unknown class {cell!r}, {expected}" for cell in cells]
-        errors = [InputError(text, kind="unknown-class") if text else None for text in texts]
+        errors = [None if cell in codes else self._unknown(cell, counts[cell]) for cell in cells]
         return np.array([codes[cell] for cell in cells if cell in codes], np.int32), errors
+
+    def _unknown(self, cell: str, count: int) -> InputError:
+        """Return the error of a label that is the name of no class, or of several."""
+        names, values = self.labels or [], self.values or []
+        if count > 1:
+            of = [value for name, value in zip(names, values, strict=False) if name == cell]
+            msg = f"{count} classes are called {cell!r}" + (f"; use {join_or(of)}" if of else "")
+            return InputError(msg, kind="ambiguous-class")
+        msg = f"unknown class {cell!r}, expected one of {', '.join((values or names)[:20])}"
+        return InputError(msg, kind="unknown-class")
 
     def decode(
         self, outputs: NDArray[np.floating[Any]], top: int | None = None

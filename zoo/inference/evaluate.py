@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zoo.backend.runner import count_samples, map_arrays
 from zoo.data.labelled import LabelledRows
@@ -40,22 +40,47 @@ class Figures(dict[str, float]):
         Number of rows.
     words
         Both in words.
+    failures
+        Name and message of each input that could not be measured, where others could.
     """
 
-    def __init__(self, values: dict[str, float], rows: str, count: int, source: str) -> None:
+    def __init__(
+        self,
+        values: dict[str, float],
+        rows: str,
+        count: int,
+        source: str,
+        *,
+        failures: tuple[tuple[str, str], ...] = (),
+    ) -> None:
         super().__init__(values)
+        self.failures = failures
         self.rows = rows
         self.count = count
         self.words = f"{count:,} {DESCRIPTIONS[rows].format(source)}"
 
 
-def evaluate_data(
-    model: BaseModel, data: Any, target: str | Sequence[str] | None
-) -> tuple[Figures, Tensors, Tensors]:
-    """Return loss and metrics of a model over labelled data, and the data's inputs and targets.
+class Measured(NamedTuple):
+    """The figures of a model and the rows they are of.
 
-    See `zoo.Model.evaluate`.
+    Attributes
+    ----------
+    figures
+        Loss and metrics.
+    raws
+        The raw inputs; None if they were streamed, or some were left out.
+    inputs, targets
+        The tensors.
     """
+
+    figures: Figures
+    raws: Any
+    inputs: Tensors
+    targets: Tensors
+
+
+def evaluate_data(model: BaseModel, data: Any, target: str | Sequence[str] | None) -> Measured:
+    """Measure a model on labelled data; see `zoo.Model.evaluate`."""
     import numpy as np
 
     rows, kind = _rows_for(model, data, target)
@@ -78,7 +103,8 @@ def evaluate_data(
     values = evaluate_on(model, inputs, targets)
     figures = Figures(values, kind, count_samples(targets), rows.source)
     figures.words = "; ".join([figures.words, *notes])
-    return figures, inputs, targets
+    raws = rows.inputs if isinstance(rows, LabelledRows) and len(rows) == figures.count else None
+    return Measured(figures, raws, inputs, targets)
 
 
 def _rows_for(

@@ -180,6 +180,8 @@ class Model(BaseModel):
     def evaluate(self, data: Any = None, *, target: str | Sequence[str] | None = None) -> Figures:
         """Return the loss and metrics of the recipe over labelled data.
 
+        A classifier of photos without a recipe has its accuracy, and that among the likeliest five.
+
         Parameters
         ----------
         data
@@ -198,9 +200,13 @@ class Model(BaseModel):
         InputError
             If no data are given and those of the training are missing or have changed.
         """
+        if self.spec.training is None:
+            from zoo.inference.accuracy import judge_photos
+
+            return judge_photos(self, data, batch_size=IMAGE_BATCH).figures
         from zoo.inference.evaluate import evaluate_data
 
-        return evaluate_data(self, data, target)[0]
+        return evaluate_data(self, data, target).figures
 
 
 def get_model(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from zoo.errors import SpecError, UsageError, did_you_mean
+from zoo.errors import SpecError, UsageError, did_you_mean, join_or
 from zoo.parts.construct import keras_class, options_of
 from zoo.registry.registry import registry
 from zoo.spec.component import Component
@@ -59,9 +59,23 @@ def resolve_recipe(spec: ModelSpec, settings: Sequence[str] = ()) -> tuple[Model
     """
     spec = apply_settings(spec, settings)
     if spec.training is None:
-        msg = f"{spec.name} has no training recipe"
+        similar = _trainable_models(spec)
+        hint = f"; train {join_or(similar)} on your own data" if similar else ""
+        msg = f"{spec.name} has no training recipe{hint}"
         raise UsageError(msg)
     return spec, spec.training
+
+
+def _trainable_models(spec: ModelSpec) -> list[str]:
+    """Return the models with a recipe that do the same with inputs of the same kind.
+
+    If there are some of the same network, only these.
+    """
+    reg = registry()
+    trainable = [entry for entry in reg.match_models() if entry.value.training is not None]
+    specs = [reg.full_names(entry.value, near=entry.owner.name) for entry in trainable]
+    names = [s.name for s in specs if (s.task, s.input.uses) == (spec.task, spec.input.uses)]
+    return [name for name in names if name.startswith(f"{spec.name}-")] or names
 
 
 def with_settings(spec: ModelSpec, settings: Mapping[str, Any]) -> ModelSpec:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from zoo.errors import UsageError
+from zoo.inference.accuracy import judge_photos
 from zoo.inference.evaluate import Figures, evaluate_data
 from zoo.inference.measure import outputs_of, true_classes
-from zoo.parts.base import Classifier, Regressor
+from zoo.inference.model import IMAGE_BATCH, Model
+from zoo.parts.base import Classifier, Regressor, Sequencer
 from zoo.parts.heads import first_error
 from zoo.parts.multi_output import Outputs
 
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from zoo.inference.model import Model
+MAX_ANSWERS = 200
+"""Answers to pieces of sequences that a text report lists, at most."""
 
 
 class ClassFigures(msgspec.Struct, frozen=True):
@@ -61,6 +64,18 @@ class ClassReport:
 
     labels: tuple[str, ...]
     confusion: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls, true: Sequence[int], predicted: Sequence[int], names: Mapping[int, str]
+    ) -> ClassReport:
+        """Return the report of rows from the index of their classes, and the classes' names."""
+        import numpy as np
+
+        present, places = np.unique([*true, *predicted], return_inverse=True)
+        confusion = np.zeros((len(present), len(present)), np.int64)
+        np.add.at(confusion, (places[: len(true)], places[len(true) :]), 1)
+        return cls(tuple(names[index] for index in present.tolist()), confusion)
 
     @property
     def accuracy(self) -> float:
@@ -116,6 +131,49 @@ class ClassReport:
         return draw_confusion(self.confusion, self.labels, title, path)
 
 
+class Answer(msgspec.Struct, frozen=True):
+    """What a model continues a piece of a sequence with.
+
+    Attributes
+    ----------
+    input
+        The piece.
+    prediction, true
+        The likeliest continuation, and the right one.
+    """
+
+    input: str
+    prediction: str
+    true: str
+
+    def __str__(self) -> str:
+        wrong = f", not {self.true}" if self.prediction != self.true else ""
+        return f"{self.input} -> {self.prediction}{wrong}"
+
+
+@dataclass(frozen=True)
+class AnswerReport(ClassReport):
+    """A report of a model of sequences, which also lists its answers.
+
+    Attributes
+    ----------
+    answers
+        The different ones, in the order of the rows.
+    """
+
+    answers: tuple[Answer, ...]
+
+    def data(self) -> dict[str, Any]:
+        """Return the report as plain data, with the answers."""
+        return {**super().data(), "answers": [msgspec.to_builtins(one) for one in self.answers]}
+
+    def lines(self) -> Iterator[str]:
+        """Yield the answers, `MAX_ANSWERS` at most."""
+        yield from map(str, self.answers[:MAX_ANSWERS])
+        if len(self.answers) > MAX_ANSWERS:
+            yield f"... and {len(self.answers) - MAX_ANSWERS:,} more; --json has all"
+
+
 @dataclass(frozen=True)
 class ValueReport:
     """A regressor's predictions against the true values.
@@ -126,11 +184,17 @@ class ValueReport:
         The values, float64 of shape (rows,), or (rows, outputs) of networks with several.
     unit
         Unit of the values, for display.
+    inputs
+        The input of each row, of networks that take one number and give one.
+    input_name
+        Name of the input, for display.
     """
 
     true: NDArray[np.float64]
     predicted: NDArray[np.float64]
     unit: str = ""
+    inputs: NDArray[Any] | None = None
+    input_name: str = ""
 
     def data(self) -> dict[str, Any]:
         """Return mean absolute and root mean squared error, and the share of variance explained.
@@ -158,7 +222,14 @@ class ValueReport:
         yield f"R² {r2 if data['r2'] is None else format(data['r2'], '.4f')}"
 
     def draw(self, path: Path, title: str) -> Path:
-        """Draw predicted against true values and return the path."""
+        """Draw the data with the fitted line, or predicted against true values; return the path."""
+        if self.inputs is not None:
+            from zoo.plots.fitted import draw_fitted
+
+            return draw_fitted(
+                self.inputs, self.true, self.predicted, title, path,
+                axes=(self.input_name, self.unit or "value"), lines=self.lines(),
+            )  # fmt: skip
         from zoo.plots.scatter import draw_scatter
 
         return draw_scatter(
@@ -166,9 +237,12 @@ class ValueReport:
         )
 
 
+Report = ClassReport | ValueReport
+
+
 def examine(
     model: Model, data: Any = None, target: str | Sequence[str] | None = None
-) -> tuple[Figures, ClassReport | ValueReport]:
+) -> tuple[Figures, Report]:
     """Return a model's loss and metrics on labelled data, and a report of its predictions.
 
     Parameters
@@ -191,16 +265,25 @@ def examine(
     if isinstance(decoder, Classifier) and not decoder.one_class:
         msg = f"{model.spec.name}: its rows have several labels or none; a report needs one class"
         raise UsageError(msg)
-    values, inputs, targets = evaluate_data(model, data, target)
-    outputs: Any = outputs_of(model, inputs)
+    if model.spec.training is None:
+        judged = judge_photos(model, data, batch_size=IMAGE_BATCH)
+        return judged.figures, ClassReport.of(judged.true, judged.predicted, judged.names)
+    measured = evaluate_data(model, data, target)
+    outputs: Any = outputs_of(model, measured.inputs)
     if isinstance(decoder, Classifier):
         if problem := first_error(model.answers(outputs, 1)):
             raise problem
-        return values, class_report(decoder, cast("Any", targets), outputs)
+        targets: Any = measured.targets
+        report = class_report(decoder, targets, outputs)
+        if isinstance(model.preprocessor, Sequencer) and measured.raws is not None:
+            answers = _answers(decoder, measured.raws, targets, outputs)
+            report = AnswerReport(report.labels, report.confusion, answers)
+        return measured.figures, report
     # The network may see the target on another scale.
-    arrays: tuple[Any, ...] = targets, outputs
+    arrays: tuple[Any, ...] = measured.targets, outputs
     true, predicted = (np.array(decoder.decode(array.astype(float)), float) for array in arrays)
-    return values, ValueReport(true, predicted, str(getattr(decoder, "unit", "")))
+    unit, single = str(getattr(decoder, "unit", "")), _single_input(model, measured.inputs)
+    return measured.figures, ValueReport(true, predicted, unit, *single)
 
 
 def class_report(decoder: Classifier, targets: NDArray[Any], outputs: NDArray[Any]) -> ClassReport:
@@ -215,15 +298,32 @@ def class_report(decoder: Classifier, targets: NDArray[Any], outputs: NDArray[An
     outputs
         The network's outputs for these rows.
     """
-    import numpy as np
+    predicted = [best[0].index for best in decoder.decode(outputs, 1)]
+    return ClassReport.of(true_classes(targets).tolist(), predicted, _names(decoder, outputs))
 
-    true = true_classes(targets)
-    predicted = np.array([best[0].index for best in decoder.decode(outputs, 1)])
-    names = {prediction.index: prediction.label for prediction in decoder.decode(outputs[:1])[0]}
-    present, places = np.unique(np.concatenate([true, predicted]), return_inverse=True)
-    confusion = np.zeros((len(present), len(present)), np.int64)
-    np.add.at(confusion, (places[: len(true)], places[len(true) :]), 1)
-    return ClassReport(tuple(names[int(index)] for index in present), confusion)
+
+def _names(decoder: Classifier, outputs: NDArray[Any]) -> dict[int, str]:
+    """Return the name of each class by its index."""
+    return {prediction.index: prediction.label for prediction in decoder.decode(outputs[:1])[0]}
+
+
+def _answers(
+    decoder: Classifier, raws: Sequence[Any], targets: NDArray[Any], outputs: NDArray[Any]
+) -> tuple[Answer, ...]:
+    """Return the different answers to pieces of sequences, in the order of the rows."""
+    names = _names(decoder, outputs)
+    true = [names[index] for index in true_classes(targets).tolist()]
+    predicted = [best[0].label for best in decoder.decode(outputs, 1)]
+    return tuple(dict.fromkeys(map(Answer, map(str, raws), predicted, true)))
+
+
+def _single_input(model: Model, inputs: Any) -> tuple[NDArray[Any], str] | tuple[()]:
+    """Return the inputs of a network that takes one number and gives one, and their name."""
+    if getattr(inputs, "shape", ())[1:] != (1,) or model.decoder.units != 1:
+        return ()
+    name = (getattr(model.preprocessor, "columns", None) or ["input"])[0]
+    scale = getattr(model.preprocessor, "scale", "none")
+    return inputs[:, 0], name if scale == "none" else f"{name}, scaled ({scale})"
 
 
 def _ratio(part: float, total: float) -> float:

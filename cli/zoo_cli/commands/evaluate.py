@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from zoo_cli.options import (
+    FailureLog,
     common_options,
     complete_model,
     model_or_bundle,
@@ -17,6 +19,10 @@ from zoo_cli.options import (
 from zoo_cli.output import print_json
 from zoo_cli.terminal import echo
 
+if TYPE_CHECKING:
+    from zoo.inference.evaluate import Figures
+    from zoo.training.report import Report
+
 
 @click.command()
 @click.argument("model", metavar="MODEL|BUNDLE|SPEC.toml", shell_complete=complete_model)
@@ -25,9 +31,12 @@ from zoo_cli.terminal import echo
 @target_option("Column of the true values")
 @click.option("--weights", metavar="TAG|FILE", help="Weights to use.")
 @set_option
-@click.option("--report", is_flag=True, help="Also print precision and recall by class, or errors.")
+@click.option("--report", is_flag=True,
+              help="Also print precision and recall by class, errors of numbers, or the answers to "
+              "pieces of sequences.")  # fmt: skip
 @click.option("--plot", metavar="FILE", type=click.Path(path_type=Path),
-              help="Draw a confusion matrix, or predicted against true values.")  # fmt: skip
+              help="Draw a confusion matrix, predicted against true values, or the line fitted to "
+              "one number.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @common_options
 def command(
@@ -39,11 +48,12 @@ def command(
     report: bool,
     plot: Path | None,
     as_json: bool,
-) -> None:
+) -> int:
     """Measure MODEL, or a trained BUNDLE or run folder, on labelled data.
 
     Without --data it is measured on the rows held out of its training: the test part of its
-    dataset, else the recipe's validation rows. If there are none, the output says so.
+    dataset, else the recipe's validation rows. If there are none, the output says so. A classifier
+    of photos without a recipe takes a FOLDER whose subfolders have the names of its classes.
     """
     if plot is not None:
         from zoo.plots.style import check_path
@@ -58,18 +68,26 @@ def command(
         values = subject.evaluate(data, target=target)
     if plot is not None and details is not None:
         note(f"plot: {details.draw(plot, f'{subject.spec.name}, {values.words}')}")
+    with FailureLog() as failures:
+        for name, message in values.failures:
+            failures.add(name, message)
     scale = getattr(subject.decoder, "scale", "none")
     if as_json:
         record = {**values, "rows": values.rows, "count": values.count}
         record |= {"scale": scale} if scale != "none" else {}
         print_json({**record, "report": details.data()} if report and details else record)
-        return
+    else:
+        _print_text(values, details if report else None, scale)
+    return 1 if failures.count else 0
+
+
+def _print_text(values: Figures, report: Report | None, scale: str) -> None:
     for name, value in values.items():
         echo(f"{name} {value:.4f}")
     echo(f"of {values.words}")
     if scale != "none":  # such values have no unit
         echo(f"in the scale of the network, {scale}; --report prints errors in the original")
-    if report and details is not None:
+    if report is not None:
         echo()
-        for line in details.lines():
+        for line in report.lines():
             echo(line)

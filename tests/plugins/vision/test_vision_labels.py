@@ -32,6 +32,11 @@ def test_classes_that_share_a_name_stay_apart() -> None:
         indices, errors = decoder.encode([prediction.id for prediction in found])
         assert tuple(indices) == pair
         assert errors == [None, None]
+        indices, (error,) = decoder.encode([label])
+        assert indices.tolist() == []
+        assert error is not None
+        assert error.kind == "ambiguous-class"
+        assert str(error).endswith(" or ".join(str(prediction.id) for prediction in found))
 
 
 def test_the_classes_are_not_state() -> None:

@@ -22,6 +22,7 @@ def test_a_name_with_a_plugin_and_a_tag():
     [
         ("vgg-16", r"no model is called 'vgg-16'. Did you mean 'vgg16'\?"),
         ("vison/vgg16", r"no model is called 'vison/vgg16'. Did you mean 'vision/vgg16'\?"),
+        ("mnist", r"Did you mean 'cnn-mnist', 'mlp-mnist' or 'rnn-mnist'\?"),
         ("tabular/vgg16", "no model is called 'tabular/vgg16'"),
         (
             "vgg16.imagnet",
