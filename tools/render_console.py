@@ -4,7 +4,7 @@
     python tools/render_console.py after-training.md
 
 The commands are those after ``$ `` in its ``console`` blocks. They run in order in an empty folder
-with the example image, so no path of this machine is on the page.
+with the example image and the files that the page shows, so no path of this machine is on the page.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 
 DOCS = Path(__file__).parents[1] / "docs"
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+FILE = re.compile(r"^```\w+ (\S+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 def main() -> None:
@@ -29,6 +30,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "examples").mkdir()
             shutil.copy(DOCS.parent / "examples" / "mug.png", Path(folder) / "examples")
+            for file, content in FILE.findall(text):
+                (Path(folder) / file).write_text(content, encoding="utf-8")
             page.write_text(BLOCK.sub(lambda match: render_block(match[1], folder), text), "utf-8")
 
 

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 import zoo
 from zoo.errors import SpecError, TrainingError, UsageError, ZooError
+from zoo_weights import WeightsError
 
 
 def small(**changes: object) -> zoo.ModelSpec:
@@ -99,6 +101,30 @@ def test_what_cannot_be_trained(shapes: Path, tmp_path: Path) -> None:
     (tmp_path / "one" / "class").mkdir(parents=True)
     with pytest.raises(zoo.InputError, match="holds no images"):
         zoo.train("vgg16-features", tmp_path / "one", weights=None, output=tmp_path / "run")
+
+
+def test_layers_of_an_old_model_begin_a_new_network(tmp_path: Path) -> None:
+    """They are found by the weights record of the new spec, and stay as they were."""
+    old = zoo.train("mlp-pima", epochs=2, seed=1, output=tmp_path / "old")
+    record = zoo.WeightsRecord(tag="old", file="old/model.zoo", format="bundle")
+    spec = zoo.ModelSpec(
+        name="grafted",
+        task="tabular-regression",
+        architecture=zoo.Component("tabular/mlp", hidden=[12, 8, 4]),
+        input=zoo.Component("tabular/columns"),
+        output=zoo.Component("tabular/value"),
+        weights=(replace(record, ignore=("dense_2",), lacks=("hidden_3", "output")),),
+        training=zoo.Training(
+            loss=zoo.Component("mse"), dataset="pima", weights="old", freeze=("hidden_[12]",)
+        ),
+    )
+    run = zoo.train(spec, seed=1, output=tmp_path / "run", base=tmp_path)
+    assert bits(run)[:4] == bits(old)[:4]
+    fresh = zoo.train(spec, seed=1, output=tmp_path / "fresh", weights=None)
+    assert bits(fresh)[:4] != bits(old)[:4]
+    unsaid = replace(record, lacks=("hidden_3", "output"))
+    with pytest.raises(WeightsError, match=r"nothing +weights/layers/dense_2/vars/0 "):
+        zoo.train(replace(spec, weights=(unsaid,)), output=tmp_path / "wrong", base=tmp_path)
 
 
 def bits(run: zoo.Run) -> list[bytes]:
