@@ -194,6 +194,40 @@ def test_one_number_is_drawn_with_the_fitted_line(cli, tmp_path):
     assert ">size, scaled (standard)<" in (tmp_path / "x.svg").read_text()
 
 
+def test_each_of_several_outputs_has_a_report_and_a_picture(cli, tmp_path):
+    pytest.importorskip("matplotlib")
+    cli("train", "mlp-wine-two-outputs", "--epochs", "2", "--seed", "1", "-o", "run")
+    done = cli("evaluate", "run", "--report", "--json", "--plot", "x.svg")
+    assert done.status == 0, done.err
+    record = json.loads(done.out)
+    assert record["scale"] == {"alcohol": "standard"}
+    quality, alcohol = record["report"]["quality"], record["report"]["alcohol"]
+    assert quality["accuracy"] == pytest.approx(record["quality_accuracy"], abs=1e-6)
+    # The deviation of the alcohol, by which the network sees it scaled.
+    stretch = zoo.load("run").decoder.state()["alcohol"]["stretch"]
+    assert alcohol["mae"] == pytest.approx(record["alcohol_mean_absolute_error"] * stretch, 1e-3)
+    assert "quality of mlp-wine-two-outputs" in (tmp_path / "x-quality.svg").read_text()
+    assert "true value (vol %)" in (tmp_path / "x-alcohol.svg").read_text()
+    lines = cli("evaluate", "run", "--report").out.splitlines()
+    assert "alcohol in the scale of the network, standard; " in "\n".join(lines)
+    assert {"quality:", "alcohol:", f"MAE {alcohol['mae']:.4g} vol %"} <= set(lines)
+
+
+def test_an_output_that_no_report_is_of_is_named(cli):
+    parts = "{quality = 'tabular/labels', alcohol = 'tabular/value'}"
+    settings = (
+        f"output={{uses = 'tabular/outputs', parts = {parts}}}",
+        "output_activation={quality = 'sigmoid', alcohol = 'linear'}",
+        "training.outputs.quality={loss = 'binary_crossentropy'}",
+    )
+    options = [text for setting in settings for text in ("--set", setting)]
+    trained = cli("train", "mlp-wine-two-outputs", "--epochs", "1", *options, "-o", "run")
+    assert trained.status == 0, trained.err
+    done = cli("evaluate", "run", "--report")
+    assert (done.status, done.out) == (2, "")
+    assert "mlp-wine-two-outputs: quality: its rows have several labels or none" in done.err
+
+
 @pytest.fixture
 def labelled(tmp_path: Path) -> Path:
     """Return photos in folders, two of which name no class of ImageNet."""

@@ -11,12 +11,11 @@ import msgspec
 
 from zoo.errors import UsageError
 from zoo.inference.accuracy import judge_photos
-from zoo.inference.evaluate import Figures, evaluate_data
+from zoo.inference.evaluate import Figures, Measured, evaluate_data
 from zoo.inference.measure import outputs_of, true_classes
 from zoo.inference.model import IMAGE_BATCH, Model
 from zoo.parts.base import Classifier, Regressor, Sequencer
-from zoo.parts.heads import first_error
-from zoo.parts.multi_output import Outputs
+from zoo.parts.heads import Head, first_error, heads_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -237,7 +236,36 @@ class ValueReport:
         )
 
 
-Report = ClassReport | ValueReport
+@dataclass(frozen=True)
+class OutputsReport:
+    """A report of each of several outputs.
+
+    Attributes
+    ----------
+    reports
+        The reports by the names of the outputs.
+    """
+
+    reports: Mapping[str, ClassReport | ValueReport]
+
+    def data(self) -> dict[str, Any]:
+        """Return the reports as plain data."""
+        return {name: report.data() for name, report in self.reports.items()}
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines of the reports, each below the name of its output."""
+        for name, report in self.reports.items():
+            yield f"{name}:"
+            yield from report.lines()
+
+    def draw(self, path: Path, title: str) -> Path:
+        """Draw each output to a file with its name before the suffix, and return ``NAME-*``."""
+        for name, report in self.reports.items():
+            report.draw(path.with_stem(f"{path.stem}-{name}"), f"{name} of {title}")
+        return path.with_stem(f"{path.stem}-*")
+
+
+Report = ClassReport | ValueReport | OutputsReport
 
 
 def examine(
@@ -253,37 +281,48 @@ def examine(
     Raises
     ------
     UsageError
-        If the model predicts neither classes nor numbers.
+        If an output of the model is neither a class nor a number.
     """
-    import numpy as np
-
-    decoder = model.decoder
-    if not isinstance(decoder, Classifier | Regressor):
-        what = "several outputs" if isinstance(decoder, Outputs) else "neither classes nor numbers"
-        msg = f"{model.spec.name}: predicts {what}; a report is of one output of classes or numbers"
-        raise UsageError(msg)
-    if isinstance(decoder, Classifier) and not decoder.one_class:
-        msg = f"{model.spec.name}: its rows have several labels or none; a report needs one class"
-        raise UsageError(msg)
+    heads = heads_of(model.spec, model.decoder)
+    for head in heads:
+        of = f"{model.spec.name}: {head.name}".removesuffix(": ")
+        if not isinstance(head.decoder, Classifier | Regressor):
+            msg = f"{of}: predicts neither classes nor numbers; a report is of one of them"
+            raise UsageError(msg)
+        if isinstance(head.decoder, Classifier) and not head.decoder.one_class:
+            msg = f"{of}: its rows have several labels or none; a report needs one class"
+            raise UsageError(msg)
     if model.spec.training is None:
         judged = judge_photos(model, data, batch_size=IMAGE_BATCH)
         return judged.figures, ClassReport.of(judged.true, judged.predicted, judged.names)
     measured = evaluate_data(model, data, target)
-    outputs: Any = outputs_of(model, measured.inputs)
+    outputs = outputs_of(model, measured.inputs)
+    classifies = any(isinstance(head.decoder, Classifier) for head in heads)
+    if classifies and (problem := first_error(model.answers(outputs, 1))):
+        raise problem
+    reports = {head.name: _report(model, head, measured, head.of(outputs)) for head in heads}
+    return measured.figures, reports[""] if "" in reports else OutputsReport(reports)
+
+
+def _report(
+    model: Model, head: Head, measured: Measured, outputs: NDArray[Any]
+) -> ClassReport | ValueReport:
+    """Return the report of one output of a network."""
+    import numpy as np
+
+    decoder, targets = head.decoder, head.of(measured.targets)
     if isinstance(decoder, Classifier):
-        if problem := first_error(model.answers(outputs, 1)):
-            raise problem
-        targets: Any = measured.targets
         report = class_report(decoder, targets, outputs)
         if isinstance(model.preprocessor, Sequencer) and measured.raws is not None:
             answers = _answers(decoder, measured.raws, targets, outputs)
             report = AnswerReport(report.labels, report.confusion, answers)
-        return measured.figures, report
+        return report
     # The network may see the target on another scale.
-    arrays: tuple[Any, ...] = measured.targets, outputs
-    true, predicted = (np.array(decoder.decode(array.astype(float)), float) for array in arrays)
-    unit, single = str(getattr(decoder, "unit", "")), _single_input(model, measured.inputs)
-    return measured.figures, ValueReport(true, predicted, unit, *single)
+    true, predicted = (
+        np.array(decoder.decode(array.astype(float)), float) for array in (targets, outputs)
+    )
+    single = _single_input(model, measured.inputs) if decoder.units == 1 else ()
+    return ValueReport(true, predicted, str(getattr(decoder, "unit", "")), *single)
 
 
 def class_report(decoder: Classifier, targets: NDArray[Any], outputs: NDArray[Any]) -> ClassReport:
@@ -318,8 +357,8 @@ def _answers(
 
 
 def _single_input(model: Model, inputs: Any) -> tuple[NDArray[Any], str] | tuple[()]:
-    """Return the inputs of a network that takes one number and gives one, and their name."""
-    if getattr(inputs, "shape", ())[1:] != (1,) or model.decoder.units != 1:
+    """Return the inputs of a network that takes one number, and their name."""
+    if getattr(inputs, "shape", ())[1:] != (1,):
         return ()
     name = (getattr(model.preprocessor, "columns", None) or ["input"])[0]
     scale = getattr(model.preprocessor, "scale", "none")

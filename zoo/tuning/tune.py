@@ -99,7 +99,8 @@ def tune(
     optuna
         Number of combinations that Optuna suggests; those that fall behind are pruned.
     metric
-        The figure to compare, by Keras's name; the recipe's first metric if not given.
+        The figure to compare, by Keras's name; if not given the recipe's first metric, or its loss
+        where there are several outputs.
     mode
         Whether the highest (``"max"``) or the lowest (``"min"``) value is the best, where Keras
         does not say.
@@ -161,6 +162,8 @@ def tune(
         }
         work = Work(spec, rows, folds, run_seeds, base)
         work.fold_rows(spec)  # report too few rows before any work
+        if metric is None and training.outputs:
+            metric = "loss"
         board = Board(path, identity, metric, mode)
         board.read()
         board.mode  # noqa: B018  # report an unknown direction before any work

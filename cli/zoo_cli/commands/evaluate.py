@@ -71,22 +71,27 @@ def command(
     with FailureLog() as failures:
         for name, message in values.failures:
             failures.add(name, message)
-    scale = getattr(subject.decoder, "scale", "none")
+    scales = {
+        name: part.scale
+        for name, part in getattr(subject.decoder, "parts", {"": subject.decoder}).items()
+        if getattr(part, "scale", "none") != "none"
+    }
     if as_json:
         record = {**values, "rows": values.rows, "count": values.count}
-        record |= {"scale": scale} if scale != "none" else {}
+        record |= {"scale": scales.get("", scales)} if scales else {}
         print_json({**record, "report": details.data()} if report and details else record)
     else:
-        _print_text(values, details if report else None, scale)
+        _print_text(values, details if report else None, scales)
     return 1 if failures.count else 0
 
 
-def _print_text(values: Figures, report: Report | None, scale: str) -> None:
+def _print_text(values: Figures, report: Report | None, scales: dict[str, str]) -> None:
     for name, value in values.items():
         echo(f"{name} {value:.4f}")
     echo(f"of {values.words}")
-    if scale != "none":  # such values have no unit
-        echo(f"in the scale of the network, {scale}; --report prints errors in the original")
+    for name, scale in scales.items():  # such values have no unit
+        of = f"{name} " if name else ""
+        echo(f"{of}in the scale of the network, {scale}; --report prints errors in the original")
     if report is not None:
         echo()
         for line in report.lines():

@@ -181,11 +181,14 @@ def test_retraining_keeps_the_outputs(tmp_path: Path) -> None:
     assert done.model.predict(table())[0].outputs.keys() == {"kind", "size"}
 
 
-def test_tuning_several_outputs(tmp_path: Path) -> None:
+@pytest.mark.parametrize("metric", [None, "kind_accuracy"])
+def test_tuning_several_outputs(tmp_path: Path, metric: str | None) -> None:
+    """By the loss of all of them, unless one is named."""
     tuning = zoo.tune(
         spec(epochs=2), {"learning_rate": [0.01, 0.02]}, table(), folds=2, seed=1,
-        metric="kind_accuracy", output=tmp_path / "t",
+        metric=metric, output=tmp_path / "t",
     )  # fmt: skip
+    assert tuning.metric == (metric or "loss")
     assert len(tuning.results) == 2
     assert tuning.results[0].problem is None
 
