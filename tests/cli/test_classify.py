@@ -246,6 +246,9 @@ def test_the_path_of_a_spec_is_a_model_everywhere(cli, tmp_path):
     assert "no trained weights" in cli("predict", "own.toml", "rows.csv").err
     assert "own.toml has no published weights" in cli("weights", "pull", "own.toml").err
     assert "no trained weights" in cli("generate", "own.toml", "--steps", "1").err
+    done = cli("retrain", "own.toml", "--data", "rows.csv")
+    assert done.status == 2
+    assert "own.toml: a spec, not a trained model; expected a bundle or a run folder" in done.err
 
 
 def test_what_was_trained_is_not_changed_by_settings(cli):

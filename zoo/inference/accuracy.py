@@ -63,7 +63,8 @@ def judge_photos(model: BaseModel, folder: Any, *, batch_size: int) -> Judgement
         If the folder cannot be used, or none of its photos.
     """
     decoder = model.decoder
-    if model.preprocessor.kind != "image" or not isinstance(decoder, Classifier):
+    takes_photos = model.preprocessor.kind == "image"
+    if not (takes_photos and isinstance(decoder, Classifier) and decoder.one_class):
         msg = f"{model.spec.name} has no recipe, so no loss or metrics to evaluate"
         raise UsageError(msg)
     if folder is None:

@@ -85,8 +85,10 @@ class BaseModel:
     def from_bundle(cls, path: Path) -> Self:
         """Return the model of a bundle or a run folder."""
         file = bundle_path(path)
-        if not file.is_file():
+        if file.suffix == ".toml" or not file.is_file():
             what = f"no bundle ({BUNDLE})" if path.is_dir() else "no such file"
+            if file.is_file():
+                what = "a spec, not a trained model"
             msg = f"{path}: {what}; expected a bundle or a run folder that `zoo train` wrote"
             raise UsageError(msg)
         headers = read_json_headers(file, {"spec": dict[str, Any], "state": FittedState})
