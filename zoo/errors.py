@@ -162,14 +162,15 @@ class TrainingError(ZooError):
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the closest candidate, or an empty string.
 
-    Up to three candidates of which the name is a whole word come before others.
+    Where none is very close, up to three of which the name is a whole word come before others.
     """
     import difflib  # only on failure: its import costs as much as click's
     import re
 
     names = sorted(set(candidates))
     wholes = [other for other in names if name and name in re.split(r"[^0-9A-Za-z]+", other)]
-    close = wholes[:3] or difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.8)
+    close = close or wholes[:3] or difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     return f" Did you mean {join_or([repr(other) for other in close])}?" if close else ""
 
 

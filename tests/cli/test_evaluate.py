@@ -128,7 +128,7 @@ def test_a_regressor_has_errors(cli, tmp_path):
 @pytest.mark.parametrize(
     ("name", "first", "count"),
     [
-        ("char", ("A", "B"), 25),
+        slow("char", ("A", "B"), 25),
         ("steps", ("ABC", "D"), 23),
         ("stateful", ("A", "B"), 25),
         slow("window", ("ABC", "D"), 23),
