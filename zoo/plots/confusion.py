@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.plots.style import GREY, draw_cells, save_figure, shorten
-from zoo_weights.text import printable
+from zoo.plots.style import GREY, draw_cells, save_figure, set_subtitle, shorten, text_width
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,17 +40,18 @@ def draw_confusion(
     """
     count = len(labels)
     named = count <= MAX_NAMED
-    cell = min(1.3, max(MIN_CELL, 5.5 / count)) if named else 12 / count
+    digits = max(2, len(f"{confusion.max():,}"))
+    cell = min(1.3, max(MIN_CELL, 0.07 * digits, 5.5 / count)) if named else 12 / count
     names = [shorten(label, 24) for label in labels]
-    upright = max(map(len, names)) * 0.075 > cell  # in inches, at the font's size
-    long = max(map(len, names)) * 0.085 if named else 0.5
+    long = max(text_width(name, 10) for name in names) if named else 0.5
+    upright = long > 0.9 * cell
     side = cell * count
     size = (side + long + 2.8, side + (long if upright else 0.3) + 1.2)
     totals = confusion.sum(axis=1)
     shares = confusion / totals.clip(1)[:, None]
     right = confusion.trace() / confusion.sum()
-    with save_figure(path, 1, "", size=size) as [panel]:
-        panel.set_title(f"{printable(title, None)}: {right:.1%} of {confusion.sum():,} right")
+    with save_figure(path, 1, title, size=size) as [panel]:
+        set_subtitle(panel, f"{right:.1%} of {confusion.sum():,} right", size[0])
         bar = {"fraction": 0.05, "shrink": min(1, 4 / side)}
         style = {"cmap": "Blues", "vmin": 0, "vmax": 1, "aspect": "equal"}
         draw_cells(panel, shares, "share of the true class", bar=bar, **style)
@@ -60,15 +60,13 @@ def draw_confusion(
             panel.set_xticks(range(count), names, rotation=90 if upright else 0)
             rows = [f"{name} ({total:,})" for name, total in zip(names, totals, strict=True)]
             panel.set_yticks(range(count), rows)
-            _write_counts(panel, confusion, shares, cell)
+            _write_counts(panel, confusion, shares, min(11.0, 72 * cell * 1.3 / digits))
         else:
             panel.set(xlabel="predicted class, by number", ylabel="true class, by number")
     return path
 
 
-def _write_counts(panel: Any, confusion: Any, shares: Any, cell: float) -> None:
-    digits = max(2, len(f"{confusion.max():,}"))
-    size = min(11.0, 72 * cell * 0.85 / (0.64 * digits))
+def _write_counts(panel: Any, confusion: Any, shares: Any, size: float) -> None:
     for row, counts in enumerate(confusion):
         for column, number in enumerate(counts):
             if not number and len(confusion) > 12:

@@ -1,23 +1,60 @@
-"""Learning curves of a training: its loss and a metric by epoch."""
+"""Learning curves of a training: its loss and metrics by epoch, and those of its folds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
-from zoo.plots.style import BLUE, GREY, ORANGE, save_figure
+from zoo.plots.decades import span_decades, use_decades
+from zoo.plots.style import BLUE, GREEN, GREY, ORANGE, note_emptiness, save_figure
 
 History = dict[str, list[float]]
 """Keras's logs by name, one value per epoch."""
 
-LOG_RATIO = 5
-"""Ratio of the largest to the smallest loss above which its axis is logarithmic."""
+PARTS = (("", "training", BLUE, "-"), ("val_", "validation", ORANGE, "--"))
+"""Prefix of the logs of each part of the data, its name, colour and dashes."""
+
+FALLING = ("loss", "learning_rate")
+"""Ends of the names of logs that may be logarithmic even where they are below 1."""
+
+MAX_COLUMNS = 3
+"""Panels side by side, at most."""
+
+THIN, THICK = {"linewidth": 0.7, "alpha": 0.45}, {"linewidth": 2.4}
 
 
-def draw_curves(path: Path, title: str, history: History, best: int | None) -> Path:
-    """Draw the loss and the first metric of a history, and return the path.
+@dataclass(frozen=True)
+class Curve:
+    """A curve over the epochs.
+
+    Attributes
+    ----------
+    values
+        By epoch.
+    label
+        For the legend; a text may be shared by several curves.
+    colour, dashes
+        Its look.
+    style
+        More of it, as for ``Axes.plot``.
+    """
+
+    values: Sequence[float]
+    label: str
+    colour: str
+    dashes: str
+    style: dict[str, Any] = field(default_factory=dict)
+
+
+def draw_curves(
+    path: Path, title: str, history: History, best: int | None, folds: Sequence[History] = ()
+) -> Path:
+    """Draw the loss and the metrics of a history, and return the path.
 
     Parameters
     ----------
@@ -29,74 +66,99 @@ def draw_curves(path: Path, title: str, history: History, best: int | None) -> P
         Values to draw.
     best
         Epoch to mark as the best, counted from 1.
+    folds
+        The histories of a cross-validation: a thin line for each fold, a thick one for their mean.
     """
-    names = ["loss", *metric_names(history)[:1]]
-    with save_figure(path, len(names), title, size=(5.0 * len(names), 3.6)) as panels:
+    names = ["loss", *metric_names(history)]
+    rows = -(-len(names) // MAX_COLUMNS)
+    columns = -(-len(names) // rows)
+    size = (4.8 * columns, 3.2 * rows + 0.5)
+    with save_figure(path, len(names), title, size=size, columns=columns) as panels:
+        legend: dict[str, Any] = {}
         for panel, name in zip(panels, names, strict=True):
-            _draw_curves(panel, history, name, best)
+            _draw_panel(panel, name, _curves(name, history, folds), best)
+            handles, labels = panel.get_legend_handles_labels()
+            legend |= dict(zip(labels, handles, strict=True))
+        # One legend outside the panels covers no curve.
+        wide = len(legend) if len(legend) <= 3 else -(-len(legend) // 2)
+        place = {"loc": "outside lower center", "ncols": max(1, wide)}
+        panels[0].figure.legend(legend.values(), legend.keys(), **place)
     return path
 
 
 def metric_names(history: History) -> list[str]:
-    """Return the names of the metrics, without the loss and the validation metrics."""
-    return [name for name in history if name != "loss" and not name.startswith("val_")]
+    """Return what is drawn besides the loss: the metrics, then losses of outputs and the rate."""
+    names = [name for name in history if name != "loss" and not name.startswith("val_")]
+    return sorted(names, key=lambda name: name.endswith(FALLING))
 
 
 def label_axes(panel: Any, name: str, values: Iterable[float]) -> None:
-    """Label the axes of a panel of curves; a loss that falls far gets a logarithmic axis."""
-    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
+    """Label the axes of a panel of curves, and choose the scale of the y axis."""
+    from matplotlib.ticker import MaxNLocator
 
     shown = [value for value in values if isfinite(value)]
     panel.set(xlabel="epoch", ylabel=name.replace("_", " "))
     panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if not shown:
-        note = {"ha": "center", "va": "center", "color": GREY, "transform": panel.transAxes}
-        panel.text(0.5, 0.5, "no finite values", **note)
-        panel.set(xticks=[], yticks=[])
-    elif name == "loss" and min(shown) > 0 and max(shown) > LOG_RATIO * min(shown):
-        panel.set_yscale("log")  # a bad first epoch would flatten all the others
-        if max(shown) < 50 * min(shown):  # one power of ten has too few ticks, and 1 beats 10⁰
-            panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            panel.yaxis.set_major_formatter(ScalarFormatter())
-            panel.yaxis.set_minor_formatter(NullFormatter())
+        note_emptiness(panel, "no finite values")
+    # Shares, such as the accuracy, are compared on a linear axis.
+    elif (name.endswith(FALLING) or max(shown) > 1) and span_decades(shown):
+        use_decades(panel.yaxis, shown)
 
 
 def draw_curve(
     panel: Any,
-    values: list[float],
+    values: Sequence[float],
     dashes: str,
     colour: str,
     label: str = "",
     mark: str | None = None,
+    **style: Any,
 ) -> None:
     """Draw one curve over the epochs, as points where a line would not show."""
     few = sum(isfinite(value) for value in values) < 3
-    style = {"marker": mark or ("o" if few else None), "markevery": 1 + len(values) // 12}
+    style |= {"marker": mark or ("o" if few else None), "markevery": 1 + len(values) // 12}
     style |= {"markersize": 4 if mark else 6}
     panel.plot(range(1, len(values) + 1), values, dashes, color=colour, label=label, **style)
 
 
-def _draw_curves(panel: Any, history: History, name: str, best: int | None) -> None:
-    shown: list[float] = []
-    lines = (("training", name, BLUE, "-"), ("validation", f"val_{name}", ORANGE, "--"))
-    for label, key, colour, dashes in lines:
-        values = history.get(key)
-        if not values:
-            continue
-        shown += values
-        draw_curve(panel, values, dashes, colour, label)
-        if best is not None:
-            panel.plot([best], [values[best - 1]], "o", color=colour)
+def _curves(name: str, history: History, folds: Sequence[History]) -> list[Curve]:
+    """Return the curves of a panel: those of a training, below them those of its folds."""
+    whole = [
+        Curve(history[prefix + name], part, colour, dashes)
+        for prefix, part, colour, dashes in PARTS
+        if history.get(prefix + name)
+    ]
+    if not folds:
+        return whole
+    curves: list[Curve] = []
+    for prefix, _, colour, dashes in PARTS:
+        label = "held out" if prefix else "training"
+        each = [fold[prefix + name] for fold in folds if fold.get(prefix + name)]
+        curves += [Curve(values, f"{label}, one fold", colour, "-", THIN) for values in each]
+        if each:  # as far as all of them go: some may have stopped early
+            mean = [fmean(values) for values in zip(*each, strict=False)]
+            curves.append(Curve(mean, f"{label}, mean of {len(each)} folds", colour, dashes, THICK))
+    return curves + [replace(c, label=f"{c.label}, all rows", colour=GREEN) for c in whole]
+
+
+def _draw_panel(panel: Any, name: str, curves: Sequence[Curve], best: int | None) -> None:
+    shown = list(itertools.chain.from_iterable(curve.values for curve in curves))
+    for curve in curves:
+        draw_curve(panel, curve.values, curve.dashes, curve.colour, curve.label, **curve.style)
     label_axes(panel, name, shown)
-    if not any(isfinite(value) for value in shown):
+    if not any(map(isfinite, shown)):
         return
-    _shade_nonfinite(panel, history[name])
-    if best is not None:
-        panel.axvline(best, color=GREY, linewidth=1, linestyle=":", label=f"best epoch, {best}")
-    panel.legend()
+    whole = [curve for curve in curves if not curve.style]  # not of folds
+    _shade_nonfinite(panel, next(curve.values for curve in whole))
+    if best is None:
+        return
+    for curve in whole:
+        panel.plot([best], [curve.values[best - 1]], "o", color=curve.colour)
+    panel.axvline(best, color=GREY, linewidth=1, linestyle=":", label=f"best epoch, {best}")
 
 
-def _shade_nonfinite(panel: Any, values: list[float]) -> None:
+def _shade_nonfinite(panel: Any, values: Sequence[float]) -> None:
     """Shade the last epochs if their values are not finite: there is no curve to see."""
     count = len(values)
     first = next((i for i in range(count, 0, -1) if isfinite(values[i - 1])), 0) + 1

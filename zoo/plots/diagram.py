@@ -9,7 +9,7 @@ from typing import Any
 
 from zoo.plots.grid import Grid, column_breaks, lay_out
 from zoo.plots.layers import Box, group_layers, read_network
-from zoo.plots.style import GREY, check_path, save_figure, shorten
+from zoo.plots.style import GREY, check_path, save_figure, shorten, text_width
 
 MAX_BOXES = 72
 """Up to this many boxes, every layer has its own."""
@@ -20,7 +20,7 @@ MAX_PIXELS = 10_000
 HEIGHT, PITCH, GUTTER = 0.56, 0.8, 0.45
 """Height of a box, distance from row to row, and gap between columns, in inches."""
 
-NAME, SMALL = 8.0, 7.0
+TITLE, SUBTITLE, NAME, SMALL = 12.0, 9.0, 8.0, 7.0
 """Font sizes in points."""
 
 WEIGHTED, WEIGHTLESS, GROUP = "#D6E8F5", "#FFFFFF", "#FBE6D4"
@@ -46,20 +46,21 @@ def draw_diagram(network: Any, title: str, path: Path) -> Path:
     boxes, edges = group_layers(layers, flow, MAX_BOXES)
     grid = lay_out(len(boxes), edges)
     texts = [_box_lines(box) for box in boxes]
-    width = 0.2 + max(_width(*text) for text in {text for lines in texts for text in lines})
+    width = 0.2 + max(text_width(t, size, bold=bold) for lines in texts for t, size, bold in lines)
     centres, lefts, (across, down) = _place_boxes(grid, width)
     count = sum(box.parameters for box in boxes)
     subtitle = f"{len(layers)} layers, {count:,} parameters"
     if len(boxes) < len(layers):
         subtitle += "; orange: layers drawn as one"
-    across = max(across, 3.5)
+    title = shorten(title, 80)
+    across = max(across, text_width(title, TITLE, bold=True), text_width(subtitle, SUBTITLE))
     with save_figure(path, 1, "", size=(across + 0.4, down + 0.92)) as [panel]:
         panel.figure.set_dpi(min(panel.figure.dpi, MAX_PIXELS / max(across, down)))
         panel.set_position((0, 0, 1, 1))  # one unit of the axes is an inch
         panel.set(xlim=(-0.2, across + 0.2), ylim=(-down - 0.02, 0.9))
         panel.axis("off")
-        panel.text(0, 0.62, title, fontsize=12, fontweight="bold", va="baseline")
-        panel.text(0, 0.42, subtitle, fontsize=9, color=GREY, va="baseline")
+        panel.text(0, 0.62, title, fontsize=TITLE, fontweight="bold", va="baseline")
+        panel.text(0, 0.42, subtitle, fontsize=SUBTITLE, color=GREY, va="baseline")
         for route in _route_arrows(grid, centres, lefts):
             _draw_arrow(panel, route)
         for box, lines, centre in zip(boxes, texts, centres, strict=False):
@@ -79,15 +80,6 @@ def _box_lines(box: Box) -> list[Text]:
     if box.parameters:
         lines.append((f"{box.parameters:,} parameters", SMALL, False))
     return lines
-
-
-def _width(text: str, size: float, bold: bool) -> float:
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import text_to_path
-
-    font = FontProperties(size=size, weight="bold" if bold else "normal")
-    points: float = text_to_path.get_text_width_height_descent(text, font, False)[0]
-    return points / 72
 
 
 def _place_boxes(grid: Grid, width: float) -> tuple[list[Point], list[float], Point]:

@@ -71,7 +71,9 @@ def read_network(network: Any) -> tuple[list[Box], Edges]:
 def _box(layer: Any, *shapes: Any, counted: bool = False) -> Box:
     parameters = 0 if counted or not hasattr(layer, "count_params") else layer.count_params()
     text = ", ".join(_shape(shape) for shape in shapes if isinstance(shape, tuple))
-    return Box(layer.name, type(layer).__name__, text, parameters)
+    # Keras numbers the inputs of some copies by all the tensors that it made before.
+    name = "input" if layer.name.startswith("keras_tensor") else layer.name
+    return Box(name, type(layer).__name__, text, parameters)
 
 
 def _shape(shape: tuple[int | None, ...]) -> str:
@@ -83,7 +85,7 @@ def group_layers(boxes: Sequence[Box], edges: Edges, limit: int) -> tuple[list[B
     """Return a network of at most `limit` boxes, if its layers can be grouped.
 
     First those whose names start alike (``block2a_expand``, ``block2a_bn``), by the longest start
-    that suffices; if none does, those between two boxes that all data passes.
+    that suffices; if none does, those between boxes that all data passes: one, or a few.
     """
     for parts in range(8, 0, -1):
         if len(boxes) <= limit:
@@ -92,26 +94,28 @@ def group_layers(boxes: Sequence[Box], edges: Edges, limit: int) -> tuple[list[B
         merged = _merge_boxes(boxes, edges, names, lambda group, name: name)
         if len(merged[0]) <= limit:
             boxes, edges = merged
-    if len(boxes) > limit:
-        sections = _sections(len(boxes), edges)
+    for passed in (1, 2, 3):
+        if len(boxes) <= limit:
+            break
+        sections = _sections(len(boxes), edges, passed)
         merged = _merge_boxes(boxes, edges, sections, lambda group, _: group[-1].name)
-        # If one section is half of the network, a large plot shows more.
+        # If one section is half of the network, smaller ones or a large plot show more.
         if max(box.layers for box in merged[0]) < sum(box.layers for box in boxes) / 2:
             return merged
     return list(boxes), edges
 
 
-def _sections(count: int, edges: Edges) -> list[int]:
-    """Return the section number of each box; a section ends where all data passes one box."""
+def _sections(count: int, edges: Edges, passed: int) -> list[int]:
+    """Return the section number of each box; one ends where so many boxes hold all data."""
     reach = [0] * count  # the farthest box that an arrow from each leads to
     for source, target in edges:
         reach[source] = max(reach[source], target)
-    sections, section, farthest = [], 0, 0
+    sections, section, holding = [], 0, set[int]()
     for box in range(count):
         sections.append(section)
-        if farthest <= box:  # no arrow leads past this box
+        holding = {source for source in (*holding, box) if reach[source] > box}
+        if len(holding) <= passed:
             section += 1
-        farthest = max(farthest, reach[box])
     return sections
 
 

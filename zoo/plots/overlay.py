@@ -55,7 +55,7 @@ def draw_overlay(
     histories = [history for _, history in runs]
     height = max(2.9, 0.9 + sum(_height(label) for label in labels))
     size = (8.4, 0.7 + height * len(names))
-    with save_figure(path, len(names), title, size=size, stacked=True) as panels:
+    with save_figure(path, len(names), title, size=size, columns=1) as panels:
         for panel, name in zip(panels, names, strict=True):
             _draw(panel, name, histories, parts)
             _label_ends(panel, name, labels, histories, height - 0.9)

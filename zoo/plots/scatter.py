@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.plots.style import BLUE, GREY, save_figure
+from zoo.plots.style import BLUE, GREY, note_emptiness, save_figure, set_subtitle
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,7 +37,7 @@ def draw_scatter(
     unit
         Unit of the values, for the axes.
     lines
-        Lines of text to write into the plot.
+        Texts to write above the plot.
     """
     import numpy as np
 
@@ -45,20 +45,22 @@ def draw_scatter(
     finite = np.isfinite(true) & np.isfinite(predicted)
     true, predicted = true[finite], predicted[finite]
     unit = f" ({unit})" if unit else ""
-    with save_figure(path, 1, title, size=(5.4, 5.6)) as [panel]:
+    size = (5.4, 5.6)
+    with save_figure(path, 1, title, size=size) as [panel]:
+        set_subtitle(panel, " · ".join(lines), size[0])  # where no point can be
+        panel.set(xlabel=f"true value{unit}", ylabel=f"predicted value{unit}")
+        if not len(true):
+            note_emptiness(panel, "no finite values")
+            return path
         panel.scatter(
             true, predicted,
-            s=18, color=BLUE, linewidths=0, alpha=float(np.clip(150 / max(1, len(true)), 0.1, 0.7)),
+            s=18, color=BLUE, linewidths=0, alpha=float(np.clip(150 / len(true), 0.1, 0.7)),
             rasterized=len(true) > MAX_SHAPES,
         )  # fmt: skip
-        both = np.concatenate([true, predicted]) if len(true) else np.array([0.0, 1.0])
+        both = np.concatenate([true, predicted])
         margin = 0.04 * (both.max() - both.min()) or 1.0
         ends = (both.min() - margin, both.max() + margin)
         panel.plot(ends, ends, color=GREY, linewidth=1, linestyle="--")
         panel.set(xlim=ends, ylim=ends, aspect="equal")
-        panel.set(xlabel=f"true value{unit}", ylabel=f"predicted value{unit}")
         panel.xaxis.set_major_locator(panel.yaxis.get_major_locator())
-        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8}
-        place = {"transform": panel.transAxes, "ha": "left", "va": "top", "bbox": box}
-        panel.text(0.03, 0.97, "\n".join(lines), **place)
     return path

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +20,11 @@ COLOURS = (BLUE, ORANGE, GREEN, PINK, "#E69F00", "#56B4E9", "#000000")
 
 FORMATS = ("png", "svg")
 
+CHARACTERS = 11
+"""Characters of a title in an inch."""
+
 _STYLE = {
+    "axes.formatter.useoffset": False,  # 0.5001, not 0.0001 beside a hidden 0.5
     "axes.grid": True,
     "axes.spines.right": False,
     "axes.spines.top": False,
@@ -48,7 +54,7 @@ def check_path(path: Path) -> None:
 
 @contextmanager
 def save_figure(
-    path: Path, panels: int, title: str, *, size: tuple[float, float], stacked: bool = False
+    path: Path, panels: int, title: str, *, size: tuple[float, float], columns: int | None = None
 ) -> Iterator[list[Any]]:
     """Yield the panels of a figure, then write it to a file; no window, no global state.
 
@@ -57,13 +63,13 @@ def save_figure(
     path
         File to write, completely or not at all; its suffix sets the format.
     panels
-        Number of panels, side by side.
+        Number of panels.
     title
         Title above all panels.
     size
         Width and height of the figure in inches.
-    stacked
-        Whether the panels are stacked instead, with the same x axis.
+    columns
+        Panels side by side; all of them if not given. Panels in one column share their x axis.
 
     Raises
     ------
@@ -79,15 +85,65 @@ def save_figure(
     metadata = {"Date": None} if form == "svg" else None
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=size, layout="constrained")
-        shape = (panels, 1) if stacked else (1, panels)
-        axes = figure.subplots(*shape, squeeze=False, sharex=stacked)
-        figure.suptitle(printable(title, None))
-        yield list(axes.flat)
+        columns = columns or panels
+        shape = (-(-panels // columns), columns)
+        axes = list(figure.subplots(*shape, squeeze=False, sharex=columns == 1).flat)
+        for unused in axes[panels:]:
+            unused.remove()
+        figure.suptitle(wrap_title(title, size[0]))
+        yield axes[:panels]
         with atomic_write(path) as temporary:
             # Text outside the figure's frame is kept, empty margins are cut off.
             cut: dict[str, Any] = {"bbox_inches": "tight", "pad_inches": 0.1}
             dpi = figure.get_dpi()
-            figure.savefig(temporary, format=form, metadata=metadata, dpi=dpi, **cut)
+            with _glyphs_counted(path, form):
+                figure.savefig(temporary, format=form, metadata=metadata, dpi=dpi, **cut)
+
+
+@contextmanager
+def _glyphs_counted(path: Path, form: str) -> Iterator[None]:
+    """Warn once of characters that the font lacks, and not at all where the viewer draws them."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    lost = {str(w.message) for w in caught if "missing from font" in str(w.message)}
+    for warning in caught:
+        if str(warning.message) not in lost:
+            text, where = str(warning.message), (warning.filename, warning.lineno)
+            warnings.warn_explicit(text, warning.category, *where)
+    if lost and form == "png":
+        msg = f"{path}: the font lacks {len(lost)} of the characters; an .svg file shows them"
+        warnings.warn(msg, stacklevel=6)  # where the picture is drawn
+
+
+def wrap_title(title: str, width: float) -> str:
+    """Return a title in lines that fit into a figure so many inches wide."""
+    return textwrap.fill(printable(title, None), max(20, int(width * CHARACTERS)))
+
+
+def set_subtitle(panel: Any, text: str, width: float) -> None:
+    """Write a text below the title of a figure so many inches wide."""
+    panel.set_title(wrap_title(text, 1.2 * width), fontsize=9, color=GREY)
+
+
+def text_width(text: str, size: float, *, bold: bool = False) -> float:
+    """Return the width of the longest line of a text in inches; the font size is in points."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    font = FontProperties(size=size, weight="bold" if bold else "normal")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # said when it is drawn
+        measure = text_to_path.get_text_width_height_descent
+        points: float = max(measure(line, font, ismath=False)[0] for line in text.split("\n"))
+    return points / 72
+
+
+def note_emptiness(panel: Any, text: str) -> None:
+    """Write into a panel without marks that it has nothing to show."""
+    style = {"ha": "center", "va": "center", "color": GREY, "transform": panel.transAxes}
+    panel.text(0.5, 0.5, text, **style)
+    panel.set(xticks=[], yticks=[])
 
 
 def hide_frame(panel: Any) -> None:
@@ -97,8 +153,8 @@ def hide_frame(panel: Any) -> None:
     panel.tick_params(length=0)
 
 
-def draw_cells(panel: Any, values: Any, label: str, *, bar: dict[str, Any], **style: Any) -> None:
-    """Draw numbers as coloured cells, with a colour bar beside them.
+def draw_cells(panel: Any, values: Any, label: str, *, bar: dict[str, Any], **style: Any) -> Any:
+    """Draw numbers as coloured cells with a colour bar beside them, and return the image.
 
     Parameters
     ----------
@@ -109,7 +165,7 @@ def draw_cells(panel: Any, values: Any, label: str, *, bar: dict[str, Any], **st
     label
         What the colours mean.
     bar
-        Placement of the bar, as for ``Figure.colorbar``.
+        Placement and marks of the bar, as for ``Figure.colorbar``.
     **style
         As for ``Axes.imshow``.
     """
@@ -118,9 +174,14 @@ def draw_cells(panel: Any, values: Any, label: str, *, bar: dict[str, Any], **st
     colours = panel.figure.colorbar(shown, ax=panel, pad=0.02, **bar)
     colours.outline.set_visible(False)
     colours.set_label(label)
+    return shown
 
 
 def shorten(text: str, length: int) -> str:
-    """Return a text escaped and cut to `length` characters, with an ellipsis if it was cut."""
+    """Return a text escaped and cut to `length` characters, with an ellipsis if it was cut.
+
+    It is cut in the middle: names often differ in their ends.
+    """
     text = printable(text, None)
-    return text if len(text) <= length else text[: length - 1] + "…"
+    head = length // 2
+    return text if len(text) <= length else f"{text[:head]}…{text[head + 1 - length :]}"

@@ -1,15 +1,23 @@
-"""Results of a tuning: a heat map of a grid, or a line for each configuration."""
+"""Results of a tuning as a heat map of its grid, or as lines over parallel axes."""
 
 from __future__ import annotations
 
 import itertools
-import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from zoo.plots.style import GREY, ORANGE, check_path, draw_cells, hide_frame, save_figure, shorten
+from zoo.plots.decades import decade_marks, span_decades
+from zoo.plots.parallel import draw_parallel, value_text
+from zoo.plots.style import (
+    GREY,
+    ORANGE,
+    check_path,
+    draw_cells,
+    note_emptiness,
+    save_figure,
+    text_width,
+)
 
 Mode = Literal["min", "max"]
 Settings = dict[str, Any]
@@ -18,10 +26,16 @@ Means = Sequence[tuple[Settings, float]]
 MAX_SIDE = 40
 """Rows or columns of a heat map, at most."""
 
+CELL, ROW = 0.6, 0.32
+"""Width and height of a cell of a heat map, in inches."""
+
+SMALL = 8.0
+"""Font size of names and figures, in points."""
+
 
 def draw_tuning(
     results: Means,
-    axes: dict[str, list[Any]],
+    axes: dict[str, list[Any] | str],
     path: Path,
     *,
     title: str,
@@ -36,7 +50,7 @@ def draw_tuning(
     results
         Settings, and the mean they reach.
     axes
-        The values of each setting.
+        The values of each setting, or a text for the range from which they are drawn.
     path
         File to write, ``.png`` or ``.svg``.
     title
@@ -48,16 +62,20 @@ def draw_tuning(
         down, the others across, the best combination framed; others as lines over parallel axes.
     """
     check_path(path)
+    if not results:
+        with save_figure(path, 1, title, size=(4.5, 2.0)) as [panel]:
+            note_emptiness(panel, "no finite results")
+        return path
     keys = list(axes)
     if grid:
         half = (len(keys) + 1) // 2 if len(keys) > 1 else 0
         down, across = _combinations(axes, keys[:half]), _combinations(axes, keys[half:])
         if max(len(down), len(across)) <= MAX_SIDE:
             return _draw_heat_map(results, down, across, title, metric, mode, path)
-    return _draw_parallel(results, keys, title, metric, mode, path)
+    return draw_parallel(results, axes, path, title=title, metric=metric, mode=mode)
 
 
-def _combinations(axes: dict[str, list[Any]], keys: Sequence[str]) -> list[Settings]:
+def _combinations(axes: dict[str, list[Any] | str], keys: Sequence[str]) -> list[Settings]:
     values = itertools.product(*(axes[key] for key in keys))
     return [dict(zip(keys, combination, strict=True)) for combination in values]
 
@@ -66,96 +84,71 @@ def _draw_heat_map(
     means: Means, down: list[Settings], across: list[Settings],
     title: str, metric: str, mode: Mode, path: Path,
 ) -> Path:  # fmt: skip
+    values = _cells(means, down, across)
+    rows = [", ".join(map(value_text, part.values())) for part in down]
+    columns = ["\n".join(map(value_text, part.values())) for part in across]
+    lines = max(len(part) for part in across)
+    longest, wide = (max(text_width(text, SMALL) for text in texts) for texts in (rows, columns))
+    upright = wide > 0.9 * CELL
+    size = (
+        max(4.5, CELL * len(across) + longest + 2.0),
+        ROW * len(down) + (wide if upright else 0.17 * lines) + 1.4,
+    )
+    with save_figure(path, 1, title, size=size) as [panel]:
+        bar: dict[str, Any] = {"fraction": 0.04}
+        colours: dict[str, Any] = {"cmap": "viridis" if mode == "max" else "viridis_r"}
+        figures = [value for _, value in means]
+        if mode == "min" and span_decades(figures):  # one that diverged would flatten the others
+            bar |= decade_marks(figures)
+            colours["norm"] = "log"
+        shown = draw_cells(panel, values, metric, bar=bar, aspect="auto", **colours)
+        style = {"fontsize": SMALL, "rotation": 90 if upright else 0}
+        panel.set_xticks(range(len(columns)), columns, **style)
+        panel.set_yticks(range(len(rows)), rows, fontsize=SMALL)
+        names = [" and ".join(parts[0]) for parts in (across, down)]
+        panel.set(xlabel=names[0], ylabel=names[1])
+        _write_figures(panel, values, shown)
+        _frame_best(panel, values if mode == "max" else -values)
+    return path
+
+
+def _cells(means: Means, down: list[Settings], across: list[Settings]) -> Any:
+    """Return the means as an array of shape (rows, columns), NaN where there is none."""
     import numpy as np
 
-    higher_is_better = mode == "max"
     values = np.full((len(down), len(across)), np.nan)
     for settings, value in means:
         row = next(i for i, part in enumerate(down) if part.items() <= settings.items())
         column = next(i for i, part in enumerate(across) if part.items() <= settings.items())
         values[row, column] = value
-    rows = [", ".join(_value_texts(part)) for part in down]
-    columns = ["\n".join(_value_texts(part)) for part in across]
-    longest = max(map(len, rows), default=0) * 0.075
-    high = max((text.count("\n") + 1 for text in columns), default=1) * 0.17
-    size = (0.58 * len(across) + longest + 2.0, 0.32 * len(down) + high + 1.4)
-    with save_figure(path, 1, title, size=(max(size[0], 4.5), size[1])) as [panel]:
-        colours = "viridis" if higher_is_better else "viridis_r"
-        draw_cells(panel, values, metric, bar={"fraction": 0.04}, cmap=colours, aspect="auto")
-        panel.set_xticks(range(len(columns)), columns, fontsize=8)
-        panel.set_yticks(range(len(rows)), rows, fontsize=8)
-        names = [" and ".join(parts[0]) for parts in (across, down)]
-        panel.set(xlabel=names[0], ylabel=names[1])
-        low, high = np.nanmin(values), np.nanmax(values)
-        middle = (low + high) / 2
-        for (row, column), value in np.ndenumerate(values):
-            if np.isfinite(value):
-                dark = (value < middle) == higher_is_better
-                style = {"ha": "center", "va": "center", "fontsize": 8}
-                text = f"{value:.3f}" if abs(value) < 10 else f"{value:.4g}"
-                panel.text(column, row, text, color="white" if dark else "black", **style)
-        best = np.nanargmax(values if higher_is_better else -values)
-        row, column = divmod(int(best), len(across))
-        from matplotlib.patches import Rectangle
-
-        corner = (column - 0.5, row - 0.5)
-        panel.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=ORANGE, linewidth=2.5))
-    return path
+    return values
 
 
-def _value_texts(settings: Settings) -> list[str]:
-    """Return the values of a row or column as texts."""
-    return [shorten(_text(value), 20) for value in settings.values()]
+def _write_figures(panel: Any, values: Any, shown: Any) -> None:
+    """Write each mean into its cell, in a colour that its background leaves readable."""
+    import numpy as np
+
+    for (row, column), value in np.ndenumerate(values):
+        style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": SMALL}
+        if not np.isfinite(value):
+            panel.text(column, row, "–", color=GREY, **style)  # noqa: RUF001  # a dash
+            continue
+        red, green, blue, _ = shown.cmap(shown.norm(value))
+        dark = 0.3 * red + 0.6 * green + 0.1 * blue < 0.5
+        panel.text(column, row, _format_mean(value), color="white" if dark else "black", **style)
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, list):
-        return "-".join(map(_text, value))
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+def _frame_best(panel: Any, scores: Any) -> None:
+    import numpy as np
+    from matplotlib.patches import Rectangle
+
+    row, column = divmod(int(np.nanargmax(scores)), scores.shape[1])
+    corner = (column - 0.5, row - 0.5)
+    panel.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=ORANGE, linewidth=2.5))
 
 
-def _draw_parallel(
-    means: Means, keys: Sequence[str], title: str, metric: str, mode: Mode, path: Path
-) -> Path:
-    from matplotlib import colormaps
-
-    higher_is_better = mode == "max"
-    scales = [_scale([settings[key] for settings, _ in means]) for key in keys]
-    scales.append(_scale([value for _, value in means]))
-    order = sorted(means, key=lambda result: result[1], reverse=not higher_is_better)
-    with save_figure(path, 1, title, size=(1.6 * len(scales) + 1.5, 4.2)) as [panel]:
-        colours = colormaps["viridis"]
-        for place, (settings, value) in enumerate(order, 1):  # the best last, above the others
-            values = [*(settings[key] for key in keys), value]
-            heights = [scale[json.dumps(v)] for (scale, _), v in zip(scales, values, strict=True)]
-            best = place == len(order)
-            share = heights[-1] if higher_is_better else 1 - heights[-1]
-            style = {"color": ORANGE, "linewidth": 2.5} if best else {"color": colours(share)}
-            panel.plot(range(len(heights)), heights, alpha=1 if best else 0.6, **style)
-        for place, (_, ticks) in enumerate(scales):
-            panel.axvline(place, color=GREY, linewidth=1)
-            for height, text in ticks:
-                box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1}
-                panel.text(place + 0.03, height, text, fontsize=8, va="center", bbox=box)
-        hide_frame(panel)
-        panel.set_xticks(range(len(scales)), [*(shorten(key, 18) for key in keys), metric])
-        panel.set(yticks=[], xlim=(-0.1, len(scales) - 0.6))
-    return path
-
-
-def _scale(values: Sequence[Any]) -> tuple[dict[str, float], list[tuple[float, str]]]:
-    """Return the height of each value, 0 to 1, and the ticks of its axis."""
-    distinct = {json.dumps(value): value for value in values}
-    numbers = [value for value in distinct.values() if isinstance(value, int | float)]
-    if len(numbers) < len(distinct) or any(isinstance(value, bool) for value in numbers):
-        places = {key: i / max(1, len(distinct) - 1) for i, key in enumerate(distinct)}
-        return places, [(places[key], _text(value)) for key, value in distinct.items()]
-    low, high = min(numbers), max(numbers)
-    logarithmic = low > 0 and high / low >= 50
-    scale = math.log if logarithmic else float
-    width = (scale(high) - scale(low)) or 1.0
-    heights = {key: (scale(value) - scale(low)) / width for key, value in distinct.items()}
-    if len(distinct) <= 6:
-        return heights, [(heights[key], _text(value)) for key, value in distinct.items()]
-    middle = math.exp((scale(low) + scale(high)) / 2) if logarithmic else (low + high) / 2
-    return heights, [(0.0, _text(low)), (0.5, _text(float(middle))), (1.0, _text(high))]
+def _format_mean(value: float) -> str:
+    """Return a mean as a text that fits into its cell."""
+    if value == 0 or 0.1 <= abs(value) < 10:
+        return f"{value:.3f}"
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"

@@ -51,9 +51,17 @@ def read_history(path: Path) -> History:
 
 
 def draw(run: Path) -> Path:
-    """Draw ``curves.png`` of a run folder from its ``history.csv`` and return its path."""
+    """Draw ``curves.png`` of a run folder from its ``history.csv`` and return its path.
+
+    The folds of a cross-validation are in it. The best epoch is marked if rows were held out, or
+    if the training stops early by a figure of its history.
+    """
     history, spec = read_history(run / "history.csv"), read_spec(run / "spec.toml")
-    return draw_curves(run / "curves.png", spec.name, history, best_epoch(history, spec.training))
+    rule = spec.training.early_stopping if spec.training else None
+    watched = "val_loss" in history or (rule is not None and rule.monitor in history)
+    best = best_epoch(history, spec.training) if watched else None
+    folds = [read_history(path) for path in sorted(run.glob("fold-*/history.csv"))]
+    return draw_curves(run / "curves.png", spec.name, history, best, folds)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def draw(folder: Path, path: Path | None = None) -> Path:
         ],
         identity["grid"],
         path or folder / PICTURE,
-        title=f"{identity['spec']['name']}: mean {metric} of {identity['folds']} folds",
+        title=f"{identity['spec']['name']}: {metric}, mean of {identity['folds']} folds",
         metric=metric,
         mode=record.get("mode") or mode_of(metric),
         grid=identity["search"] == "all",  # draws from ranges are not a grid

@@ -5,6 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,3 +36,18 @@ def size() -> Callable[[Path], tuple[int, int]]:
             return image.size
 
     return read
+
+
+@pytest.fixture
+def figures(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Return the list of the figures that have been written so far."""
+    figure = pytest.importorskip("matplotlib.figure").Figure
+    written: list[Any] = []
+    save = figure.savefig
+
+    def record(self: Any, *arguments: Any, **options: Any) -> None:
+        written.append(self)
+        save(self, *arguments, **options)
+
+    monkeypatch.setattr(figure, "savefig", record)
+    return written

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn import overlaps
 from tiers import slow
 
 from zoo.decoders import Binary, Classes
@@ -47,7 +48,7 @@ def test_targets_of_every_form_are_counted_alike() -> None:
 
 
 @pytest.mark.parametrize("count", [2, 10, slow(46), 120])
-def test_a_confusion_matrix_is_readable(tmp_path: Path, texts, size, count: int) -> None:
+def test_a_confusion_matrix_is_readable(tmp_path: Path, texts, size, figures, count: int) -> None:
     confusion = np.random.default_rng(0).integers(1, 30, (count, count)) + 1000 * np.eye(
         count, dtype=int
     )
@@ -57,8 +58,9 @@ def test_a_confusion_matrix_is_readable(tmp_path: Path, texts, size, count: int)
     width, _ = size(draw_confusion(*draw, tmp_path / "x.png"))
     assert width > (600 if count == 2 else 900)
     found = texts(draw_confusion(*draw, tmp_path / "x.svg"))
-    assert any(text.startswith("mlp-reuters: ") for text in found)
-    assert {"share of the true class"} <= set(found)
+    right = f"{confusion.trace() / confusion.sum():.1%} of {confusion.sum():,} right"
+    assert {"mlp-reuters", right, "share of the true class"} <= set(found)
+    assert not overlaps(figures[-1])
     if count > 80:
         assert "topic-3" not in found
         return
@@ -71,28 +73,42 @@ def test_a_confusion_matrix_is_readable(tmp_path: Path, texts, size, count: int)
     assert ("rotate(-90)" in style.partition("topic-0")[0][-300:]) == (count == 46)
 
 
+@pytest.mark.parametrize("count", [2, 8, slow(50)])
+def test_long_names_of_classes_stay_apart(tmp_path: Path, figures, count: int) -> None:
+    labels = [f"a long name that only ends differently, {number}" for number in range(count)]
+    confusion = np.full((count, count), 12345)
+    draw_confusion(confusion, labels, "a model with a long name " * 5, tmp_path / "x.png")
+    assert not overlaps(figures[-1])
+    names = [text.get_text() for text in figures[-1].axes[0].get_xticklabels()]
+    assert len(set(names)) == count
+
+
 def test_a_class_that_is_never_true_has_an_empty_row(tmp_path: Path) -> None:
     draw_confusion(np.array([[0, 0], [3, 4]]), ["a", "b"], "x", tmp_path / "x.png")
 
 
-def test_errors_of_numbers(tmp_path: Path, texts, size) -> None:
+def test_errors_of_numbers(tmp_path: Path, texts, size, figures) -> None:
     true = np.array([1.0, 2.0, 3.0, 4.0])
     report = ValueReport(true, true + np.array([1, -1, 1, -1]), unit="$")
     assert report.data() == {"rows": 4, "mae": 1.0, "rmse": 1.0, "r2": pytest.approx(1 - 4 / 5)}
     found = texts(report.draw(tmp_path / "x.svg", "mlp-boston"))
-    assert {"mlp-boston", "true value ($)", "predicted value ($)", "MAE 1 $", "R² 0.2000"} <= set(
-        found
-    )
+    assert {"mlp-boston", "true value ($)", "predicted value ($)"} <= set(found)
+    assert "rows 4 · MAE 1 $ · RMSE 1 $ · R² 0.2000" in found
+    [panel] = figures[-1].axes
+    figures_above = panel.title.get_window_extent()
+    assert not figures_above.overlaps(panel.get_window_extent())  # no point is below them
+    assert not overlaps(figures[-1])
     width, height = size(report.draw(tmp_path / "x.png", "mlp-boston"))
     assert abs(width - height) < 60  # the diagonal is one
 
 
-def test_numbers_that_are_all_the_same_or_not_finite(tmp_path: Path) -> None:
+def test_numbers_that_are_all_the_same_or_not_finite(tmp_path: Path, texts) -> None:
     same = ValueReport(np.ones(3), np.ones(3))
     assert same.data()["r2"] is None
     assert "R² undefined, the true values are all the same" in list(same.lines())
     same.draw(tmp_path / "x.png", "")
-    ValueReport(np.ones(2), np.full(2, np.nan)).draw(tmp_path / "y.png", "")
+    found = texts(ValueReport(np.ones(2), np.full(2, np.nan)).draw(tmp_path / "y.svg", ""))
+    assert "no finite values" in found
     wide = ValueReport(np.arange(6.0).reshape(3, 2), np.arange(6.0).reshape(3, 2))
     assert wide.data()["r2"] == 1.0
     wide.draw(tmp_path / "z.png", "")

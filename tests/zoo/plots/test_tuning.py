@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import product
+from math import nan
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
+from drawn import overlaps
 
 pytest.importorskip("matplotlib", reason="needs the extra plot")
 
@@ -37,7 +41,7 @@ def test_a_grid_is_a_heat_map(tmp_path: Path, texts: Callable[[Path], list[str]]
     ]
     shown = texts(draw(write(tmp_path, grid, cells), tmp_path / "x.svg"))
     assert {"0.500", "0.510", "0.600", "0.610", "sgd", "adam", "16", "32-16"} <= set(shown)
-    assert "mlp-x: mean accuracy of 3 folds" in shown
+    assert "mlp-x: accuracy, mean of 3 folds" in shown
     assert {"optimizer", "hidden", "accuracy"} <= set(shown)
 
 
@@ -52,7 +56,10 @@ def test_a_figure_that_is_no_number_leaves_its_cell_empty(
     (tmp_path / "tune.json").write_text(json.dumps(record))
     shown = texts(draw(tmp_path, tmp_path / "x.svg"))
     assert "0.750" in shown
+    assert "–" in shown  # noqa: RUF001  # a dash
     assert not {"0.500", "0.250", "nan"} & set(shown)
+    write(tmp_path, {"epochs": [1]}, [({"epochs": 1}, nan)])
+    assert "no finite results" in texts(draw(tmp_path, tmp_path / "y.svg"))
 
 
 @pytest.mark.parametrize("grid", [{"epochs": [1, 2, 3]}, {"epochs": [1, 2], "units": [3]}])
@@ -101,3 +108,63 @@ def test_long_names_make_the_picture_larger(
 
     short, long = drawn(["a", "b"]), drawn(["a" * 30, "b" * 30])
     assert long[0] > short[0] + 100 or long[1] > short[1] + 100
+
+
+NAMES = ["binary_crossentropy", "mean_squared_error", "categorical_crossentropy"]
+RATES = [0.0001, 0.00012, 0.1, 0.09]
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [
+        {"loss": NAMES, "rate": RATES},
+        {"rate": RATES, "loss": NAMES},
+        {"loss": NAMES, "rate": RATES, "units": [1, 2, 3], "first": NAMES},
+        {"optimizer.learning_rate": "0.0001..0.1:log", "architecture.hidden_units": RATES},
+        {"rate": RATES, **{f"a_setting_with_a_long_name_{number}": NAMES for number in range(6)}},
+        {"rate": "0..1", "activation": [f"activation-{number}" for number in range(30)]},
+    ],
+)
+@pytest.mark.parametrize("scale", [1.0, 1e5])
+def test_no_text_lies_over_another_or_over_a_line(
+    tmp_path: Path, figures: list[Any], grid: dict[str, Any], scale: float
+) -> None:
+    random = Random(0)
+    every = all(isinstance(axis, list) for axis in grid.values()) and len(grid) < 5
+    if every:
+        settings = [dict(zip(grid, v, strict=True)) for v in product(*grid.values())]
+    else:
+        settings = [
+            {
+                k: random.choice(a) if isinstance(a, list) else random.random()
+                for k, a in grid.items()
+            }
+            for _ in range(60)
+        ]
+    write(tmp_path, grid, [(values, scale * random.random()) for values in settings])
+    record = json.loads((tmp_path / "tune.json").read_text())
+    record["identity"]["search"] = "all" if every else "random 60"
+    (tmp_path / "tune.json").write_text(json.dumps(record))
+    draw(tmp_path)
+    assert not overlaps(figures[-1])
+    panel = figures[-1].axes[0]
+    boxes = [text.get_window_extent() for text in panel.texts]
+    for ends in {tuple(line.get_xdata()) for line in panel.lines}:
+        left, right = panel.transData.transform([(x, 0) for x in ends])[:, 0]
+        assert all(box.x1 <= left or right <= box.x0 for box in boxes)
+
+
+def test_a_combination_that_diverged_does_not_flatten_the_colours(
+    tmp_path: Path, figures: list[Any], texts: Callable[[Path], list[str]]
+) -> None:
+    grid = {"epochs": [1, 2, 3, 4]}
+    cells = [
+        ({"epochs": epochs}, 10.0 ** (epochs == 4 and 6) / epochs) for epochs in grid["epochs"]
+    ]
+    write(tmp_path, grid, cells)
+    record = json.loads((tmp_path / "tune.json").read_text())
+    (tmp_path / "tune.json").write_text(json.dumps({**record, "mode": "min"}))
+    shown = texts(draw(tmp_path, tmp_path / "x.svg"))
+    assert {"1.000", "0.333", "250,000", "100", "10,000"} <= set(shown)
+    image = figures[-1].axes[0].images[0]
+    assert image.norm(1.0) - image.norm(1 / 3) > 0.05
