@@ -22,14 +22,21 @@ def texts_of(figure: Any) -> Iterator[Any]:
 
 def _tick_labels(axis: Any) -> Iterator[Any]:
     low, high = sorted(axis.get_view_interval())
-    for place, label in zip(axis.get_majorticklocs(), axis.get_majorticklabels(), strict=True):
+    for place, label in zip(axis.get_majorticklocs(), axis.get_majorticklabels(), strict=False):
         if low <= place <= high and label.get_text() and label.get_visible():
             yield label
 
 
+def box_of(text: Any) -> Any:
+    """Return the box of a text in pixels, without the line that may lead from it."""
+    from matplotlib.text import Text
+
+    return Text.get_window_extent(text)
+
+
 def overlaps(figure: Any) -> list[tuple[str, str]]:
     """Return the pairs of texts that overlap, by more than a pixel."""
-    boxes = [(text.get_text(), text.get_window_extent()) for text in texts_of(figure)]
+    boxes = [(text.get_text(), box_of(text)) for text in texts_of(figure)]
     return [
         (one, other)
         for (one, a), (other, b) in combinations(boxes, 2)

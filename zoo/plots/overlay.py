@@ -108,10 +108,7 @@ def _label_ends(
         place.transform(panel.transData.transform(end))[1] if end else 0.0 for _, end in ends
     ]
     sizes = [_height(label) / room for label in labels]
-    places, floor = spread(heights, sizes), 0.0
-    for i in sorted(range(len(places)), key=places.__getitem__):  # no room below the axis
-        places[i] = max(places[i], floor + sizes[i] / 2)
-        floor = places[i] + sizes[i] / 2
+    places = _keep_inside(spread(heights, sizes), sizes)
     for number, (label, end) in enumerate(ends):
         height, colour = places[number], COLOURS[number % len(COLOURS)]
         line = {"arrowstyle": "-", "color": colour, "linewidth": 0.6, "alpha": 0.6}
@@ -127,6 +124,19 @@ def _label_ends(
             color=colour,
             annotation_clip=False,
         )
+
+
+def _keep_inside(centres: list[float], sizes: list[float]) -> list[float]:
+    """Return centres of intervals moved until all lie between 0 and 1, in the same order."""
+    placed, order = [*centres], sorted(range(len(centres)), key=centres.__getitem__)
+    floor, ceiling = 0.0, 1.0
+    for i in order:
+        placed[i] = max(placed[i], floor + sizes[i] / 2)
+        floor = placed[i] + sizes[i] / 2
+    for i in reversed(order):
+        placed[i] = min(placed[i], ceiling - sizes[i] / 2)
+        ceiling = placed[i] - sizes[i] / 2
+    return placed
 
 
 def _height(label: str) -> float:

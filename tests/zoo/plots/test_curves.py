@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from drawn import overlaps
+from drawn import box_of, overlaps
 from msgspec.structs import replace
 
 import zoo
@@ -238,6 +238,25 @@ def test_several_runs_are_named_where_they_end(tmp_path: Path, texts, size) -> N
         size(draw_overlay(runs * times, tmp_path / f"{times}.png"))[1] for times in (1, 12)
     )
     assert many > 1.5 * few  # every label has room
+
+
+def test_labels_of_many_runs_stay_beside_their_panel(tmp_path: Path, figures) -> None:
+    """All end high, in the same place: the labels must not climb above the picture."""
+    runs = [
+        (
+            f"a run with a long label, learning_rate=0.001, {i}",
+            {"loss": LOSS, "accuracy": [0.1, 0.9]},
+        )
+        for i in range(12)
+    ]
+    draw_overlay(runs, tmp_path / "x.png", title="a model with a long name " * 8)
+    assert not overlaps(figures[-1])
+    for panel in figures[-1].axes:
+        beside = panel.get_window_extent().padded(10)
+        assert len(panel.texts) == 12
+        for box in map(box_of, panel.texts):
+            assert beside.y0 <= box.y0
+            assert box.y1 <= beside.y1
 
 
 def test_runs_that_diverged_are_still_named(tmp_path: Path, texts) -> None:
