@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.plots.style import GREY, draw_cells, save_figure, set_subtitle, shorten, text_width
+from zoo.plots.side_by_side import Drawing
+from zoo.plots.style import GREY, draw_cells, shorten, text_width
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,10 +19,8 @@ MAX_NAMED = 80
 """Up to this many classes, cells hold counts and every class is named."""
 
 
-def draw_confusion(
-    confusion: NDArray[np.int64], labels: Sequence[str], title: str, path: Path
-) -> Path:
-    """Draw a confusion matrix and return the path.
+def confusion_matrix(confusion: NDArray[np.int64], labels: Sequence[str]) -> Drawing:
+    """Return the drawing of a confusion matrix.
 
     Each cell holds its count; its colour is its share of the row, that is of the true class, so
     that rare classes show as well as frequent ones.
@@ -33,10 +31,6 @@ def draw_confusion(
         Rows by true class (first axis) and predicted class.
     labels
         Name of each class.
-    title
-        Title of the plot.
-    path
-        File to write, ``.png`` or ``.svg``.
     """
     count = len(labels)
     named = count <= MAX_NAMED
@@ -49,9 +43,8 @@ def draw_confusion(
     size = (side + long + 2.8, side + (long if upright else 0.3) + 1.2)
     totals = confusion.sum(axis=1)
     shares = confusion / totals.clip(1)[:, None]
-    right = confusion.trace() / confusion.sum()
-    with save_figure(path, 1, title, size=size) as [panel]:
-        set_subtitle(panel, f"{right:.1%} of {confusion.sum():,} right", size[0])
+
+    def fill(panel: Any) -> None:
         bar = {"fraction": 0.05, "shrink": min(1, 4 / side)}
         style = {"cmap": "Blues", "vmin": 0, "vmax": 1, "aspect": "equal"}
         draw_cells(panel, shares, "share of the true class", bar=bar, **style)
@@ -63,7 +56,9 @@ def draw_confusion(
             _write_counts(panel, confusion, shares, min(11.0, 72 * cell * 1.3 / digits))
         else:
             panel.set(xlabel="predicted class, by number", ylabel="true class, by number")
-    return path
+
+    right = confusion.trace() / confusion.sum()
+    return Drawing(size, fill, f"{right:.1%} of {confusion.sum():,} right")
 
 
 def _write_counts(panel: Any, confusion: Any, shares: Any, size: float) -> None:

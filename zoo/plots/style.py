@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,13 @@ def check_path(path: Path) -> None:
 
 @contextmanager
 def save_figure(
-    path: Path, panels: int, title: str, *, size: tuple[float, float], columns: int | None = None
+    path: Path,
+    panels: int,
+    title: str,
+    *,
+    size: tuple[float, float],
+    columns: int | None = None,
+    widths: Sequence[float] | None = None,
 ) -> Iterator[list[Any]]:
     """Yield the panels of a figure, then write it to a file; no window, no global state.
 
@@ -70,6 +76,8 @@ def save_figure(
         Width and height of the figure in inches.
     columns
         Panels side by side; all of them if not given. Panels in one column share their x axis.
+    widths
+        Widths of the columns, in any unit; all the same if not given.
 
     Raises
     ------
@@ -87,7 +95,8 @@ def save_figure(
         figure = Figure(figsize=size, layout="constrained")
         columns = columns or panels
         shape = (-(-panels // columns), columns)
-        axes = list(figure.subplots(*shape, squeeze=False, sharex=columns == 1).flat)
+        look: dict[str, Any] = {"sharex": columns == 1, "width_ratios": widths}
+        axes = list(figure.subplots(*shape, squeeze=False, **look).flat)
         for unused in axes[panels:]:
             unused.remove()
         figure.suptitle(wrap_title(title, size[0]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from zoo.parts.heads import Head, first_error, heads_of
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from zoo.plots.side_by_side import Drawing
 
 MAX_ANSWERS = 200
 """Answers to pieces of sequences that a text report lists, at most."""
@@ -49,8 +52,30 @@ class ClassFigures(msgspec.Struct, frozen=True):
     support: int
 
 
+class Report(ABC):
+    """What a model gets right and wrong."""
+
+    @abstractmethod
+    def data(self) -> dict[str, Any]:
+        """Return the report as plain data."""
+
+    @abstractmethod
+    def lines(self) -> Iterator[str]:
+        """Yield the lines of the report as a text."""
+
+    @abstractmethod
+    def drawings(self) -> dict[str, Drawing]:
+        """Return its drawings, by output."""
+
+    def draw(self, path: Path, title: str) -> Path:
+        """Draw the report and return the path."""
+        from zoo.plots.side_by_side import draw_side_by_side
+
+        return draw_side_by_side(path, title, self.drawings())
+
+
 @dataclass(frozen=True)
-class ClassReport:
+class ClassReport(Report):
     """A classifier's predictions against the true classes.
 
     Attributes
@@ -123,11 +148,11 @@ class ClassReport:
             yield f"{row['label']:{width}}  {cells}  {row['support']:7,}"
         yield f"{'accuracy':{width}}  {'':9}  {'':6}  {self.accuracy:6.4f}  {data['rows']:7,}"
 
-    def draw(self, path: Path, title: str) -> Path:
-        """Draw the confusion matrix and return the path."""
-        from zoo.plots.confusion import draw_confusion
+    def drawings(self) -> dict[str, Drawing]:
+        """Return the drawing of the confusion matrix, under no name."""
+        from zoo.plots.confusion import confusion_matrix
 
-        return draw_confusion(self.confusion, self.labels, title, path)
+        return {"": confusion_matrix(self.confusion, self.labels)}
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -174,7 +199,7 @@ class AnswerReport(ClassReport):
 
 
 @dataclass(frozen=True)
-class ValueReport:
+class ValueReport(Report):
     """A regressor's predictions against the true values.
 
     Attributes
@@ -220,24 +245,19 @@ class ValueReport:
         yield f"RMSE {data['rmse']:.4g}{unit}"
         yield f"R² {r2 if data['r2'] is None else format(data['r2'], '.4f')}"
 
-    def draw(self, path: Path, title: str) -> Path:
-        """Draw the data with the fitted line, or predicted against true values; return the path."""
-        if self.inputs is not None:
-            from zoo.plots.fitted import draw_fitted
+    def drawings(self) -> dict[str, Drawing]:
+        """Return that of the data with the fitted line, or of predicted against true values."""
+        from zoo.plots.scatter import fitted, scatter
 
-            return draw_fitted(
-                self.inputs, self.true, self.predicted, title, path,
-                axes=(self.input_name, self.unit or "value"), lines=self.lines(),
-            )  # fmt: skip
-        from zoo.plots.scatter import draw_scatter
-
-        return draw_scatter(
-            self.true, self.predicted, title, path, unit=self.unit, lines=self.lines()
-        )
+        if self.inputs is None:
+            return {"": scatter(self.true, self.predicted, unit=self.unit, lines=self.lines())}
+        axes = self.input_name, self.unit or "value"
+        rows = self.inputs, self.true.ravel(), self.predicted.ravel()
+        return {"": fitted(*rows, axes=axes, lines=self.lines())}
 
 
 @dataclass(frozen=True)
-class OutputsReport:
+class OutputsReport(Report):
     """A report of each of several outputs.
 
     Attributes
@@ -246,7 +266,7 @@ class OutputsReport:
         The reports by the names of the outputs.
     """
 
-    reports: Mapping[str, ClassReport | ValueReport]
+    reports: Mapping[str, Report]
 
     def data(self) -> dict[str, Any]:
         """Return the reports as plain data."""
@@ -254,18 +274,17 @@ class OutputsReport:
 
     def lines(self) -> Iterator[str]:
         """Yield the lines of the reports, each below the name of its output."""
-        for name, report in self.reports.items():
-            yield f"{name}:"
+        for number, (name, report) in enumerate(self.reports.items()):
+            yield from ["", f"{name}:"] if number else [f"{name}:"]
             yield from report.lines()
 
-    def draw(self, path: Path, title: str) -> Path:
-        """Draw each output to a file with its name before the suffix, and return ``NAME-*``."""
-        for name, report in self.reports.items():
-            report.draw(path.with_stem(f"{path.stem}-{name}"), f"{name} of {title}")
-        return path.with_stem(f"{path.stem}-*")
-
-
-Report = ClassReport | ValueReport | OutputsReport
+    def drawings(self) -> dict[str, Drawing]:
+        """Return the drawing of each output, by name."""
+        return {
+            name: drawing
+            for name, report in self.reports.items()
+            for drawing in report.drawings().values()
+        }
 
 
 def examine(
@@ -304,9 +323,7 @@ def examine(
     return measured.figures, reports[""] if "" in reports else OutputsReport(reports)
 
 
-def _report(
-    model: Model, head: Head, measured: Measured, outputs: NDArray[Any]
-) -> ClassReport | ValueReport:
+def _report(model: Model, head: Head, measured: Measured, outputs: NDArray[Any]) -> Report:
     """Return the report of one output of a network."""
     import numpy as np
 

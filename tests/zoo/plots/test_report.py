@@ -10,8 +10,7 @@ from drawn import overlaps
 from tiers import slow
 
 from zoo.decoders import Binary, Classes
-from zoo.plots.confusion import draw_confusion
-from zoo.training.report import ClassReport, ValueReport, class_report
+from zoo.training.report import ClassReport, OutputsReport, ValueReport, class_report
 
 pytest.importorskip("matplotlib")
 
@@ -54,10 +53,10 @@ def test_a_confusion_matrix_is_readable(tmp_path: Path, texts, size, figures, co
     )
     confusion[0, 1] = 0
     labels = [f"topic-{number}" for number in range(count)]
-    draw = (confusion, labels, "mlp-reuters")
-    width, _ = size(draw_confusion(*draw, tmp_path / "x.png"))
+    report = ClassReport(tuple(labels), confusion)
+    width, _ = size(report.draw(tmp_path / "x.png", "mlp-reuters"))
     assert width > (600 if count == 2 else 900)
-    found = texts(draw_confusion(*draw, tmp_path / "x.svg"))
+    found = texts(report.draw(tmp_path / "x.svg", "mlp-reuters"))
     right = f"{confusion.trace() / confusion.sum():.1%} of {confusion.sum():,} right"
     assert {"mlp-reuters", right, "share of the true class"} <= set(found)
     assert not overlaps(figures[-1])
@@ -77,14 +76,15 @@ def test_a_confusion_matrix_is_readable(tmp_path: Path, texts, size, figures, co
 def test_long_names_of_classes_stay_apart(tmp_path: Path, figures, count: int) -> None:
     labels = [f"a long name that only ends differently, {number}" for number in range(count)]
     confusion = np.full((count, count), 12345)
-    draw_confusion(confusion, labels, "a model with a long name " * 5, tmp_path / "x.png")
+    report = ClassReport(tuple(labels), confusion)
+    report.draw(tmp_path / "x.png", "a model with a long name " * 5)
     assert not overlaps(figures[-1])
     names = [text.get_text() for text in figures[-1].axes[0].get_xticklabels()]
     assert len(set(names)) == count
 
 
 def test_a_class_that_is_never_true_has_an_empty_row(tmp_path: Path) -> None:
-    draw_confusion(np.array([[0, 0], [3, 4]]), ["a", "b"], "x", tmp_path / "x.png")
+    ClassReport(("a", "b"), np.array([[0, 0], [3, 4]])).draw(tmp_path / "x.png", "x")
 
 
 def test_errors_of_numbers(tmp_path: Path, texts, size, figures) -> None:
@@ -112,3 +112,19 @@ def test_numbers_that_are_all_the_same_or_not_finite(tmp_path: Path, texts) -> N
     wide = ValueReport(np.arange(6.0).reshape(3, 2), np.arange(6.0).reshape(3, 2))
     assert wide.data()["r2"] == 1.0
     wide.draw(tmp_path / "z.png", "")
+
+
+def test_several_outputs_stand_side_by_side(tmp_path: Path, texts, figures) -> None:
+    values = ValueReport(np.arange(9.0), np.arange(9.0), unit="%")
+    classes = ClassReport(("a very long name of a class", "b"), 1000 * np.eye(2, dtype=int))
+    report = OutputsReport({"alcohol": values, "quality": classes})
+    assert report.data() == {"alcohol": values.data(), "quality": classes.data()}
+    assert list(report.lines()) == [
+        "alcohol:", *values.lines(), "", "quality:", *classes.lines()
+    ]  # fmt: skip
+    found = texts(report.draw(tmp_path / "x.svg", "mlp-wine-two-outputs"))
+    assert {"mlp-wine-two-outputs", "true value (%)", "quality: 100.0% of 2,000 right"} <= set(
+        found
+    )
+    assert "alcohol: rows 9 · MAE 0 % · RMSE 0 % · R² 1.0000" in found
+    assert not overlaps(figures[-1])

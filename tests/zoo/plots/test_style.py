@@ -51,10 +51,9 @@ def test_every_kind_of_picture_is_the_same_each_time(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     import numpy as np
 
-    from zoo.plots.confusion import draw_confusion
     from zoo.plots.curves import draw_curves
-    from zoo.plots.scatter import draw_scatter
     from zoo.plots.tuning import draw_tuning
+    from zoo.training.report import ClassReport, ValueReport
 
     logs = {"loss": [90.0, 0.5, 0.25], "val_loss": [1.0, 0.5, 0.25]}
     means = [({"rate": rate}, rate) for rate in (0.1, 0.2, 0.3)]
@@ -62,8 +61,8 @@ def test_every_kind_of_picture_is_the_same_each_time(tmp_path: Path) -> None:
     tuning: dict[str, Any] = {"title": "x", "metric": "loss", "mode": "min"}
     draw: dict[str, Callable[[Path], Path]] = {
         "curves": lambda path: draw_curves(path, "x", logs, 2, [logs, logs]),
-        "confusion": lambda path: draw_confusion(np.eye(3, dtype=np.int64), ["a"] * 3, "x", path),
-        "scatter": lambda path: draw_scatter(np.arange(9.0), np.arange(9.0), "x", path),
+        "confusion": lambda path: ClassReport(("a", "b"), np.eye(2, dtype=int)).draw(path, "x"),
+        "scatter": lambda path: ValueReport(np.arange(9.0), np.arange(9.0)).draw(path, "x"),
         "grid": lambda path: draw_tuning(means, axes, path, grid=True, **tuning),
         "lines": lambda path: draw_tuning(means, axes, path, grid=False, **tuning),
     }
@@ -93,8 +92,8 @@ def test_texts_of_any_characters_are_drawn(tmp_path: Path, texts, name: str) -> 
     pytest.importorskip("matplotlib")
     import numpy as np
 
-    from zoo.plots.confusion import draw_confusion
     from zoo.plots.overlay import draw_overlay
+    from zoo.training.report import ClassReport
 
     path, odd = tmp_path / name, "a\x1b\udcff\u202e"
     shown = r"a\x1b\udcff\u202e"
@@ -102,7 +101,7 @@ def test_texts_of_any_characters_are_drawn(tmp_path: Path, texts, name: str) -> 
     draw_overlay([(odd, history), ("b", history)], path, title=odd)
     if path.suffix == ".svg":
         assert texts(path).count(shown) >= 2
-    draw_confusion(np.eye(2, dtype=np.int64), [odd, "b"], odd, path)
+    ClassReport((odd, "b"), np.eye(2, dtype=int)).draw(path, odd)
     if path.suffix == ".svg":
         found = texts(path)
         assert f"{shown} (1)" in found
