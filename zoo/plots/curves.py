@@ -22,6 +22,9 @@ PARTS = (("", "training", BLUE, "-"), ("val_", "validation", ORANGE, "--"))
 FALLING = ("loss", "learning_rate")
 """Ends of the names of logs that may be logarithmic even where they are below 1."""
 
+MANY = 1000
+"""Above this many epochs, lines are thinner: each goes up and down within a point's width."""
+
 MAX_COLUMNS = 3
 """Panels side by side, at most."""
 
@@ -117,9 +120,14 @@ def draw_curve(
 ) -> None:
     """Draw one curve over the epochs, as points where a line would not show."""
     few = sum(isfinite(value) for value in values) < 3
-    style |= {"marker": mark or ("o" if few else None), "markevery": 1 + len(values) // 12}
-    style |= {"markersize": 4 if mark else 6}
-    panel.plot(range(1, len(values) + 1), values, dashes, color=colour, label=label, **style)
+    look = {
+        "linewidth": 0.8 if len(values) > MANY else 1.5,
+        "marker": mark or ("o" if few else None),
+        "markersize": 4 if mark else 6,
+        "markevery": 1 + len(values) // 12,
+        **style,
+    }
+    panel.plot(range(1, len(values) + 1), values, dashes, color=colour, label=label, **look)
 
 
 def _curves(name: str, history: History, folds: Sequence[History]) -> list[Curve]:

@@ -9,7 +9,7 @@ from typing import Any
 FAR = 100
 """Ratio of the largest to the smallest number above which an axis is logarithmic."""
 
-OUTLIER = 10
+OUTLIER = 5
 """Ratio of the largest to the median number above which it is, too."""
 
 
