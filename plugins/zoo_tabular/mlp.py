@@ -17,6 +17,10 @@ def mlp(
     normalise: bool = False,
     l1: float = 0.0,
     l2: float = 0.0,
+    bias_l1: float = 0.0,
+    bias_l2: float = 0.0,
+    activity_l1: float = 0.0,
+    activity_l2: float = 0.0,
 ) -> Any:
     """Build a multi-layer perceptron.
 
@@ -41,6 +45,10 @@ def mlp(
         Whether batch normalisation follows each hidden layer.
     l1, l2
         Penalty on the absolute and on the squared weights of the hidden layers.
+    bias_l1, bias_l2
+        The same on their biases.
+    activity_l1, activity_l2
+        The same on their outputs, for the mean row of a batch.
 
     Returns
     -------
@@ -60,14 +68,21 @@ def mlp(
     else:
         inputs = keras.Input(input_shape, name="input")
         x = flatten(inputs)
-    penalty = keras.regularizers.L1L2(l1, l2) if l1 or l2 else None
+    penalties = {
+        name: keras.regularizers.L1L2(*factors) if any(factors) else None
+        for name, factors in (
+            ("kernel_regularizer", (l1, l2)),
+            ("bias_regularizer", (bias_l1, bias_l2)),
+            ("activity_regularizer", (activity_l1, activity_l2)),
+        )
+    }
     for number, width in enumerate(hidden, 1):
         x = keras.layers.Dense(
             width,
             activation=activation,
             kernel_initializer=kernel_initializer,
-            kernel_regularizer=penalty,
             name=f"hidden_{number}",
+            **penalties,
         )(x)
         if dropout:
             x = keras.layers.Dropout(dropout, name=f"dropout_{number}")(x)

@@ -364,6 +364,9 @@ KINDS = {
     "counter": lambda x, s: Counter(s)(dense(x)),
     "python-counter": lambda x, s: PythonCounter(s)(dense(x)),
     "of-the-batch": lambda x, s: OfTheBatch(s)(dense(x)),
+    "active": lambda x, s: dense(
+        x, bias_regularizer="l2", activity_regularizer=keras.regularizers.L2(0.1 * s)
+    ),
     "penalty": lambda x, s: Penalty(s)(dense(x)),
     "drawn": lambda x, s: Drawn(s, x.shape[-1])(x),
     "derived": lambda x, s: Derived(s)(dense(x)),

@@ -170,3 +170,42 @@ def test_the_early_stopped_wine_is_as_published(
     settings = ["epochs=500", "early_stopping={patience=20, min_delta=0.001}"]
     (figure,) = reproduce("mlp-wine", settings=settings).figures
     assert figure.median <= 0.096
+
+
+def test_penalties_are_kerass() -> None:
+    """Of the weights, the biases and the outputs of the hidden layers, and of no other."""
+    import keras
+    import numpy as np
+
+    from zoo_tabular.mlp import mlp
+
+    factors = {"l1": 0.1, "l2": 0.2, "bias_l1": 0.3, "bias_l2": 0.4, "activity_l1": 0.5,
+               "activity_l2": 0.6}  # fmt: skip
+    norms = ("l1", "l2")
+    rows = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
+
+    def penalty(**options: float) -> float:
+        keras.utils.set_random_seed(1)
+        network = mlp((4,), 2, [3, 2], **options)
+        draw = np.random.default_rng(1)
+        network.set_weights([draw.normal(size=w.shape) for w in network.get_weights()])
+        network(rows)
+        hidden = [layer for layer in network.layers if layer.name.startswith("hidden")]
+        part = {
+            name: keras.regularizers.L1L2(*(options.get(f"{name}{norm}", 0.0) for norm in norms))
+            for name in ("", "bias_", "activity_")
+        }
+        expected, x = 0.0, rows
+        for layer in hidden:
+            x = layer(x)
+            expected += part[""](layer.kernel) + part["bias_"](layer.bias)
+            expected += part["activity_"](x) / len(rows)  # as Keras does
+        network(rows)
+        found = float(sum(map(float, network.losses)))
+        assert found == pytest.approx(float(expected), rel=1e-5)
+        return found
+
+    each = [penalty(**{name: factor}) for name, factor in factors.items()]
+    assert min(each) > 0.0
+    assert penalty(**factors) == pytest.approx(sum(each), rel=1e-5)
+    assert penalty() == 0.0
