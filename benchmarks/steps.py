@@ -39,7 +39,7 @@ def compare(name: str) -> Ratio:
 
     def fit(kind: str) -> Callable[[], Any]:
         network = build(model.architecture(), initialise=True)
-        compile_network(network, training)
+        compile_network(network, training, steps=data.steps)
         network.optimizer.build(network.trainable_variables)
         rows = {"x": x, "y": y, "batch_size": training.batch_size}
         if kind == "zoo":

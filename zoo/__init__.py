@@ -30,16 +30,8 @@ if TYPE_CHECKING:
     from zoo.runs.run import Run
     from zoo.spec.component import Component
     from zoo.spec.dataset import Dataset
-    from zoo.spec.model import (
-        EarlyStopping,
-        Figure,
-        ModelSpec,
-        Objective,
-        Split,
-        State,
-        Training,
-        Unfreezing,
-    )
+    from zoo.spec.model import Figure, ModelSpec, Objective, Split, State, Training, Unfreezing
+    from zoo.spec.watch import EarlyStopping, ReduceLROnPlateau
     from zoo.training.train import train
     from zoo.tuning.tune import Tuning, tune
     from zoo.updating.ensemble import ensemble
@@ -62,6 +54,7 @@ __all__ = [
     "Objective",
     "Prediction",
     "Preprocessor",
+    "ReduceLROnPlateau",
     "Regressor",
     "RowResult",
     "Run",
@@ -98,7 +91,8 @@ _EXPORTS = {
     "zoo.inference.session": "Session",
     "zoo.spec.component": "Component",
     "zoo.spec.dataset": "Dataset",
-    "zoo.spec.model": "EarlyStopping Figure ModelSpec Objective Split State Training Unfreezing",
+    "zoo.spec.model": "Figure ModelSpec Objective Split State Training Unfreezing",
+    "zoo.spec.watch": "EarlyStopping ReduceLROnPlateau",
     "zoo.proposals.propose": "propose",
     "zoo.runs.run": "Run",
     "zoo.training.train": "train",

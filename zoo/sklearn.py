@@ -150,11 +150,10 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             content = {"train": rows.take(train), "validation": rows.take(held)}
             sample_weight = None if sample_weight is None else sample_weight[train]
         keras()
-        with _run_folder(self.runs, spec.name) as path:
-            run = Run.begin(path, spec, seed)
-            with _as_value_errors():
-                data = rows_in_memory(model, content, seed, weights=sample_weight)
-            fit(run, model, data, keep=self.runs is not None)
+        run = Run.begin(_run_folder(self.runs, spec.name), spec, seed)
+        with _as_value_errors():
+            data = rows_in_memory(model, content, seed, weights=sample_weight)
+        fit(run, model, data)
         if run.notes:
             text = f"{spec.name}: {'. '.join(run.notes)}"
             warnings.warn(text, ConvergenceWarning, stacklevel=3)
@@ -351,17 +350,14 @@ def _as_value_errors() -> Iterator[None]:
         raise ValueError(str(error)) from error
 
 
-@contextlib.contextmanager
-def _run_folder(runs: str | None, name: str) -> Iterator[Path]:
-    """Yield a fresh folder for a run: under `runs`, or a temporary one."""
+def _run_folder(runs: str | None, name: str) -> Path | None:
+    """Return a fresh folder for a run under `runs`; None if there is none."""
     if runs is None:
-        with tempfile.TemporaryDirectory() as folder:
-            yield Path(folder)
-        return
+        return None
     parent = Path(runs) / name
     parent.mkdir(parents=True, exist_ok=True)
     # Several processes of a search may start in the same second.
-    yield Path(tempfile.mkdtemp(prefix=time.strftime("%Y-%m-%d-%H%M%S-"), dir=parent))
+    return Path(tempfile.mkdtemp(prefix=time.strftime("%Y-%m-%d-%H%M%S-"), dir=parent))
 
 
 def _to_bundle(model: Model) -> bytes:

@@ -50,7 +50,8 @@ PATHS_OF = {
 
 REPEATED = (
     "plain", "max-norm", "batch-normalised", "stacked", "counter", "python-counter", "scheduled",
-    "ema", "ema-overwrites", "noise", "own-fit", "two-outputs",
+    "schedule", "plateau", "each-step", "active", "ema", "ema-overwrites", "noise", "own-fit",
+    "two-outputs",
 )  # fmt: skip
 """Rows that the tests of the backends repeat."""
 
@@ -178,7 +179,7 @@ def traces(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return found
 
 
-@pytest.mark.parametrize("name", every("max-norm", "own-fit"))
+@pytest.mark.parametrize("name", every("max-norm", "own-fit", "schedule", "each-step"))
 def test_an_epoch_in_one_program(
     name: str, reference: Any, handed: list[int | None], traces: list[Any], tmp_path: Path
 ) -> None:

@@ -137,6 +137,25 @@ CASES = {
     "momentum": Case(recipe=of("sgd", momentum=0.9, nesterov=True)),
     "adagrad": Case(recipe=of("adagrad")),
     "nadam": Case(recipe=of("nadam")),
+    "schedule": Case(
+        recipe=of(
+            "adam",
+            learning_rate={
+                "uses": "cosine_decay", "initial_learning_rate": 0.0, "warmup_target": 0.05,
+                "warmup_epochs": 0.5,
+            },
+        )
+    ),
+    "plateau": Case(
+        recipe={"reduce_lr_on_plateau": zoo.ReduceLROnPlateau(
+            patience=1, min_delta=1.0, factor=0.3, monitor="loss",
+        )},
+        traced=True, apart=True,
+    ),
+    "each-step": Case(
+        "dropout", recipe={"callbacks": ("terminate_on_nan",)}, declined=EVERYWHERE, apart=True
+    ),
+    "active": Case("active", traced=True),
     "weights": Case(recipe={"class_weights": {"yes": 3.0}}, traced=True),
     "freeze": Case("residual", recipe={"freeze": 2}),
     "whole": Case(recipe={"batch_size": 11}, traced=True),

@@ -48,6 +48,7 @@ PAGES = [*TOP, *sorted(DOCS.glob("*.md"))]
 RUN = (
     "README.md", "docs/tutorial.md", "docs/specs.md", "docs/sequences.md", "docs/weights.md",
     "docs/after-training.md", "docs/sklearn.md", "docs/tune.md", "docs/your-data.md",
+    "docs/training.md",
 )  # fmt: skip
 
 FENCED = re.compile(

@@ -27,6 +27,7 @@ from zoo.parts.heads import (
     heads_of,
     loss_head,
 )
+from zoo.parts.schedules import build_optimizer
 from zoo.spec.component import plain_name
 from zoo.spec.model import Objective, Training
 
@@ -48,8 +49,16 @@ PROBE_ROWS = 32
 """Rows computed to see what a head gives, where the name of its activation does not say."""
 
 
-def compile_network(network: Any, training: Training) -> None:
-    """Compile a network with the recipe's loss, optimizer and metrics."""
+def compile_network(network: Any, training: Training, *, steps: int | None = None) -> None:
+    """Compile a network with the recipe's loss, metrics and optimizer.
+
+    Parameters
+    ----------
+    network, training
+        The network and the recipe.
+    steps
+        Steps of an epoch; not given where the network is only measured, without its optimizer.
+    """
     losses: dict[str, Any] = {}
     metrics: dict[str, list[Any]] = {}
     weights: dict[str, float] = {}
@@ -59,8 +68,11 @@ def compile_network(network: Any, training: Training) -> None:
         metrics[name] = list(_metrics(objective, f"{where}.metrics"))
         weights[name] = objective.weight
     single = training.loss is not None
+    optimizer: Any = "sgd"  # Keras needs one
+    if steps is not None:
+        optimizer = build_optimizer(training.optimizer, epochs=training.epochs, steps=steps)
     network.compile(
-        optimizer=keras_object("optimizers", training.optimizer, "training.optimizer"),
+        optimizer=optimizer,
         loss=losses[""] if single else losses,
         metrics=metrics[""] if single else metrics,
         loss_weights=None if single else weights,

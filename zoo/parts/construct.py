@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -165,6 +166,8 @@ def _wrong_choice(path: str, value: Any, choices: list[Any]) -> SpecError:
 
 
 def _check_bounds(path: str, value: Any) -> None:
+    if path.startswith("training.optimizer."):  # numbers of steps take no memory
+        return
     if isinstance(value, int) and abs(value) > MAX_SIDE:
         msg = f"{path}: at most {MAX_SIDE:,} is allowed, received {value:,}"
         raise SpecError(msg)
@@ -179,7 +182,13 @@ def _check_bounds(path: str, value: Any) -> None:
 AUTOMATIC = ("accuracy", "acc", "crossentropy")
 """Metrics for which Keras picks the variant that fits the loss and the output's shape."""
 
-_SINGULAR = {"losses": "loss", "metrics": "metric", "optimizers": "optimizer"}
+_SINGULAR = {
+    "losses": "loss", "metrics": "metric", "optimizers": "optimizer", "callbacks": "callback",
+    "optimizers.schedules": "learning-rate schedule",
+}  # fmt: skip
+
+_BASES = ("LearningRateSchedule", "Callback", "CallbackList", "MonitorCallback")
+"""Keras's classes of these modules that are no parts themselves."""
 
 _ALIASES = {
     "mse": "meansquarederror",
@@ -201,8 +210,8 @@ def keras_class(module: str, component: Component, what: str) -> type[Any]:
 
     classes = {
         plain_name(name): value
-        for name, value in vars(getattr(keras(), module)).items()
-        if isinstance(value, type) and not name.startswith("_")
+        for name, value in vars(attrgetter(module)(keras())).items()
+        if isinstance(value, type) and not name.startswith("_") and name not in _BASES
     }
     name = plain_name(component.uses)
     cls = classes.get(_ALIASES.get(name, name))

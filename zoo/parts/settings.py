@@ -10,15 +10,22 @@ from typing import Any
 
 from zoo.errors import SpecError, UsageError, did_you_mean, join_or
 from zoo.parts.construct import keras_class, options_of
+from zoo.parts.schedules import schedule_of, schedule_options
 from zoo.registry.registry import registry
 from zoo.spec.component import Component
 from zoo.spec.files import spec_from_data, spec_to_data
-from zoo.spec.model import EarlyStopping, ModelSpec, Split, Training
+from zoo.spec.model import ModelSpec, Split, Training
+from zoo.spec.watch import EarlyStopping, ReduceLROnPlateau
 
 OptionsOf = Callable[[str, Component], Iterable[str]]
 """Returns the options of the component at a path of the spec (``"training.optimizer"``)."""
 
-COMPONENTS = ("architecture", "input", "output", "training.optimizer", "training.loss")
+COMPONENTS = (
+    "architecture", "input", "output", "training.optimizer", "training.loss",
+    "training.optimizer.learning_rate",
+)  # fmt: skip
+
+PLATEAU = "training.reduce_lr_on_plateau"
 
 
 def options_lookup(spec: ModelSpec) -> OptionsOf:
@@ -29,6 +36,8 @@ def options_lookup(spec: ModelSpec) -> OptionsOf:
         if path in tables:
             function = registry().resolve(tables[path], component)
             return [name for name in options_of(function) if name not in ("input_shape", "units")]
+        if path == "training.optimizer.learning_rate":
+            return [name for name in schedule_options(component) if name != "name"]
         module = {"training.optimizer": "optimizers", "training.loss": "losses"}[path]
         names = options_of(keras_class(module, component, path))
         return [name for name in names if name not in ("kwargs", "name", "dtype")]
@@ -83,8 +92,9 @@ def with_settings(spec: ModelSpec, settings: Mapping[str, Any]) -> ModelSpec:
 
     The order does not matter: parts are set before their options.
     """
-    parts = ("architecture", "input", "output", "optimizer", "loss")
-    for key in sorted(settings, key=lambda key: key.rpartition(".")[2] not in parts):
+    parts = ("architecture", "input", "output", "optimizer", "loss", "learning_rate")
+    order = {name: place for place, name in enumerate(parts)}
+    for key in sorted(settings, key=lambda key: order.get(key.rpartition(".")[2], len(parts))):
         spec = assign(spec, key, settings[key], options_lookup(spec))
     return spec
 
@@ -137,6 +147,9 @@ def _resolve(key: str, spec: ModelSpec, options_of: OptionsOf, option: str) -> s
     paths += [f"training.{name}" for name in Training.__struct_fields__]
     paths += [f"training.early_stopping.{name}" for name in EarlyStopping.__struct_fields__]
     paths += [f"training.validation.{name}" for name in Split.__struct_fields__]
+    # Two rules have the same fields: `patience` is early stopping's unless the recipe has both.
+    if PLATEAU.rpartition(".")[2] in key or _value_at(spec, PLATEAU) is not None:
+        paths += [f"{PLATEAU}.{name}" for name in ReduceLROnPlateau.__struct_fields__]
     for path in COMPONENTS:
         component = _value_at(spec, path)
         if isinstance(component, Component):
@@ -199,9 +212,11 @@ def _readings(value: Any, current: Any) -> list[Any]:
 def _value_at(spec: ModelSpec, path: str) -> Any:
     value: Any = spec
     for part in path.split("."):
-        value = (
-            value.config.get(part) if isinstance(value, Component) else getattr(value, part, None)
-        )
+        if isinstance(value, Component):
+            is_rate = path.startswith("training.optimizer.") and part == "learning_rate"
+            value = (schedule_of(value) if is_rate else None) or value.config.get(part)
+        else:
+            value = getattr(value, part, None)
     return value
 
 

@@ -76,14 +76,41 @@ def register_commands(register: Register) -> None:
 
 @hookspec
 def training_started(run: Any) -> None:
-    """Called before the first epoch of a training; `run` is its `zoo.Run`."""
+    """Called before the first epoch of a training, or before the first that a resumed one has left.
+
+    Every training has a `zoo.Run` of its own: each fold and then the training on all rows, an
+    update, the new member of an ensemble, each candidate of a tuning on each fold with each seed,
+    and the fit of a scikit-learn estimator. ``run.path`` is the run folder; it is None where the
+    training writes nothing, as the candidates of a tuning and estimators without ``runs``.
+
+    Not called for a training that cannot start, as with a wrong recipe or wrong rows, nor for a
+    finished one that ``--resume`` returns as it is.
+    """
 
 
 @hookspec
 def epoch_ended(run: Any, epoch: int, logs: dict[str, float]) -> None:
-    """Called after each epoch (counted from 0) with Keras's logs of that epoch."""
+    """Called after each epoch (counted from 0) with Keras's logs of that epoch.
+
+    They are in ``run.history`` by then. An epoch that Ctrl-C cut short counts.
+    """
 
 
 @hookspec
 def training_finished(run: Any) -> None:
-    """Called when the run folder of a `zoo.Run` is complete."""
+    """Called when a training has ended, and its run folder, if it has one, is complete.
+
+    However it ended without an error: after all epochs, early, by Ctrl-C
+    (``run.environment["interrupted"]``), or because its tuning pruned it
+    (``run.environment["pruned"]``). ``run.metrics`` has the figures of the final weights; those of
+    candidates that a tuning trains side by side are of the held-out rows only.
+    """
+
+
+@hookspec
+def training_failed(run: Any, error: BaseException) -> None:
+    """Called once, instead of `training_finished`, if a training ends by an error after its start.
+
+    A second Ctrl-C is an error, too: ``KeyboardInterrupt``. The user then sees the error of the
+    training, even if a plugin fails here.
+    """

@@ -176,6 +176,10 @@ class Registry:
                     raise PluginError(problem.sentence())
                 self.problems.append(problem)
 
+    def listens(self, *events: str) -> bool:
+        """Whether a plugin listens to any of some events."""
+        return any(event in heard for heard in self._events.values() for event in events)
+
     def notify(self, event: str, **values: Any) -> None:
         """Notify every plugin that listens to an event; one that fails is not notified again."""
         for plugin in self.plugins:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from math import nan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Required, TypedDict
+from typing import TYPE_CHECKING, Any, Required, TypedDict, cast
 
 from zoo.backend.choose import chosen_backend, devices
 from zoo.errors import report_damage
@@ -27,7 +27,8 @@ from zoo.numeric import replace_nonfinite, to_json
 from zoo.plots.curves import History
 from zoo.registry.registry import registry
 from zoo.spec.files import read_json_headers, spec_from_data, spec_to_data, spec_to_toml
-from zoo.spec.model import EarlyStopping, ModelSpec, Training
+from zoo.spec.model import ModelSpec, Training
+from zoo.spec.watch import EarlyStopping
 from zoo_weights.files import atomic_write, make_folder
 from zoo_weights.text import csv_line
 
@@ -76,7 +77,8 @@ class Run:
     Attributes
     ----------
     path
-        The run folder.
+        The run folder. A training that writes nothing (a candidate of `zoo tune`, a scikit-learn
+        estimator) has None here; only plugins that listen to events see its run.
     spec
         The spec as it was trained, with all overrides.
     seed
@@ -102,9 +104,9 @@ class Run:
     notes: list[str] = field(default_factory=list)
 
     @classmethod
-    def begin(cls, path: Path, spec: ModelSpec, seed: int, **facts: Any) -> Run:
+    def begin(cls, path: Path | None, spec: ModelSpec, seed: int, **facts: Any) -> Run:
         """Return a new run with the current environment and further facts about it."""
-        return cls(path, spec, seed, environment={**_environment(seed), **facts})
+        return cls(cast("Path", path), spec, seed, environment={**_environment(seed), **facts})
 
     @property
     def dead(self) -> bool:

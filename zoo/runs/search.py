@@ -13,7 +13,7 @@ from typing import Any
 from zoo.errors import UsageError, did_you_mean
 from zoo.runs.lineage import describe_origin, with_members
 from zoo.runs.records import PARTS, RunRecord, differences, find_runs, is_run
-from zoo.spec.model import Mode, mode_of
+from zoo.spec.watch import Mode, mode_of
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "=": operator.eq,

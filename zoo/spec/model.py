@@ -1,19 +1,14 @@
-"""``ModelSpec``, the complete declaration of a model, with its recipe and its published figures.
-
-Which of two values of a figure is better is decided here too, by the figure's name.
-"""
+"""``ModelSpec``, the complete declaration of a model, with its recipe and its published figures."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from math import isfinite
 from typing import Annotated, Literal
 
 from msgspec import Meta, field
 from msgspec.structs import replace
 
-from zoo.errors import UsageError
 from zoo.spec.component import (
     NAME,
     Component,
@@ -23,15 +18,12 @@ from zoo.spec.component import (
     Record,
     Seed,
     coerce_components,
-    plain_name,
 )
+from zoo.spec.watch import EarlyStopping, ReduceLROnPlateau
 from zoo_weights.records import WeightsRecord
 
 METADATA = ("summary", "licence", "sources", "tags", "aliases", "figures", "parameters")
 """Fields of a spec that describe the model and do not affect training."""
-
-Mode = Literal["min", "max"]
-"""Whether the lowest value is the best, or the highest; Keras's own word for it."""
 
 
 class Split(Record, frozen=True, kw_only=True):
@@ -66,46 +58,6 @@ class Split(Record, frozen=True, kw_only=True):
         if self.by and self.order not in ("first", "last"):
             msg = f"order must be first or last where rows are sorted by a column, got {self.order}"
             raise ValueError(msg)
-
-
-class EarlyStopping(Record, frozen=True, kw_only=True):
-    """When to stop before all epochs are over.
-
-    Attributes
-    ----------
-    patience
-        Epochs without improvement after which training stops.
-    min_delta
-        An improvement is more than this.
-    monitor
-        Keras's name of the figure to watch.
-    mode
-        Whether its highest (``"max"``) or lowest (``"min"``) value is the best; needed if Keras
-        does not define it.
-    restore_best
-        Whether the result has the weights of the best epoch, or those of the last.
-    """
-
-    patience: Positive
-    min_delta: Annotated[float, Meta(ge=0.0)] = 0.0
-    monitor: str = "val_loss"
-    mode: Mode | None = None
-    restore_best: bool = True
-
-    def improves(self, value: float, best: float | None, *recipes: Training) -> bool:
-        """Return whether a value of the watched figure is better than the best so far, if any.
-
-        Raises
-        ------
-        UsageError
-            If neither `mode` nor the figure's name or its recipe defines which is better.
-        """
-        rises = mode_of(self.monitor, recipes, self.mode) == "max"
-        if not isfinite(value):  # nothing could ever be better than NaN
-            return False
-        if best is None:
-            return True
-        return (value - best if rises else best - value) > self.min_delta
 
 
 class Unfreezing(Record, frozen=True, kw_only=True):
@@ -179,6 +131,11 @@ class Training(Record, frozen=True, kw_only=True):
         Number of folds, if the recipe is cross-validated.
     early_stopping
         When to stop before all epochs are over.
+    reduce_lr_on_plateau
+        When to lower the learning rate, because a figure no longer gets better.
+    callbacks
+        Keras's callbacks that only record or end a training: ``csv_logger``, ``tensor_board`` and
+        ``terminate_on_nan``. Their files lie in the run folder.
     class_weights
         Weight of a row of each class, by the class's label; 1 if not given.
     skip_bad_rows
@@ -221,6 +178,8 @@ class Training(Record, frozen=True, kw_only=True):
     validation: Fraction | Split | None = None
     folds: Annotated[int, Meta(ge=2)] | None = None
     early_stopping: EarlyStopping | None = None
+    reduce_lr_on_plateau: ReduceLROnPlateau | None = None
+    callbacks: tuple[Component, ...] = ()
     class_weights: dict[str, Annotated[float, Meta(ge=0.0)]] = {}  # noqa: RUF012
     skip_bad_rows: bool = False
     weights: str = "none"
@@ -233,7 +192,7 @@ class Training(Record, frozen=True, kw_only=True):
     seeds: dict[str, tuple[Seed, ...]] = {}  # noqa: RUF012
 
     def __post_init__(self) -> None:
-        coerce_components(self, "loss", "optimizer", "metrics", "augment")
+        coerce_components(self, "loss", "optimizer", "metrics", "callbacks", "augment")
         if not self.loss and not self.outputs:
             msg = "the field 'loss' is missing (or outputs, with a loss for each)"
             raise ValueError(msg)
@@ -404,57 +363,3 @@ def check_record_licence(spec: ModelSpec, record: WeightsRecord) -> None:
     from zoo.config import check_licence
 
     check_licence(f"{spec.name}: the weights {record.tag!r}", record.licence or spec.licence)
-
-
-RISING = frozenset({
-    "acc", "accuracy", "auc", "binaryaccuracy", "binaryiou", "categoricalaccuracy",
-    "concordancecorrelation", "cosinesimilarity", "f1score", "fbetascore", "iou", "meaniou",
-    "onehotiou", "onehotmeaniou", "pearsoncorrelation", "precision", "precisionatrecall",
-    "r2score", "recall", "recallatprecision", "sensitivityatspecificity",
-    "sparsecategoricalaccuracy", "sparsetopkcategoricalaccuracy", "specificityatsensitivity",
-    "topkcategoricalaccuracy",
-})  # fmt: skip
-"""Keras's metrics whose higher values are better; a test compares both lists with Keras."""
-
-FALLING = frozenset({
-    "binarycrossentropy", "categoricalcrossentropy", "categoricalhinge", "crossentropy", "hinge",
-    "kldivergence", "logcosh", "logcosherror", "loss", "mae", "mape", "meanabsoluteerror",
-    "meanabsolutepercentageerror", "meansquarederror", "meansquaredlogarithmicerror", "mse",
-    "msle", "poisson", "rootmeansquarederror", "sparsecategoricalcrossentropy", "squaredhinge",
-})  # fmt: skip
-
-
-def mode_of(figure: str, recipes: Iterable[Training] = (), mode: Mode | None = None) -> Mode:
-    """Return whether the lowest or the highest value of a figure is the best.
-
-    Parameters
-    ----------
-    figure
-        Its name, as Keras logs it or with a part before it: ``val_auc``, ``train.accuracy``.
-    recipes
-        The recipes whose figure it may be: their metrics and outputs have names of their own.
-    mode
-        The user's choice, which overrides all else.
-
-    Raises
-    ------
-    UsageError
-        If there is no `mode`, and the figure is not a loss or metric whose mode Keras defines.
-    """
-    if mode is not None:
-        return mode
-    name = figure.rpartition(".")[2].removeprefix("val_")
-    for recipe in recipes:
-        for output, objective in recipe.objectives.items():
-            if name.startswith(f"{output}_"):
-                name = name.removeprefix(f"{output}_")
-            uses = {metric.config.get("name"): metric.uses for metric in objective.metrics}
-            name = uses.get(name, name)
-    plain = plain_name(name)
-    for candidate in (plain, plain.rstrip("0123456789")):  # a second one of its kind is auc_1
-        if candidate in RISING:
-            return "max"
-        if candidate in FALLING:
-            return "min"
-    msg = f"cannot tell whether a higher or lower {figure!r} is better; set mode to max or min"
-    raise UsageError(msg)

@@ -121,8 +121,10 @@ class Progress:
         Number of completed epochs.
     history
         Keras's logs so far.
-    stopping
-        State of early stopping.
+    stopping, plateau
+        State of early stopping, and of lowering the learning rate.
+    callbacks
+        States of the callbacks that keep one.
     starts
         Number of completed epochs before each phase so far.
     """
@@ -130,12 +132,15 @@ class Progress:
     epochs: int = 0
     history: dict[str, list[float]] = field(default_factory=dict)
     stopping: dict[str, Any] = field(default_factory=dict)
+    plateau: dict[str, Any] = field(default_factory=dict)
+    callbacks: list[Any] = field(default_factory=list)
     starts: list[int] = field(default_factory=lambda: [0])
 
     def begin_phase(self) -> None:
         """Begin the next phase; the best epoch so far stays the best."""
         self.starts.append(self.epochs)
         self.stopping.update(waited=0, stopped=False)
+        self.plateau.clear()
 
 
 HEADERS = {"identity": Identity, "progress": Progress, "best": bool}

@@ -112,11 +112,10 @@ class Photos(InMemory):
         other.training, other.seed, other.notes = training, seed, []
         return other
 
-    def part_to_train(self, network: Any) -> Any:
+    def part_to_train(self, network: Any, *, whole: bool) -> Any:
         self.readers: dict[str, Reader] = {}
-        cut = None
-        if not self.training.augment and keras_private.fast_paths_allowed():
-            cut = cut_network(network)
+        whole = whole or bool(self.training.augment) or not keras_private.fast_paths_allowed()
+        cut = None if whole else cut_network(network)
         if cut is not None:
             with self._bar("features") as advance:
                 features = Features(self.model, cut.trunk, advance, fail_fast=self.fail_fast)
@@ -158,8 +157,8 @@ class Photos(InMemory):
             return reader or augment
         return lambda numbers, epoch, start: augment(reader(numbers), epoch, start)
 
-    def fit_arguments(self, network: Any, epoch: int) -> dict[str, Any]:
-        arguments = super().fit_arguments(network, epoch)
+    def fit_arguments(self, network: Any, epoch: int, *, one_by_one: bool) -> dict[str, Any]:
+        arguments = super().fit_arguments(network, epoch, one_by_one=one_by_one)
         if "validation" in self.readers:
             arguments["validation_data"] = self._dataset(network, "validation")
         return arguments

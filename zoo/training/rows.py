@@ -66,9 +66,17 @@ class Rows(ABC):
     notes: Sequence[str] = ()
     failure: Exception | None = None
 
+    @property
+    def steps(self) -> int:
+        """Number of steps of an epoch."""
+        return count_batches(self.rows, self.training.batch_size)
+
     @abstractmethod
-    def fit_arguments(self, network: Any, epoch: int) -> dict[str, Any]:
-        """Return the arguments of ``fit`` for the data, starting with the given epoch."""
+    def fit_arguments(self, network: Any, epoch: int, *, one_by_one: bool) -> dict[str, Any]:
+        """Return the arguments of ``fit`` for the data, starting with the given epoch.
+
+        Callbacks hear of each step only if the steps are taken `one_by_one`.
+        """
 
     @abstractmethod
     def measure(self, network: Any) -> dict[str, dict[str, float]]:
@@ -82,8 +90,8 @@ class Rows(ABC):
         """Return inputs of a few training rows and targets of many, before `part_to_train`."""
         return self.sample()[:2]
 
-    def part_to_train(self, network: Any) -> Any:
-        """Return the part of a network that is trained on these rows: usually all of it.
+    def part_to_train(self, network: Any, *, whole: bool) -> Any:
+        """Return the part of a network that is trained on these rows: usually the `whole`.
 
         The rows are complete after it; before, some only have `content` and `probe`.
         """
@@ -209,10 +217,10 @@ class InMemory(Rows):
         )  # fmt: skip
         return other
 
-    def fit_arguments(self, network: Any, epoch: int) -> dict[str, Any]:
+    def fit_arguments(self, network: Any, epoch: int, *, one_by_one: bool) -> dict[str, Any]:
         self.feed.epoch = epoch
         return {
-            "x": self.feed.data_for(network, self.training.epochs),
+            "x": self.feed.data_for(network, self.training.epochs, one_by_one=one_by_one),
             "validation_data": self.arrays.get("validation"),
             "validation_batch_size": max(EVAL_BATCH, self.training.batch_size),
         }
@@ -229,13 +237,14 @@ class InMemory(Rows):
 
 
 def compile_steps(
-    network: Any, size: int, arrays: Batch, *, rows: int, steps: int, held: bool
+    network: Any, size: int, arrays: Batch, *, rows: int, steps: int, held: bool, one_by_one: bool
 ) -> int | None:
     """Compile the steps and return the rows per call; None where Keras takes its own steps.
 
-    See `zoo.training.steps.compiled.compile_steps`, which ``ZOO_PLAIN`` turns off.
+    See `zoo.training.steps.compiled.compile_steps`, which ``ZOO_PLAIN`` turns off, and so does a
+    callback that hears of each step.
     """
-    if not keras_private.fast_paths_allowed():
+    if one_by_one or not keras_private.fast_paths_allowed():
         return None
     from zoo.training.steps import compiled
 
@@ -286,13 +295,16 @@ class Feed:
             return np.arange(len(self))
         return np.random.default_rng([self.seed, self.epoch]).permutation(len(self))
 
-    def data_for(self, network: Any, epochs: int) -> Any:
+    def data_for(self, network: Any, epochs: int, *, one_by_one: bool = False) -> Any:
         """Prepare the network for a number of epochs, and return the ``x`` of its ``fit``."""
         rows, size = len(self), self.batch_size
         steps = epochs * count_batches(rows, size)
         call_rows = None
         if self.change is None:
-            call_rows = compile_steps(network, size, self.arrays, rows=rows, steps=steps, held=True)
+            call_rows = compile_steps(
+                network, size, self.arrays,
+                rows=rows, steps=steps, held=True, one_by_one=one_by_one,
+            )  # fmt: skip
         if call_rows is None:
             return _dataset(self, size, lambda *rows: cast_inputs(network, self._batch(*rows)))
         return _dataset(self, call_rows, lambda rows, _: (rows.astype("int32"),))

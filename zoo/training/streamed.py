@@ -90,11 +90,14 @@ class Streamed(Rows):
         other.training, other.seed = training, seed
         return other
 
-    def fit_arguments(self, network: Any, epoch: int) -> dict[str, Any]:
+    def fit_arguments(self, network: Any, epoch: int, *, one_by_one: bool) -> dict[str, Any]:
         size = self.training.batch_size
-        steps = self.training.epochs * count_batches(self.rows, size)
+        steps = self.training.epochs * self.steps
         rows = max(1, ROWS_PER_CALL // size) * size
-        call_rows = compile_steps(network, size, self.sample(), rows=rows, steps=steps, held=False)
+        call_rows = compile_steps(
+            network, size, self.sample(),
+            rows=rows, steps=steps, held=False, one_by_one=one_by_one,
+        )  # fmt: skip
         piece = call_rows or size
         epochs: Iterable[Iterable[LabelledRows]] = itertools.repeat(self.stream)
         if self.training.steps_per_epoch:

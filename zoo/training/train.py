@@ -48,6 +48,7 @@ def train(
     resume: bool = False,
     exact: bool = False,
     fail_fast: bool = False,
+    callbacks: Sequence[Any] = (),
     output: str | PathLike[str] | None = None,
     base: Path | None = None,
 ) -> Run:
@@ -88,6 +89,9 @@ def train(
         Whether other versions are an error as well.
     fail_fast
         Whether a damaged photo is an error, instead of being left out and named in the notes.
+    callbacks
+        Keras callbacks, besides those of the recipe. They see the whole network; one that acts in
+        each step makes training slower. Folds call them one after the other.
     output
         The run folder; ``runs/MODEL/TIME`` under the current folder if not given.
     base
@@ -134,7 +138,7 @@ def train(
                 raise UsageError(msg)
             content = _hold_out_validation(content, run)
             streamed = Streamed(instance, content, seed, fail_fast=fail_fast)
-            return fit(run, instance, streamed, exact=exact)
+            return fit(run, instance, streamed, callbacks=callbacks, exact=exact)
         if training.steps_per_epoch is not None:
             msg = (
                 f"training.steps_per_epoch={training.steps_per_epoch} is for streamed rows; "
@@ -144,12 +148,12 @@ def train(
         trained_on["rows"] = len(rows)
         if count:
             run.metrics["folds"] = _cross_validate(
-                make_model, run, rows, count, exact=exact, fail_fast=fail_fast
+                make_model, run, rows, count, callbacks, exact=exact, fail_fast=fail_fast
             )
         else:
             content = _hold_out_validation(content, run)
         held = rows_in_memory(instance, content, seed, fail_fast=fail_fast)
-        return fit(run, instance, held, exact=exact)
+        return fit(run, instance, held, callbacks=callbacks, exact=exact)
 
 
 def _hold_out_validation(content: dict[str, Any], run: Run) -> dict[str, Any]:
@@ -168,6 +172,7 @@ def _cross_validate(
     run: Run,
     rows: LabelledRows,
     count: int,
+    callbacks: Sequence[Any],
     *,
     exact: bool,
     fail_fast: bool,
@@ -186,7 +191,7 @@ def _cross_validate(
         folder = run.path / f"fold-{number}"
         fold = Run.begin(folder, run.spec, run.seed, trained_on=trained_on)
         held_rows = rows_in_memory(model, content, run.seed, fail_fast=fail_fast)
-        fold = fit(fold, model, held_rows, exact=exact)
+        fold = fit(fold, model, held_rows, callbacks=callbacks, exact=exact)
         if fold.environment.get("interrupted"):
             msg = f"interrupted in fold {number} of {count}; continue with --resume"
             raise TrainingError(msg)

@@ -13,7 +13,8 @@ from zoo.files import read_json
 from zoo.numeric import deviation, replace_nonfinite, to_json
 from zoo.runs.run import START_AGAIN, csv_text, write_text
 from zoo.spec.files import convert_data
-from zoo.spec.model import Mode, Training, mode_of
+from zoo.spec.model import Training
+from zoo.spec.watch import Mode, mode_of
 from zoo.training.checkpoint import check_same
 from zoo.tuning.space import format_value
 from zoo_weights.files import make_folder

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from zoo.plots.tuning import draw_tuning
-from zoo.spec.model import mode_of
+from zoo.spec.watch import mode_of
 from zoo.tuning.board import parse_results, read_record
 
 PICTURE = "leaderboard.png"

@@ -150,7 +150,8 @@ def _parse_axis(text: str) -> list[Any] | Range:
         low, high = parse_value(match[1]), parse_value(match[2])
         if all(isinstance(end, int | float) for end in (low, high)):
             return Range(low, high, log=match[3] is not None)
-    parts = re.findall(r"""(?:[^,\[\]{}"']|\[[^\]]*\]|\{[^}]*\}|"[^"]*"|'[^']*')+""", text)
+    braces = r"\{(?:[^{}]|\{[^{}]*\})*\}"  # an optimizer with a schedule has a table in its table
+    parts = re.findall(rf"""(?:[^,\[\]{{}}"']|\[[^\]]*\]|{braces}|"[^"]*"|'[^']*')+""", text)
     return [parse_value(part.strip()) for part in parts if part.strip()]
 
 
@@ -158,6 +159,9 @@ def format_value(value: Any) -> str:
     """Format a value as ``--set`` takes it."""
     if isinstance(value, list | tuple):
         return "[" + ",".join(format_value(item) for item in value) + "]"
+    if isinstance(value, Mapping):
+        parts = ((k, f"'{v}'" if isinstance(v, str) else format_value(v)) for k, v in value.items())
+        return "{" + ",".join(f"{key}={text}" for key, text in parts) + "}"
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:.6g}" if isinstance(value, float) else str(value)

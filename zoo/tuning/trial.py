@@ -7,6 +7,7 @@ from typing import Any
 
 from zoo.backend.seeding import temporary_seed
 from zoo.inference.model import Model
+from zoo.parts.schedules import schedule_of
 from zoo.training.fit import prepare_network
 from zoo.training.rows import InMemory
 
@@ -39,7 +40,10 @@ class Trial:
         """Key of the initial network: trials with equal keys share one."""
         spec, training = self.model.spec, self.data.training
         fields = (spec.architecture, training.optimizer, training.weights, training.freeze)
-        return repr((*fields, self.shapes, self.seed))
+        length: tuple[int, ...] = ()  # a schedule may depend on it
+        if schedule_of(training.optimizer) is not None:
+            length = (training.epochs, self.data.steps)
+        return repr((*fields, *length, self.shapes, self.seed))
 
     def network(self) -> Any:
         """Return the network before its first step, compiled with the recipe."""

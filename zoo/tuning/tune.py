@@ -22,7 +22,8 @@ from zoo.registry.registry import spec_and_base
 from zoo.runs.folder import fresh_folder, own_folder
 from zoo.runs.run import START_AGAIN, Run, draw_later
 from zoo.spec.files import spec_to_data
-from zoo.spec.model import Mode, ModelSpec, Training
+from zoo.spec.model import ModelSpec, Training
+from zoo.spec.watch import Mode
 from zoo.training.train import choose_seed, train
 from zoo.tuning.board import RESULTS, Board, Result, read_record
 from zoo.tuning.engines import check_engine, open_engine

@@ -23,6 +23,9 @@ from zoo.inference.measure import EVAL_BATCH
 from zoo.training.steps.compiled import is_repeatable
 from zoo.tuning.trial import Trial
 
+Watch = Callable[[int, list[dict[str, float]]], None]
+"""Receives the number of an epoch, from 0, and the logs of each training."""
+
 
 def program_hash(trial: Trial) -> str | None:
     """Return a hash of the compiled program of a trial; None if it needs its own.
@@ -32,7 +35,8 @@ def program_hash(trial: Trial) -> str | None:
     programs of equal text compute the same, and differ only in the values of their arguments.
     """
     training = trial.data.training
-    if training.early_stopping or training.carry_state or training.augment or training.unfreeze:
+    rules = training.early_stopping, training.reduce_lr_on_plateau, training.unfreeze
+    if any(rules) or training.callbacks or training.augment or training.carry_state:
         return None
     network = trial.network()
     optimizer = getattr(network.optimizer, "inner_optimizer", network.optimizer)
@@ -112,8 +116,12 @@ class VectorizedTrials:
         self._jitted_epoch = jax.jit(self._one_epoch, donate_argnums=0)
         self._jitted_measure = jax.jit(self._measure_slice, static_argnums=3)
 
-    def train(self, epochs: int) -> None:
-        """Train until the given number of epochs is completed."""
+    def train(self, epochs: int, watch: Watch | None = None) -> None:
+        """Train until the given number of epochs is completed.
+
+        `watch` receives each epoch and the logs of each training, which would not be computed
+        without it.
+        """
         import numpy as np
 
         for epoch in range(self._epoch, epochs):
@@ -122,7 +130,16 @@ class VectorizedTrials:
             for order, trial in zip(orders, self._trials, strict=True):
                 feed = dataclasses.replace(trial.data.feed, seed=trial.seed, epoch=epoch)
                 order[: len(feed)] = feed.order()
-            self._state = self._jitted_epoch(self._state, self._train, self._which, orders)
+            metrics = [] if watch is None else [self._fresh_metrics(len(self._trials))]
+            state, logs = self._jitted_epoch(
+                [*self._state, *metrics], self._train, self._which, orders
+            )
+            self._state = state[:3]
+            if watch is not None:
+                whole = self._by_trial(logs)
+                for found, held in zip(whole, self.measure(), strict=True):
+                    found.update({f"val_{name}": value for name, value in held.items()})
+                watch(epoch, whole)
         self._epoch = max(self._epoch, epochs)
 
     def measure(self) -> list[dict[str, float]]:
@@ -134,29 +151,44 @@ class VectorizedTrials:
             places = [place for place, held in enumerate(self._held) if held == rows]
             state = jax.tree.map(lambda values: values[jax.numpy.array(places)], self._state)  # noqa: B023
             logs = self._jitted_measure(state, self._validation, self._which[places], rows)
-            for name, values in jax.device_get(logs).items():
-                for place, value in zip(places, values, strict=True):
-                    figures[self._places[place]][name] = float(value)
+            for place, found in zip(places, _each(logs, len(places)), strict=True):
+                figures[self._places[place]] = found
         return figures
 
+    def _by_trial(self, logs: Any) -> list[dict[str, float]]:
+        """Return the logs of each trial, in the order in which they were given."""
+        each = _each(logs, len(self._trials))
+        return [each[self._places.index(number)] for number in range(len(each))]
+
+    def _fresh_metrics(self, count: int) -> Any:
+        """Return the values of the metrics before any row, for a number of trials."""
+        import jax
+
+        return [jax.numpy.stack([value] * count) for value in self._metrics]
+
     def _one_epoch(self, state: Any, data: Any, which: Any, orders: Any) -> Any:
-        """Take all steps of an epoch: those that all trials have, then the rest of each."""
+        """Take all steps of an epoch: those that all trials have, then the rest of each.
+
+        Returns the state, and logs if metrics are a part of it.
+        """
         import jax
 
         def step(state: Any, which: Any, rows: Any) -> Any:
             batch = self._batch(data, which, rows)
-            _, (*state, _) = self._network.train_step((*state, self._metrics), batch)
-            return state, ()
+            full = state if len(state) > 3 else (*state, self._metrics)
+            logs, after = self._network.train_step(tuple(full), batch)
+            return list(after[: len(state)]), logs if full is state else ()
 
         common = min(self._rows) // self._size * self._size
-        state, _ = _run_steps(step, state, which, orders[:, :common], self._size)
-        rests = []
+        state, logs = _run_steps(step, state, which, orders[:, :common], self._size)
+        ends = []
         for rows in dict.fromkeys(self._rows):
             start = self._rows.index(rows)
             at = slice(start, start + self._rows.count(rows))
-            part = jax.tree.map(lambda values: values[at], state)  # noqa: B023  # called now
-            rests.append(_run_steps(step, part, which[at], orders[at, common:rows], self._size)[0])
-        return jax.tree.map(lambda *values: jax.numpy.concatenate(values), *rests)
+            part, before = jax.tree.map(lambda values: values[at], (state, logs))  # noqa: B023  # called now
+            part, after = _run_steps(step, part, which[at], orders[at, common:rows], self._size)
+            ends.append((part, after or before))
+        return jax.tree.map(lambda *values: jax.numpy.concatenate(values), *ends)
 
     def _measure_slice(self, state: Any, data: Any, which: Any, rows: int) -> Any:
         """Return the logs of `evaluate` for trials with the same number of held-out rows."""
@@ -166,7 +198,7 @@ class VectorizedTrials:
             logs, state = self._network.test_step(state, self._batch(data, which, rows))
             return list(state), logs
 
-        metrics = [jax.numpy.stack([value] * len(which)) for value in self._metrics]
+        metrics = self._fresh_metrics(len(which))
         orders = jax.numpy.broadcast_to(jax.numpy.arange(rows), (len(which), rows))
         return _run_steps(step, [state[0], state[1], metrics], which, orders, EVAL_BATCH)[1]
 
@@ -203,6 +235,14 @@ def _run_steps(
     if scanned < rows:
         state, logs = step_all(state, which, orders[:, scanned:])
     return state, logs
+
+
+def _each(logs: Any, count: int) -> list[dict[str, float]]:
+    """Return the logs of each of several trials."""
+    import jax
+
+    values = jax.device_get(logs)
+    return [{name: float(values[name][place]) for name in values} for place in range(count)]
 
 
 def _stack(parts: Sequence[Any]) -> Any:

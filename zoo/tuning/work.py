@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from zoo.data.split import folds, stratified_folds
 from zoo.errors import ZooError
 from zoo.inference.model import Model
 from zoo.parts.base import Classifier
+from zoo.parts.schedules import schedule_of
 from zoo.parts.settings import resolve_recipe, with_settings
 from zoo.runs.run import Run
 from zoo.spec.files import spec_to_data
@@ -25,6 +25,7 @@ from zoo.training.photos import rows_in_memory
 from zoo.training.rows import InMemory
 from zoo.training.train import resolve_start
 from zoo.tuning.board import Result
+from zoo.tuning.events import announced_trials
 from zoo.tuning.trial import Trial
 
 Settings = dict[str, Any]
@@ -139,25 +140,35 @@ class Work:
 
         trials: list[Trial] = []
         places: dict[str, slice] = {}
-        for settings in group:  # those that differ only in their epochs are one training
-            if (start := self._start_key(settings)) not in places:
+        starts = list(map(self._start_key, group))
+        ends = [resolve_recipe(with_settings(self.spec, settings))[1].epochs for settings in group]
+        last: list[int] = []
+        for settings, start in zip(group, starts, strict=True):
+            if start not in places:  # those that differ only in their epochs are one training
                 folds_and_seeds = self._trials(settings)
                 places[start] = slice(len(trials), len(trials) + len(folds_and_seeds))
                 trials += folds_and_seeds
-        vectorized = VectorizedTrials(trials)
-        ends = [resolve_recipe(with_settings(self.spec, settings))[1].epochs for settings in group]
-        for epochs in sorted(set(ends)):
-            for step in _report_epochs(epochs) if report else ():
-                vectorized.train(step)
-                figures = _by_name(vectorized.measure())
-                if report is not None and report(step, figures):
-                    yield Result(group[0], figures, epochs=step)
-                    return
-            vectorized.train(epochs)
-            measured = vectorized.measure()
-            for settings, end in zip(group, ends, strict=True):
-                if end == epochs:
-                    yield Result(settings, _by_name(measured[places[self._start_key(settings)]]))
+                own = [end for end, other in zip(ends, starts, strict=True) if other == start]
+                last += [max(own)] * len(folds_and_seeds)
+        with announced_trials(trials, last) as told:
+            watch = told.epoch if told else None
+            vectorized = VectorizedTrials(trials)
+            for epochs in sorted(set(ends)):
+                for step in _report_epochs(epochs) if report else ():
+                    vectorized.train(step, watch)
+                    measured = vectorized.measure()
+                    if report is not None and report(step, _by_name(measured)):
+                        if told:
+                            told.finish(measured, epochs=step, pruned=True)
+                        yield Result(group[0], _by_name(measured), epochs=step)
+                        return
+                vectorized.train(epochs, watch)
+                measured = vectorized.measure()
+                if told:
+                    told.finish(measured, epochs=epochs)
+                for settings, start, end in zip(group, starts, ends, strict=True):
+                    if end == epochs:
+                        yield Result(settings, _by_name(measured[places[start]]))
 
     def _solve_each(self, group: Sequence[Settings], report: Report | None) -> Iterator[Result]:
         for settings in group:
@@ -228,8 +239,10 @@ class Work:
         return json.dumps([program, _data_key(trials[0].model.spec)])
 
     def _start_key(self, settings: Settings) -> str:
-        """Return the key of a configuration, ignoring its epochs."""
-        spec = with_settings(self.spec, {**settings, "training.epochs": 1})
+        """Return the key of a configuration, ignoring its epochs unless a schedule counts them."""
+        spec, training = resolve_recipe(with_settings(self.spec, settings))
+        if schedule_of(training.optimizer) is None:
+            spec = with_settings(spec, {"training.epochs": 1})
         return json.dumps(spec_to_data(spec))
 
 
@@ -242,9 +255,8 @@ def _data_key(spec: ModelSpec) -> str:
 
 def _train_trial(trial: Trial) -> dict[str, float]:
     """Train one trial alone, and return its figures on the held-out rows."""
-    with tempfile.TemporaryDirectory() as folder:
-        run = Run.begin(Path(folder), trial.model.spec, trial.seed)
-        fit(run, trial.model, trial.data, keep=False)
+    run = Run.begin(None, trial.model.spec, trial.seed)
+    fit(run, trial.model, trial.data)
     if run.environment.get("interrupted"):
         raise KeyboardInterrupt
     return run.metrics["validation"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -25,12 +24,12 @@ from zoo.inference.origin import (
     split_for,
 )
 from zoo.inference.rows import to_tensors
-from zoo.parts.construct import keras_class
+from zoo.parts.schedules import scale_rates
 from zoo.parts.settings import assignments, resolve_recipe
 from zoo.registry.registry import spec_and_base
 from zoo.runs.folder import run_folder
 from zoo.runs.run import MEMBER, Run, is_complete
-from zoo.spec.component import Component, component_from_data
+from zoo.spec.component import component_from_data
 from zoo.spec.model import ModelSpec, Training
 from zoo.training.fit import fit
 from zoo.training.photos import rows_in_memory
@@ -89,6 +88,7 @@ def retrain(
     member_weights: Sequence[float] | None = None,
     resume: bool = False,
     exact: bool = False,
+    callbacks: Sequence[Any] = (),
     output: str | PathLike[str] | None = None,
 ) -> Run:
     """Continue training a model with new rows: update it, or add a second model.
@@ -127,6 +127,8 @@ def retrain(
         Continue from the checkpoint in `output`.
     exact
         Whether other versions are an error when resuming.
+    callbacks
+        Keras callbacks, as for `train`.
     output
         The run folder; ``runs/MODEL/TIME`` under the current folder if not given.
 
@@ -166,15 +168,16 @@ def retrain(
         spec = replace(spec, training=_training(spec).with_target(target))
     with run_folder(spec.name, output, resume=resume) as path:
         plan = _plan(parent, spec, data, old, test, strategy)
+        options = {"callbacks": callbacks, "exact": exact}
         if ensemble:
-            return _add_member(plan, path, seed, member_weights, exact=exact)
-        return _update(plan, path, seed, exact=exact)
+            return _add_member(plan, path, seed, member_weights, options)
+        return _update(plan, path, seed, options)
 
 
 # The two strategies
 
 
-def _update(plan: Plan, path: Path, seed: int | None, *, exact: bool) -> Run:
+def _update(plan: Plan, path: Path, seed: int | None, options: dict[str, Any]) -> Run:
     """Continue training from the weights of the parent."""
     parent, spec = plan.parent, plan.spec
     seed = choose_seed(_training(spec), path) if seed is None else seed
@@ -183,7 +186,7 @@ def _update(plan: Plan, path: Path, seed: int | None, *, exact: bool) -> Run:
     lineage = {**recipe_record(recipe_of(parent)), **plan.about, "parent": ancestor(parent)}
     run = Run.begin(path, spec, seed, lineage=lineage)
     run.metrics, run.notes = before, plan.notes
-    return _fit(run, model, plan, fitted=("input", "output"), exact=exact)
+    return _fit(run, model, plan, ("input", "output"), options)
 
 
 def _add_member(
@@ -191,8 +194,7 @@ def _add_member(
     path: Path,
     seed: int | None,
     member_weights: Sequence[float] | None,
-    *,
-    exact: bool,
+    options: dict[str, Any],
 ) -> Run:
     """Train a new model, and make an ensemble of it and the parent."""
     parent, place = plan.parent, path / MEMBER
@@ -203,7 +205,7 @@ def _add_member(
     seed = choose_seed(_training(spec), place, used_seeds) if seed is None else seed
     state = {"output": parent.decoder.state()}
     model = Model(spec, weights=start, base=_base(spec), state=state)
-    member = _fit(Run.begin(place, spec, seed), model, plan, fitted=("output",), exact=exact)
+    member = _fit(Run.begin(place, spec, seed), model, plan, ("output",), options)
     if member.environment.get("interrupted"):
         msg = f"{path}: interrupted while training its new member; continue with --resume"
         raise TrainingError(msg)
@@ -220,14 +222,16 @@ def _add_member(
     return save_ensemble(path, combined, members, metrics=metrics, lineage=about, notes=notes)
 
 
-def _fit(run: Run, model: Model, plan: Plan, *, fitted: Collection[str], exact: bool) -> Run:
+def _fit(
+    run: Run, model: Model, plan: Plan, fitted: Collection[str], options: dict[str, Any]
+) -> Run:
     """Train on rows in memory, some of them held out if the recipe has validation."""
     content = {"train": plan.train, **{f"test{side}": rows for side, rows in plan.held.items()}}
     split = _training(model.spec).validation
     if split is not None:
         content["train"], content["validation"] = plan.train.divide(split, run.seed)
     rows = rows_in_memory(model, content, run.seed, fitted=fitted)
-    return fit(run, model, rows, exact=exact)
+    return fit(run, model, rows, **options)
 
 
 def _figures(model: Model, held: dict[str, LabelledRows], name: str) -> dict[str, dict[str, float]]:
@@ -294,11 +298,11 @@ def _member_spec(parent: Model, settings: Sequence[str]) -> ModelSpec:
 def _without_row_fields(spec: ModelSpec, settings: Sequence[str]) -> Training:
     """Return the recipe without the fields about its rows, which are other ones now.
 
-    Validation stays if early stopping watches it, or if `settings` set it.
+    Validation stays if a rule of the recipe watches it, or if `settings` set it.
     """
     training = _training(spec)
-    rule = training.early_stopping
-    watched = rule is not None and rule.monitor.startswith("val_")
+    rules = (training.early_stopping, training.reduce_lr_on_plateau)
+    watched = any(rule is not None and rule.monitor.startswith("val_") for rule in rules)
     explicit = any("validation" in setting.partition("=")[0] for setting in settings)
     return replace(
         training,
@@ -311,13 +315,7 @@ def _without_row_fields(spec: ModelSpec, settings: Sequence[str]) -> Training:
 def _reduce_learning_rate(spec: ModelSpec) -> ModelSpec:
     """Return a spec with a lower learning rate, if its optimizer has one."""
     training = _training(spec)
-    optimizer: Component = training.optimizer
-    kind = keras_class("optimizers", optimizer, "training.optimizer")
-    parameter = inspect.signature(kind).parameters.get("learning_rate")
-    rate = optimizer.config.get("learning_rate", parameter.default if parameter else None)
-    if not isinstance(rate, int | float):
-        return spec
-    optimizer = optimizer.with_options(learning_rate=float(f"{rate * UPDATE_RATE_SHARE:.6g}"))
+    optimizer = scale_rates(training.optimizer, UPDATE_RATE_SHARE)
     return replace(spec, training=replace(training, optimizer=optimizer))
 
 

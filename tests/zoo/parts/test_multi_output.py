@@ -13,7 +13,7 @@ import zoo
 from zoo.errors import InputError, SpecError, TrainingError, UsageError
 from zoo.parts.multi_output import Outputs
 from zoo.spec.files import spec_from_data, spec_to_data
-from zoo.spec.model import mode_of
+from zoo.spec.watch import mode_of
 
 DRAW = np.random.default_rng(3)
 ROWS = 96

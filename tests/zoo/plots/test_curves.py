@@ -19,7 +19,7 @@ from zoo.plots.overlay import draw_overlay
 from zoo.runs.history import draw, read_history
 from zoo.runs.run import best_epoch, draw_later
 from zoo.spec.files import spec_to_toml
-from zoo.spec.model import EarlyStopping
+from zoo.spec.watch import EarlyStopping
 
 pytest.importorskip("matplotlib")
 

@@ -8,7 +8,8 @@ import pytest
 
 from zoo.errors import UsageError
 from zoo.spec.component import Component, plain_name
-from zoo.spec.model import FALLING, RISING, Training, mode_of
+from zoo.spec.model import Training
+from zoo.spec.watch import FALLING, RISING, mode_of
 
 OPTIONS: list[dict[str, Any]] = [
     {}, {"num_classes": 2}, {"num_classes": 2, "target_class_ids": [0]}, {"recall": 0.5},

@@ -13,7 +13,8 @@ from zoo.backend.choose import keras
 from zoo.errors import SpecError
 from zoo.runs.run import CHECKPOINT
 from zoo.spec.component import Component
-from zoo.spec.model import EarlyStopping, Unfreezing
+from zoo.spec.model import Unfreezing
+from zoo.spec.watch import EarlyStopping, ReduceLROnPlateau
 
 
 @pytest.fixture
@@ -85,6 +86,23 @@ def test_early_stopping_ends_a_phase(train: Any) -> None:
     run = train(epochs=5, early_stopping=rule, unfreeze=LATER)
     assert len(run.history["loss"]) == 3  # two of the first phase and one of the second
     assert run.metrics["best_epoch"]["epoch"] == 1
+
+
+def test_rates_and_callbacks_of_two_phases(train: Any) -> None:
+    """A schedule is that of the first phase; a file of a callback has the epochs of both."""
+    schedule = {"uses": "cosine_decay", "initial_learning_rate": 0.01}
+    run = train(
+        optimizer=Component("sgd", learning_rate=schedule), unfreeze=LATER,
+        callbacks=(Component("csv_logger", filename="log.csv"),),
+    )  # fmt: skip
+    lines = (run.path / "log.csv").read_text().splitlines()
+    assert [line.partition(",")[0] for line in lines] == ["epoch", "0", "1", "2", "3"]
+    lowered = train(
+        reduce_lr_on_plateau=ReduceLROnPlateau(patience=1, min_delta=10.0, factor=0.5),
+        optimizer=Component("sgd", learning_rate=0.4), epochs=4, unfreeze=LATER,
+    )  # fmt: skip
+    rates = lowered.history["learning_rate"]
+    assert rates == pytest.approx([0.4, 0.4, 0.2, 0.1, 0.01, 0.01])
 
 
 def test_an_update_has_one_phase(train: Any, shapes: Path, tmp_path: Path) -> None:

@@ -320,9 +320,9 @@ def test_a_photo_that_vanishes_ends_the_training(
     photo = folder / "discs" / "0.png"
     before = photos.Photos.fit_arguments
 
-    def late(*arguments: Any) -> Any:
+    def late(*arguments: Any, **options: Any) -> Any:
         photo.unlink(missing_ok=True)
-        return before(*arguments)
+        return before(*arguments, **options)
 
     monkeypatch.setattr(photos.Photos, "fit_arguments", late)
     with pytest.raises(TrainingError, match=r"0\.png: .*; it could be read when"):

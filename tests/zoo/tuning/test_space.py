@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from zoo.errors import UsageError
-from zoo.tuning.space import Range, Space
+from zoo.tuning.space import Range, Space, format_value
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,10 @@ from zoo.tuning.space import Range, Space
         ("[16],[32, 16]", [[16], [32, 16]]),
         ("true,false", [True, False]),
         ('{uses = "sgd", momentum = 0.9},adam', [{"uses": "sgd", "momentum": 0.9}, "adam"]),
+        (
+            "{uses='sgd', learning_rate={uses='cosine_decay', alpha=0.1}},adam",
+            [{"uses": "sgd", "learning_rate": {"uses": "cosine_decay", "alpha": 0.1}}, "adam"],
+        ),
         ('"a,b",c', ["a,b", "c"]),
         ("1..8", Range(1, 8)),
         ("0.0001..0.1:log", Range(0.0001, 0.1, log=True)),
@@ -27,6 +31,21 @@ from zoo.tuning.space import Range, Space
 )
 def test_values_from_text(text: str, values: Any) -> None:
     assert Space({"key": text}).axes["key"] == values
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ([16, 8], "[16,8]"), (True, "true"), (0.1, "0.1"), ("adam", "adam"),
+        (
+            {"uses": "sgd", "learning_rate": {"uses": "cosine_decay", "alpha": 0.1}},
+            "{uses='sgd',learning_rate={uses='cosine_decay',alpha=0.1}}",
+        ),
+    ],
+)  # fmt: skip
+def test_values_are_shown_as_they_are_set(value: Any, text: str) -> None:
+    assert format_value(value) == text
+    assert Space({"key": text}).axes["key"] == [value]
 
 
 def test_every_combination_once() -> None:

@@ -95,6 +95,25 @@ def test_together_is_as_alone(name: str) -> None:
             assert values == pytest.approx(other.figures[figure], rel=1e-5, abs=1e-5)
 
 
+@on_jax
+@pytest.mark.parametrize(("rows", "vectorized"), [(40, True), (49, False)])
+def test_a_schedule_ends_where_the_training_of_a_fold_ends(rows: int, vectorized: bool) -> None:
+    """Its steps are a constant of the program, and depend on the epochs and the rows of a fold."""
+    here = work()
+    here.rows = here.rows.take(range(rows))
+    rate = {"uses": "cosine_decay", "initial_learning_rate": 0.1}
+    both = [{"learning_rate": rate, "batch_size": 8, "epochs": epochs} for epochs in (1, 3)]
+    groups = here.groups(both)
+    assert [(len(group.configurations), group.vectorized) for group in groups] == [
+        (1, vectorized)
+    ] * 2
+    for group in groups:
+        [found] = here.solve(group)
+        [alone] = here.solve(Group(group.configurations))
+        for figure, values in found.figures.items():
+            assert values == pytest.approx(alone.figures[figure], rel=1e-5, abs=1e-5)
+
+
 def test_one_bad_configuration_does_not_end_the_others() -> None:
     here = work()
     settings = {"epochs": 1, "batch_size": 256}

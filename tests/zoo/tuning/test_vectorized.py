@@ -43,8 +43,8 @@ def alone(of: Trial, epochs: int, tmp_path: Path) -> dict[str, float]:
     data = copy.copy(of.data)
     assert spec.training is not None
     data.training = spec.training
-    run = Run(tmp_path, spec, of.seed)
-    fit(run, Model(spec, weights=None, state=state), data, keep=False)
+    run = Run.begin(None, spec, of.seed)
+    fit(run, Model(spec, weights=None, state=state), data)
     return run.metrics["validation"]
 
 
@@ -106,5 +106,9 @@ def test_what_is_compiled_into_a_program_keeps_trainings_apart(other: dict[str, 
 
 
 def test_what_is_decided_on_the_way_is_trained_alone() -> None:
-    stopping = trial(0, 3, 1, early_stopping={"patience": 2})
-    assert program_hash(stopping) is None
+    for rule in (
+        {"early_stopping": {"patience": 2}},
+        {"reduce_lr_on_plateau": {"patience": 2}},
+        {"callbacks": ["terminate_on_nan"]},
+    ):
+        assert program_hash(trial(0, 3, 1, **rule)) is None
