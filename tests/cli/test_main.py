@@ -31,7 +31,7 @@ def test_version(cli):
     [
         (["clasify", "x.png"], "No such command 'clasify'. Did you mean 'classify'?"),
         (["show", "vgg-16"], "no model is called 'vgg-16'. Did you mean 'vgg16'?"),
-        (["show"], "Missing argument 'MODEL|BUNDLE'"),
+        (["show"], "Missing argument 'MODEL|BUNDLE|SPEC.toml'"),
         (["list", "--jsonn"], "No such option"),
         (["weights", "pul"], "No such command"),
     ],
