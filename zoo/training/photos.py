@@ -49,6 +49,10 @@ Features that take more are in a file; photos that do are read again in each epo
 """
 
 
+SAMPLE_BYTES = 64 << 20
+"""About how many bytes of photos show whether a network is dead."""
+
+
 def rows_in_memory(
     model: BaseModel,
     parts: dict[str, LabelledRows],
@@ -173,7 +177,7 @@ class Photos(InMemory):
             return super().sample()
         shape: Any = self.model.preprocessor.shape
         photo_bytes = array_bytes(shape)
-        stride = max(1, self.rows * photo_bytes // MEMORY_BYTES)
+        stride = max(1, self.rows * photo_bytes // SAMPLE_BYTES)
         numbers, *rest = take_rows(self.feed.arrays, slice(None, None, stride))
         return (self.readers["train"](numbers), *rest)
 
