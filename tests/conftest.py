@@ -225,7 +225,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         monkeypatch.setattr(logger, "handlers", [])
         monkeypatch.setattr(logger, "level", logging.NOTSET)
         monkeypatch.setattr(Verbosity, "quiet", False)
-        for name in ("ZOO_QUIET", "ZOO_OFFLINE", "ZOO_MAX_PIXELS"):
+        for name in ("ZOO_QUIET", "ZOO_VERBOSE", "ZOO_OFFLINE", "ZOO_MAX_PIXELS"):
             monkeypatch.setenv(name, os.environ.get(name, ""))
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
         capsys.readouterr()

@@ -155,23 +155,34 @@ KINDS = {
 """The kinds of `InputError`, each with its cause and its cure; docs/errors.md shows them."""
 
 
+MIN_RATIO, VERY_CLOSE, MAX_SUGGESTIONS = 0.6, 0.8, 5
+"""How similar a name that `did_you_mean` suggests is at least, up to 1, and how many there are."""
+
+
 class TrainingError(ZooError):
     """Training could not start or continue."""
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
-    """Return ``" Did you mean 'x'?"`` for the closest candidate, or an empty string.
+    """Return ``" Did you mean 'x' or 'y'?"`` for those that are closest, or an empty string.
 
-    Where none is very close, up to three of which the name is a whole word come before others.
+    Where none is very close, those of which the name is a whole word come before others.
     """
     import difflib  # only on failure: its import costs as much as click's
     import re
 
     names = sorted(set(candidates))
-    wholes = [other for other in names if name and name in re.split(r"[^0-9A-Za-z]+", other)]
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.8)
-    close = close or wholes[:3] or difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    return f" Did you mean {join_or([repr(other) for other in close])}?" if close else ""
+    matcher = difflib.SequenceMatcher(b=name)
+    by_ratio: dict[float, list[str]] = {}
+    for other in names:
+        matcher.set_seq1(other)
+        by_ratio.setdefault(matcher.ratio(), []).append(other)
+    best = max(by_ratio, default=0.0)
+    close = by_ratio[best] if best >= MIN_RATIO else []
+    if best < VERY_CLOSE:
+        close = [other for other in names if name in re.split(r"[^0-9A-Za-z]+", other)] or close
+    close = [repr(other) for other in close[:MAX_SUGGESTIONS]]
+    return f" Did you mean {join_or(close)}?" if close and name else ""
 
 
 def join_or(names: Sequence[str]) -> str:

@@ -1,7 +1,8 @@
-"""Progress bars on a terminal; on stderr only, since stdout is data."""
+"""Progress: bars on a terminal, under ``-v`` lines elsewhere; on stderr, since stdout is data."""
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import time
@@ -15,15 +16,20 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 
+BAR = 20
+"""Columns of a bar: what is beside it says more."""
+
+
 def download_progress(name: str) -> Callable[[int, int | None], None] | None:
     """Return a function of (bytes done, total bytes) that draws a bar; None without a terminal."""
     if not sys.stderr.isatty():
         return None
     from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
 
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    columns = (BarColumn(BAR), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     bar = _bar("{task.description}", *columns)
-    task = bar.add_task(printable(name), total=None)
+    beside = BAR + len(" 999.9/999.9 MB 999.9 MB/s 0:00:00 ")
+    task = bar.add_task(_cut(printable(name), bar.console.width - beside), total=None)
 
     def update(done: int, total: int | None) -> None:
         if not bar.live.is_started:
@@ -37,7 +43,9 @@ def download_progress(name: str) -> Callable[[int, int | None], None] | None:
 
 @contextmanager
 def training_bar(epochs: int) -> Iterator[Callable[[int, dict[str, float]], None]]:
-    """Draw epochs done, time left, and loss and metrics of the last epoch; on a terminal only.
+    """Draw epochs done, time left, and loss and metrics of the last epoch.
+
+    Where there is no terminal, ``ZOO_VERBOSE`` gives a line for each epoch.
 
     Yields
     ------
@@ -45,20 +53,40 @@ def training_bar(epochs: int) -> Iterator[Callable[[int, dict[str, float]], None
         Takes the number of epochs done, and Keras's logs of the last one.
     """
     if not sys.stderr.isatty() or os.environ.get("ZOO_QUIET"):
-        yield lambda done, logs: None
+        yield functools.partial(_print_epoch, epochs) if os.environ.get("ZOO_VERBOSE") else _ignore
         return
     from rich.progress import BarColumn, TimeRemainingColumn
 
-    columns = ("epoch {task.completed}/{task.total}", BarColumn(), TimeRemainingColumn())
+    columns = ("epoch {task.completed}/{task.total}", BarColumn(BAR), TimeRemainingColumn())
     bar = _bar(*columns, "{task.fields[logs]}", transient=False)
     task = bar.add_task("", total=epochs, logs="compiling")
 
     def update(done: int, logs: dict[str, float]) -> None:
-        text = "  ".join(f"{printable(name)} {value:.4f}" for name, value in logs.items())
-        bar.update(task, completed=done, logs=text)
+        room = bar.console.width - BAR - len(f"epoch {done}/{epochs}  0:00:00 ")
+        bar.update(task, completed=done, logs=_cut("  ".join(_figures(logs)), room))
 
     with bar:
         yield update
+
+
+def _ignore(done: int, logs: dict[str, float]) -> None:
+    pass
+
+
+def _print_epoch(epochs: int, done: int, logs: dict[str, float]) -> None:
+    if logs:
+        print(f"epoch {done}/{epochs}: {', '.join(_figures(logs))}", file=sys.stderr, flush=True)
+
+
+def _figures(logs: dict[str, float]) -> list[str]:
+    """Return losses and metrics as text, those of the whole first: a terminal may cut the rest."""
+    names = sorted(logs, key=lambda name: (name not in ("loss", "val_loss"), name))
+    return [f"{printable(name)} {logs[name]:.4f}" for name in names]
+
+
+def _cut(text: str, room: int) -> str:
+    room = max(room, 10)
+    return text if len(text) <= room else f"{text[: room - 1]}…"
 
 
 @contextmanager
@@ -83,7 +111,7 @@ def photos_bar(total: int, name: str) -> Iterator[Callable[[int], None]]:
         return
     from rich.progress import BarColumn, TimeRemainingColumn
 
-    bar = _bar("{task.description}", BarColumn(), TimeRemainingColumn())
+    bar = _bar("{task.description}", BarColumn(BAR), TimeRemainingColumn())
     task = bar.add_task("compiling" if name == "features" else name, total=total)
 
     def advance(count: int) -> None:
@@ -112,7 +140,7 @@ def images_bar(total: int, done: int = 0) -> Iterator[Callable[[], None]]:
     """
     from rich.progress import BarColumn, TimeRemainingColumn
 
-    columns = ("{task.completed:,.0f}/{task.total:,.0f}", BarColumn(), "{task.fields[rate]}")
+    columns = ("{task.completed:,.0f}/{task.total:,.0f}", BarColumn(BAR), "{task.fields[rate]}")
     bar = _bar(*columns, TimeRemainingColumn())
     task = bar.add_task("", total=total, completed=done, rate="")
     start: float | None = None

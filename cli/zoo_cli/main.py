@@ -17,34 +17,45 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem, shell_complete
 
+from zoo_cli.help import Group
 from zoo_cli.options import Verbosity, common_options
 from zoo_cli.terminal import ESCAPE, echo
 from zoo_weights.text import printable
 
-COMMANDS = {
-    "list": "List models.",
-    "show": "Show a model's spec.",
-    "summary": "Print a model's layers.",
-    "classify": "Classify images.",
-    "predict": "Predict table rows, texts or images.",
-    "generate": "Continue a sequence.",
-    "init": "Write a spec for your own data.",
-    "train": "Train a model.",
-    "tune": "Train with many settings and keep the best.",
-    "retrain": "Update a trained model with new rows.",
-    "ensemble": "Combine trained models into one.",
-    "evaluate": "Measure a trained model on labelled data.",
-    "reproduce": "Train from scratch and compare with published figures.",
-    "runs": "List, show, compare, plot and remove runs.",
-    "data": "List, show, add and verify datasets.",
-    "weights": "Fetch, add, verify and remove weights files.",
-    "plugins": "List plugins and diagnose their problems.",
-    "doctor": "Show backends, devices, folders and plugins.",
+GROUPS = {
+    "Find models": {
+        "list": "List models.",
+        "show": "Show a model's spec.",
+        "summary": "Print a model's layers.",
+    },
+    "Use models": {
+        "classify": "Classify images.",
+        "predict": "Predict table rows, texts or images.",
+        "generate": "Continue a sequence.",
+        "evaluate": "Measure a trained model on labelled data.",
+    },
+    "Train models": {
+        "init": "Write a spec for your own data.",
+        "train": "Train a model.",
+        "tune": "Train with many settings and keep the best.",
+        "retrain": "Update a trained model with new rows.",
+        "ensemble": "Combine trained models into one.",
+        "reproduce": "Train from scratch and compare with published figures.",
+    },
+    "Look after files": {
+        "runs": "List, show, compare, plot and remove runs.",
+        "data": "List, show, add and verify datasets.",
+        "weights": "Fetch, add, verify and remove weights files.",
+        "plugins": "List plugins and diagnose their problems.",
+        "doctor": "Show backends, devices, folders and plugins.",
+    },
 }
-"""Built-in commands with their short help, so that `zoo --help` imports none of them."""
+"""Built-in commands by the headings of `zoo --help`, which imports none of them."""
+
+COMMANDS = {name: text for commands in GROUPS.values() for name, text in commands.items()}
 
 
-class ZooGroup(click.Group):
+class ZooGroup(Group):
     """Commands of this package, imported when used, and those that plugins registered."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -63,21 +74,13 @@ class ZooGroup(click.Group):
         items = [CompletionItem(name, help=COMMANDS.get(name)) for name in names]
         return [*items, *click.Command.shell_complete(self, ctx, incomplete)]
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            from zoo.errors import did_you_mean
-
-            hint = did_you_mean(args[0], self.list_commands(ctx)) or " See `zoo --help`."
-            ctx.fail(f"No such command {args[0]!r}.{hint}")
-        return super().resolve_command(ctx, args)
-
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            rows = list(COMMANDS.items())
-            rows += [(name, "(from a plugin)") for name in self._plugin_commands()]
-            formatter.write_dl(rows)
+        plugins = dict.fromkeys(self._plugin_commands(), "")
+        width = max(map(len, (*COMMANDS, *plugins)))
+        for head, commands in (*GROUPS.items(), ("From plugins", plugins)):
+            if commands:
+                with formatter.section(head):
+                    formatter.write_dl([(n.ljust(width), text) for n, text in commands.items()])
 
     def _plugin_commands(self) -> list[str]:
         """Return the names of plugins' commands, in full where a bare one is taken."""

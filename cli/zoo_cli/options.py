@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import re
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -21,12 +23,25 @@ if TYPE_CHECKING:
 FORMATS = ("text", "json", "jsonl", "csv")
 
 
-def format_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--format`` to a command that takes ``-o``; see `format_of`."""
-    return click.option(
-        "--format", "form", type=click.Choice(FORMATS),
-        help="Output format (that of the suffix of -o, or text).",
-    )(function)  # fmt: skip
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def format_options(
+    text: str = "Output format.", forms: tuple[str, ...] = FORMATS
+) -> Callable[..., Any]:
+    """Return the decorator that adds ``--format``, and ``--json``, which is short for one."""
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        short = click.option("--json", "form", flag_value="json", help="Short for --format json.")
+        return click.option("--format", "form", type=click.Choice(forms), help=text)(
+            short(function)
+        )
+
+    return add
+
+
+format_option = format_options("Output format (that of the suffix of -o, or text).")
+"""Options of a command that takes ``-o``; see `format_of`."""
 
 
 def format_of(form: str | None, output: str | None) -> str:
@@ -74,7 +89,10 @@ def note(text: str) -> None:
 
 
 class FailureLog:
-    """Names failed inputs on stderr, one a line; ``-q`` caps them and counts the rest.
+    """Names failed inputs on stderr, one a line; of those alike the first few, and counts the rest.
+
+    Alike are messages that differ in numbers and quoted values only, but in no column's name.
+    ``-v`` names all.
 
     Attributes
     ----------
@@ -82,15 +100,24 @@ class FailureLog:
         Number of failed inputs.
     """
 
-    SHOWN = 100
+    SHOWN, KINDS = 5, 20
+    """Inputs to name of each kind of message, and kinds to tell apart."""
+
+    _VALUES = re.compile(r"(column '[^']*')|'[^']*'|\d+(?:\.\d+)?")
 
     def __init__(self) -> None:
         self.count = 0
+        self._kinds: Counter[str] = Counter()
+        self._shown: dict[str, str] = {}
 
     def add(self, name: str, message: str) -> None:
         """Report an input that failed."""
         self.count += 1
-        if not Verbosity.quiet or self.count <= self.SHOWN:
+        kind = self._VALUES.sub(lambda found: found[1] or "", message.removeprefix(name))
+        kind = kind if kind in self._kinds or len(self._kinds) < self.KINDS else "other"
+        self._kinds[kind] += 1
+        if Verbosity.verbosity or self._kinds[kind] <= self.SHOWN:
+            self._shown[kind] = f"{name}: {message}"
             echo(f"zoo: {name}: {message}", err=True)
 
     def __enter__(self) -> FailureLog:
@@ -98,9 +125,9 @@ class FailureLog:
 
     def __exit__(self, *_: object) -> None:
         """Count the inputs that were not named."""
-        hidden = self.count - self.SHOWN
-        if Verbosity.quiet and hidden > 0:
-            echo(f"zoo: … and {hidden} more inputs failed, {self.count} in all", err=True)
+        for kind, count in self._kinds.items():
+            if count > self.SHOWN and not Verbosity.verbosity:
+                echo(f"zoo: … and {count - self.SHOWN} more like {self._shown[kind]}", err=True)
 
 
 def note_orphans(files: Store) -> None:
@@ -135,6 +162,8 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
             logger.setLevel(logging.DEBUG)
         if Verbosity.quiet:
             os.environ["ZOO_QUIET"] = "1"
+        if Verbosity.verbosity:
+            os.environ["ZOO_VERBOSE"] = "1"
         if offline:
             os.environ["ZOO_OFFLINE"] = "1"
         if backend or device:

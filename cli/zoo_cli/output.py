@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,9 +12,12 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from zoo.numeric import to_json
-from zoo_cli.terminal import ESCAPE
+from zoo_cli.terminal import ESCAPE, echo
 from zoo_weights.files import atomic_write, is_stream, open_live
 from zoo_weights.text import csv_line, printable
+
+ENDLESS = 100_000
+"""Columns of a line that is not cut."""
 
 LineFormatter = Callable[[dict[str, Any]], Iterable[str]]
 RowFormatter = Callable[[dict[str, Any]], Iterable[dict[str, Any]]]
@@ -123,24 +127,52 @@ def _shown(cell: Any, file: TextIO) -> Any:
     return printable(cell, None) if isinstance(cell, str) and file.isatty() else cell
 
 
-def align(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows as aligned lines, cut to the terminal's width where there is one."""
+def align(rows: Sequence[Sequence[str]], *, right: int | None = None) -> list[str]:
+    """Return rows as aligned lines, cut to the terminal's width where there is one.
+
+    `right` is the column of numbers, if there is one.
+    """
     if not rows:
         return []
     rows = [[printable(cell, None) for cell in row] for row in rows]
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        "  ".join(
+            cell.rjust(width) if number == right else cell.ljust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
         for row in rows
     ]
-    if sys.stdout.isatty():
-        import shutil
+    width = line_width()
+    return [line if len(line) <= width else line[: width - 1] + "…" for line in lines]
 
-        width = shutil.get_terminal_size().columns
-        lines = [line if len(line) <= width else line[: width - 1] + "…" for line in lines]
-    return lines
+
+def line_width() -> int:
+    """Return the columns of the terminal; whoever reads a pipe or a file gets complete lines."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else ENDLESS
+
+
+def size_text(count: int) -> str:
+    """Return a number of bytes as people say it: ``"9.8 MB"``, ``"553 MB"``."""
+    size, units = float(count), ["bytes", "kB", "MB", "GB", "TB"]
+    while size >= 999.5 and len(units) > 1:
+        size /= 1000
+        units.pop(0)
+    digits = 1 if size < 9.95 and units[0] != "bytes" else 0
+    return f"{size:.{digits}f} {units[0]}"
 
 
 def print_json(value: Any) -> None:
     """Print a value as indented JSON."""
     print(_json(value, indent=2))
+
+
+def print_records(
+    records: Iterable[dict[str, Any]], line: Callable[[dict[str, Any]], str], *, as_json: bool
+) -> None:
+    """Print records as JSON, or each as a line of text when it comes."""
+    if as_json:
+        print_json(list(records))
+        return
+    for record in records:
+        echo(line(record))

@@ -257,15 +257,46 @@ def test_a_terminal_gets_no_control_characters_in_csv(tmp_path) -> None:
 # Failures
 
 
-def test_quiet_names_what_failed_and_counts_very_many(cli, tmp_path) -> None:
-    names = [f"{number}.png" for number in range(FailureLog.SHOWN + 7)]
-    quiet = cli("classify", *names, "-q")
-    lines = quiet.err.splitlines()
-    assert quiet.status == 1
-    assert [line.split(": ")[1] for line in lines[:-1]] == names[: FailureLog.SHOWN]
-    assert lines[-1] == "zoo: … and 7 more inputs failed, 107 in all"
-    loud = cli("classify", *names).err.splitlines()
+def test_inputs_that_fail_alike_are_named_a_few_times_and_counted(cli, tmp_path) -> None:
+    """A thousand lines of the same fault hide another one, and all that was said before."""
+    names = [f"{number}.png" for number in range(12)]
+    (tmp_path / "other.png").write_bytes(b"no image")
+    done = cli("classify", *names, "other.png", "--format", "jsonl")
+    assert done.status == 1
+    assert len(done.out.splitlines()) == 13  # the records are complete
+    *lines, last = done.err.splitlines()
+    assert [line.split(": ")[1] for line in lines] == [*names[:5], "other.png"]
+    assert last == lines[4].replace("zoo: ", "zoo: … and 7 more like ")
+    assert cli("classify", *names, "other.png", "-q").err == done.err
+    loud = cli("classify", *names, "-v").err.splitlines()
     assert [line.split(": ")[1] for line in loud] == names
+
+
+@pytest.mark.parametrize(
+    ("message", "other", "alike"),
+    [
+        ("column 'a' holds 'x', not 1", "column 'a' holds 'y', not 1", True),
+        ("column 'a' holds 'x', not 1", "column 'b' holds 'x', not 1", False),
+        ("has 3 columns", "has 4.5 columns", True),
+        ("is empty", "has no rows", False),
+    ],
+)  # fmt: skip
+def test_alike_is_the_same_fault_of_the_same_column(capsys, message, other, alike) -> None:
+    with FailureLog() as failures:
+        for number in range(2 * FailureLog.SHOWN):
+            failures.add(str(number), other if number % 2 else message)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == (FailureLog.SHOWN + 1 if alike else 2 * FailureLog.SHOWN)
+    assert failures.count == 2 * FailureLog.SHOWN
+
+
+def test_as_many_faults_as_inputs_are_not_all_told_apart(capsys) -> None:
+    with FailureLog() as failures:
+        for number in range(100):
+            failures.add("x", "a" * (number + 1))
+    *lines, last = capsys.readouterr().err.splitlines()
+    assert len(lines) == FailureLog.KINDS + FailureLog.SHOWN
+    assert last.startswith("zoo: … and 75 more like x: a")
 
 
 def test_quiet_names_bad_rows(cli, tmp_path) -> None:

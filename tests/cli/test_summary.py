@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -52,3 +53,35 @@ def test_pictures_that_cannot_be_drawn_cost_no_network(cli, tmp_path, monkeypatc
     done = cli("summary", "nasnet-large", "--plot", "x.png")
     assert (done.status, done.out) == (2, "")
     assert "pip install 'keras-zoo[plot]'" in done.err
+
+
+@pytest.mark.parametrize("columns", [70, 80, 120])
+def test_no_terminal_is_too_narrow_for_a_name(cli, monkeypatch, columns):
+    """Cut-off names were of no use to ``freeze``; those of networks are long."""
+    monkeypatch.setattr("zoo_cli.commands.summary.line_width", lambda: columns)
+    lines = cli("summary", "mobilenet-v3-small").out.splitlines()
+    assert max(map(len, lines)) <= columns
+    assert all("…" not in line for line in lines)
+    name = "expanded_conv_squeeze_excite_avg_pool"
+    if columns == 120:
+        assert any(line.split()[:2] == [name, "GlobalAveragePooling2D"] for line in lines)
+    else:
+        start = next(i for i, line in enumerate(lines) if "GlobalAveragePooling2D" in line)
+        cells = [line.split() for line in lines[start:]]
+        assert "".join(row[0] for row in cells).startswith(name)
+
+
+def test_pipes_get_each_layer_on_a_line_and_branches_by_name(cli):
+    out = cli("summary", "mlp-wine-two-outputs").out.splitlines()
+    assert out[0].split() == ["layer", "kind", "output", "parameters"]
+    assert out[-3].split() == ["quality", "Dense", "6", "390"]
+    assert out[-2:] == ["  from dropout_1", "5 layers, 1,159 parameters"]
+    done = json.loads(cli("summary", "mobilenet-v2", "--json").out)
+    assert (done["name"], done["parameters"], done["trainable"]) == (
+        "mobilenet-v2", 3_538_984, 3_504_872,
+    )  # fmt: skip
+    layers = {layer["name"]: layer for layer in done["layers"]}
+    assert layers["block_2_add"] == {
+        "name": "block_2_add", "kind": "Add", "shape": "56 × 56 × 24", "parameters": 0,  # noqa: RUF001
+        "from": ["block_1_project_BN", "block_2_project_BN"],
+    }  # fmt: skip

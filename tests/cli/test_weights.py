@@ -40,7 +40,7 @@ def published(
 def test_fetched_checked_and_removed(cli, published: Server, file: Path) -> None:
     (record,) = json.loads(cli("weights", "list", "mlp-pima", "--json").out)
     assert (record["model"], record["tag"], record["here"]) == ("mlp-pima", "small", False)
-    size = f"{file.stat().st_size / 1e6:,.1f} MB"
+    size = f"{file.stat().st_size / 1000:.0f} kB"
     assert cli("weights", "list", "mlp-p*").out.split(None, 2) == [
         "mlp-pima.small", "-", f"{size}  CC0-1.0\n",
     ]  # fmt: skip

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from places import ROOT
+from terminals import listed_names
 
 from zoo.registry.loading import hook_names
 
@@ -251,7 +252,7 @@ def test_a_lone_file_cannot_name_code(shop: Any, followed: dict[str, Any]) -> No
 def test_a_choice_of_plugins(shop: Any) -> None:
     """`shapes` alone is listed; the part of `vision` is missed when it is needed."""
     alone = {"ZOO_PLUGINS": "shapes"}
-    assert shop.ok("list", env=alone).split()[0] == "shapes"
+    assert listed_names(shop.ok("list", env=alone)) == ["shapes"]
     done = shop.zoo("summary", "shapes", env=alone)
     assert done.returncode == 2
     assert "'vision/image'" in done.stderr

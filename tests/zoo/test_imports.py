@@ -127,6 +127,14 @@ def test_completing_in_the_shell_imports_nothing_heavy(words, expected, tmp_path
     assert modules <= ALLOWED | BUILT_IN
 
 
+def test_the_module_imports_what_the_command_does(tmp_path):
+    code = RUN.replace("from zoo_cli.main import main", "import runpy")
+    code = code.replace("main()", "runpy.run_module('zoo', run_name='__main__')")
+    done, modules = start(code, tmp_path, "list")
+    assert "vgg16" in done.stdout, done.stderr
+    assert modules <= ALLOWED | BUILT_IN
+
+
 def test_import_zoo_imports_no_plugin_and_no_library(tmp_path):
     """A program that imports zoo pays, and trusts, only what it uses."""
     code = RUN.replace("from zoo_cli.main import main", "import zoo").replace("main()", "dir(zoo)")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 
 import pytest
+from terminals import ESCAPES
 
 from zoo import progress
 
@@ -95,3 +97,34 @@ def test_features_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     with progress.photos_bar(1, "features") as advance:
         advance(1)
     assert screen.getvalue() == drawn
+
+
+@pytest.mark.parametrize("columns", [72, 80, 120])
+def test_bars_fit_on_a_line(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    """A bar that wraps is drawn anew below itself; one that is squeezed loses the epoch."""
+    screen = terminal(monkeypatch)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    update = progress.download_progress("vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5")
+    assert update is not None
+    update(1_000_000, 58_889_256)
+    update(58_889_256, 58_889_256)
+    logs = {f"{part}{name}": 0.5 for part in ("", "val_") for name in ("accuracy", "loss", "auc")}
+    with progress.training_bar(150) as show:
+        show(3, logs)
+    lines = [line for line in re.split(r"[\r\n]+", ESCAPES.sub("", screen.getvalue())) if line]
+    assert max(map(len, lines)) <= columns
+    assert any("58.9/58.9 MB" in line and "vgg16_weights" in line for line in lines)
+    assert "epoch 3/150" in lines[-1]
+    assert "loss 0.5000  val_loss 0.5000" in lines[-1]
+
+
+def test_pipes_get_an_epoch_a_line_if_asked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A log of a job in a queue tells how far it is; without -v it stays as it was."""
+    for verbose, expected in (("1", "epoch 2/3: loss 0.5000, accuracy 1.0000\n"), ("", "")):
+        monkeypatch.setenv("ZOO_VERBOSE", verbose)
+        with progress.training_bar(3) as show:
+            show(0, {})
+            show(2, {"accuracy": 1.0, "loss": 0.5})
+        assert capsys.readouterr().err == expected

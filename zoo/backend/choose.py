@@ -12,11 +12,12 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import ModuleType
 from typing import Any
 
 from zoo.backend import keras_private
+from zoo.backend.quiet import drop_import_logs
 from zoo.cache import private_folder
 from zoo.config import home, plain, settings
 from zoo.errors import BackendError
@@ -224,6 +225,7 @@ def keras() -> Any:
     if imported is not None and hasattr(imported, "config"):
         return imported
     backend = settle()
+    quiet = backend == "tensorflow" and "TF_CPP_MIN_LOG_LEVEL" not in os.environ
     _prepare(_Request.device)
     before = os.environ.get("KERAS_HOME")
     # The first import of Keras writes keras.json into its home: zoo's here, not the user's.
@@ -231,7 +233,7 @@ def keras() -> Any:
     os.environ["KERAS_HOME"] = str(home("cache") / "keras")
     try:
         keras_private.read_settings(home("cache") / "keras" / "keras.json")
-        with lazy_imports(*DEFERRED_MODULES):
+        with lazy_imports(*DEFERRED_MODULES), drop_import_logs() if quiet else nullcontext():
             import keras
     except ImportError as error:
         msg = f"Keras cannot be imported with {backend}, {error}; run: "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
@@ -18,7 +19,7 @@ from zoo.data.labelled import LabelledRows
 from zoo.data.stream import Stream, file_stream, generator_stream
 from zoo.data.table import TABLE_SUFFIXES, Table, join_tables, stream_table
 from zoo.data.tokens import read_lines
-from zoo.errors import InputError, TrainingError, UsageError
+from zoo.errors import InputError, TrainingError, UsageError, did_you_mean
 from zoo.files import require_regular
 from zoo.parts.base import Decoder, Preprocessor, Sequencer
 from zoo.parts.faults import Prepared
@@ -70,6 +71,9 @@ def load_data(
     registered = registry().datasets
     if isinstance(data, str) and data in registered.names():  # a file of that name is ./NAME
         entry, data = registered.find(data), None
+    elif hint := _dataset_like(data):
+        msg = f"no dataset or file is called {data!r}.{hint}"
+        raise UsageError(msg)
     elif training is not None and training.dataset is not None:
         entry = registered.find(training.dataset)
     targets = Targets.of(training, target)
@@ -90,6 +94,13 @@ def load_data(
     if kind == "image" and isinstance(data, str | PathLike) and not _is_table(Path(data)):
         return {"train": LabelledRows(*read_folder(Path(data)), source=str(data))}
     return {"train": _load_table(kind, data, targets)}
+
+
+def _dataset_like(data: Any) -> str:
+    """Return a suggestion if data are the name of neither a dataset nor a file."""
+    if not isinstance(data, str) or os.path.lexists(data):
+        return ""
+    return did_you_mean(data, registry().datasets.names())
 
 
 def _load_dataset(

@@ -243,18 +243,16 @@ class Registry:
         )
         return former[0]
 
-    def match_models(self, *patterns: str) -> list[Entry[ModelSpec]]:
-        """Return the models whose bare or full name matches one of the globs, sorted by name."""
-        chosen = [
+    def match_models(self, *patterns: str, search: bool = False) -> list[Entry[ModelSpec]]:
+        """Return the models whose bare or full name matches one of the globs, sorted by name.
+
+        With `search`, one without wildcards is looked for in names, summaries, tasks and tags.
+        """
+        chosen = (
             entry
             for entry in self.models
-            if not patterns
-            or any(
-                fnmatch.fnmatchcase(name, pattern)
-                for pattern in patterns
-                for name in (entry.name, entry.full_name)
-            )
-        ]
+            if not patterns or any(_matches(entry, pattern, search) for pattern in patterns)
+        )
         return sorted(chosen, key=lambda entry: (entry.name, entry.full_name))
 
     def resolve(self, kind: str, component: Component, *, near: str | None = None) -> Any:
@@ -290,6 +288,14 @@ class Registry:
             input=_full(self.preprocessors, spec.input, near),
             output=_full(self.decoders, spec.output, near),
         )
+
+
+def _matches(entry: Entry[ModelSpec], pattern: str, search: bool) -> bool:
+    if search and not any(wildcard in pattern for wildcard in "*?["):
+        spec = entry.value
+        texts = (entry.full_name, spec.summary, spec.task, *spec.tags)
+        return any(pattern.lower() in text.lower() for text in texts)
+    return any(fnmatch.fnmatchcase(name, pattern) for name in (entry.name, entry.full_name))
 
 
 def _full(table: EntryTable[Reference], component: Component, near: str | None) -> Component:
@@ -333,6 +339,7 @@ def list_models(
     tag: str | None = None,
     plugin: str | None = None,
     licence: str | None = None,
+    search: bool = False,
 ) -> list[str]:
     """Return the names of the models that match, sorted.
 
@@ -342,12 +349,14 @@ def list_models(
         Globs over names (``"vgg*"``); a model is listed if it matches any of them.
     task, tag, plugin, licence
         Keep only the models with this task, tag, plugin, licence.
+    search
+        Look for a pattern without wildcards in names, summaries, tasks and tags.
     """
     reg = registry()
     unique = set(reg.models.names())
     return [
         entry.name if entry.name in unique else entry.full_name
-        for entry in reg.match_models(*patterns)
+        for entry in reg.match_models(*patterns, search=search)
         if (task is None or entry.value.task == task)
         and (tag is None or tag in entry.value.tags)
         and (plugin is None or entry.owner.name == plugin)

@@ -17,6 +17,7 @@ from zoo.data.inputs import NamedInputs, name_from_fields, text_name
 from zoo.errors import UsageError
 from zoo.inference.model import IMAGE_BATCH
 from zoo.parts.base import Classification, Classifier
+from zoo_cli.help import Command
 from zoo_cli.options import (
     FailureLog,
     Verbosity,
@@ -32,7 +33,7 @@ from zoo_cli.output import open_output, write_records
 from zoo_cli.resume import WrittenResults, resume_output
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
 @click.option("-m", "--model", metavar="MODEL|BUNDLE|SPEC.toml", shell_complete=complete_model,
               help="Model to use.")  # fmt: skip

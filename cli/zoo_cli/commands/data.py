@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,13 @@ from zoo.config import store
 from zoo.registry.entries import Entry
 from zoo.registry.registry import registry
 from zoo.spec.dataset import Dataset
-from zoo_cli.options import common_options, note_orphans
-from zoo_cli.output import align, print_json
+from zoo_cli.help import Group
+from zoo_cli.options import common_options, json_option, note_orphans
+from zoo_cli.output import align, print_json, print_records
 from zoo_cli.terminal import echo
 
 
-@click.group(name="data")
+@click.group(name="data", cls=Group)
 def command() -> None:
     """List, show, add and verify datasets."""
 
@@ -32,7 +34,7 @@ def _entries(names: tuple[str, ...]) -> list[Entry[Dataset]]:
 
 
 @command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @common_options
 def list_data(as_json: bool) -> None:
     """List datasets and which of them are here."""
@@ -59,7 +61,7 @@ def list_data(as_json: bool) -> None:
 
 @command.command()
 @click.argument("name", shell_complete=complete_dataset)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.option("--plot", metavar="FILE", help="Draw a sheet of samples (images only).")
 @common_options
 def show(name: str, as_json: bool, plot: str | None) -> None:
@@ -99,26 +101,37 @@ def add(name: str, file: Path) -> int:
 
 @command.command()
 @click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=complete_dataset)
+@json_option
 @common_options
-def verify(names: tuple[str, ...]) -> int:
+def verify(names: tuple[str, ...], as_json: bool) -> int:
     """Compare the content of the datasets that are here with their records."""
     from zoo.data import datasets
 
     note_orphans(store("data"))
-    bad = 0
-    for entry in _entries(names):
-        if not datasets.is_present(entry):
-            if names:
-                echo(f"{entry.value.name}: not here")
-                bad += 1
-            continue
-        result = datasets.verify(entry)
-        if result.path is None:
-            bad += 1
-            echo(f"{entry.value.name}: wrong, expected {result.expected}, received {result.got}")
-        else:
-            echo(f"{entry.value.name}: ok")
-    return 1 if bad else 0
+    states = []
+
+    def verified() -> Iterator[dict[str, Any]]:
+        for entry in _entries(names):
+            state, expected, received = "not here", None, None
+            if datasets.is_present(entry):
+                result = datasets.verify(entry)
+                state = "wrong" if result.path is None else "ok"
+                expected, received = result.expected, result.got
+            elif not names:
+                continue
+            states.append(state)
+            yield {
+                "name": entry.value.name, "state": state,
+                "expected": expected, "received": received,
+            }  # fmt: skip
+
+    print_records(verified(), _verdict, as_json=as_json)
+    return int(any(state != "ok" for state in states))
+
+
+def _verdict(record: dict[str, Any]) -> str:
+    wrong = f", expected {record['expected']}, received {record['received']}"
+    return f"{record['name']}: {record['state']}{wrong if record['state'] == 'wrong' else ''}"
 
 
 @command.command()

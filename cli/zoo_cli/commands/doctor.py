@@ -6,13 +6,14 @@ from typing import Any
 
 import click
 
-from zoo_cli.options import common_options
+from zoo_cli.help import Command
+from zoo_cli.options import common_options, json_option
 from zoo_cli.output import align, print_json
 from zoo_cli.terminal import echo
 
 
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.command(cls=Command)
+@json_option
 @common_options
 def command(as_json: bool) -> None:
     """Show backends, versions, devices, folders and plugins, and what is missing."""

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import click
 
-from zoo_cli.options import common_options, model_or_bundle, note, parse_numbers, target_option
+from zoo_cli.help import Command
+from zoo_cli.options import (
+    common_options,
+    json_option,
+    model_or_bundle,
+    note,
+    parse_numbers,
+    target_option,
+)
 from zoo_cli.output import align, print_json
 from zoo_cli.terminal import echo
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("bundles", metavar="BUNDLE...", nargs=-1, required=True)
 @click.option("--member-weights", metavar="W,W,...", callback=parse_numbers,
               help="How much each counts; all the same if not given.")  # fmt: skip
 @click.option("--data", metavar="DATASET|FILE|FOLDER", help="Labelled data to measure them on.")
 @target_option("Column of the true values")
 @click.option("-o", "--output", metavar="DIR", help="The run folder.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @common_options
 def command(
     bundles: tuple[str, ...],

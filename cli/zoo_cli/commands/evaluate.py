@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from zoo_cli.help import Command
 from zoo_cli.options import (
     FailureLog,
     common_options,
     complete_model,
+    json_option,
     model_or_bundle,
     note,
     set_option,
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from zoo.training.report import Report
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("model", metavar="MODEL|BUNDLE|SPEC.toml", shell_complete=complete_model)
 @click.option("--data", metavar="DATASET|FILE|FOLDER",
               help="Labelled data; if not given, the rows held out of its training.")  # fmt: skip
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 @click.option("--plot", metavar="FILE", type=click.Path(path_type=Path),
               help="Draw a confusion matrix, predicted against true values, or the line fitted to "
               "one number.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @common_options
 def command(
     model: str,

@@ -9,12 +9,13 @@ from typing import Any
 
 import click
 
-from zoo_cli.options import FORMATS, common_options, complete_model, model_or_bundle, note
+from zoo_cli.help import Command
+from zoo_cli.options import common_options, complete_model, format_options, model_or_bundle, note
 from zoo_cli.output import write_records
 from zoo_cli.terminal import echo
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("model", metavar="MODEL|BUNDLE|SPEC.toml", shell_complete=complete_model)
 @click.option("--start", metavar="TEXT", default="", help="Text to start from.")
 @click.option("--steps", type=click.IntRange(1), required=True, help="Number of outputs.")
@@ -25,7 +26,7 @@ from zoo_cli.terminal import echo
 @click.option("--seed", type=click.IntRange(0), help="Seed of the draws.")
 @click.option("--session", "file", metavar="FILE", type=click.Path(path_type=Path),
               help="Continue from the state in FILE, and save it there.")  # fmt: skip
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="Output format.")
+@format_options()
 @common_options
 def command(
     model: str,
@@ -35,7 +36,7 @@ def command(
     temperature: float,
     seed: int | None,
     file: Path | None,
-    form: str,
+    form: str | None,
 ) -> int:
     """Continue a sequence with MODEL, or with a trained BUNDLE: every output is the next input."""
     subject = model_or_bundle(model)
@@ -47,7 +48,7 @@ def command(
         start, steps, warm=warm, temperature=temperature, seed=seed, session=session
     )
     records = (step.to_dict() for step in generated)
-    if form == "text":
+    if form in (None, "text"):
         _print_text(records)
     else:
         write_records(records, sys.stdout, form, lines=lambda _: (), rows=lambda record: [record])

@@ -5,18 +5,19 @@ from __future__ import annotations
 import click
 
 from zoo.registry.registry import registry
-from zoo_cli.options import common_options
+from zoo_cli.help import Group
+from zoo_cli.options import common_options, json_option
 from zoo_cli.output import align, print_json
 from zoo_cli.terminal import echo
 
 
-@click.group(name="plugins")
+@click.group(name="plugins", cls=Group)
 def command() -> None:
     """List plugins and diagnose their problems."""
 
 
 @command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @common_options
 def list_plugins(as_json: bool) -> None:
     """List the plugins in use."""
@@ -34,7 +35,7 @@ def list_plugins(as_json: bool) -> None:
 
 
 @command.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @common_options
 def doctor(as_json: bool) -> int:
     """Show the details of every plugin that has a problem; exit 1 if one has."""

@@ -17,6 +17,7 @@ from zoo.files import STANDARD_INPUT_NAMES, require_regular, standard_input
 from zoo.parts.base import Classifier, Decoder, Regressor, RowResult
 from zoo.parts.multi_output import Outputs
 from zoo_cli.commands import classify
+from zoo_cli.help import Command
 from zoo_cli.options import (
     FailureLog,
     common_options,
@@ -35,7 +36,7 @@ _TAKES = {
 }  # fmt: skip
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("model", metavar="MODEL|BUNDLE|SPEC.toml", shell_complete=complete_model)
 @click.argument("inputs", metavar="[INPUT]...", nargs=-1)
 @click.option("--text", "texts", metavar="TEXT", multiple=True, help="A text (text models only).")

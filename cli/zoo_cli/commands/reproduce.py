@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo.errors import InputError, UsageError
-from zoo_cli.options import common_options, complete_model, note, set_option
+from zoo_cli.help import Command
+from zoo_cli.options import common_options, complete_model, format_options, note, set_option
 from zoo_cli.output import ROWS, align, print_json
 from zoo_cli.terminal import echo
 
@@ -21,17 +22,20 @@ HEAD = ("figure", "published", "bound", "median", "range", "")
 """Columns of both tables of figures; one of them adds the model."""
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("models", metavar="MODEL...", nargs=-1, shell_complete=complete_model)
 @click.option("--all", "every", is_flag=True, help="Every model with figures whose data is here.")
 @click.option("--seeds", metavar="N", type=click.IntRange(1),
               help="Seeds 1 to N; 5, or as the spec says, if not given.")  # fmt: skip
 @set_option
-@click.option("--format", "form", type=click.Choice(("text", "json", "markdown")), default="text",
-              help="Output format.")  # fmt: skip
+@format_options(forms=("text", "json", "markdown"))
 @common_options
 def command(
-    models: tuple[str, ...], every: bool, seeds: int | None, settings: tuple[str, ...], form: str
+    models: tuple[str, ...],
+    every: bool,
+    seeds: int | None,
+    settings: tuple[str, ...],
+    form: str | None,
 ) -> int:
     """Train MODEL from scratch by its recipe and compare its figures with the published ones.
 
@@ -52,7 +56,7 @@ def command(
             note(f"{name}: skipped, {error}")
             continue
         done.append(result)
-        if form == "text":
+        if form in (None, "text"):
             for line in _lines(result.to_dict()):
                 echo(line)
     records = [result.to_dict() for result in done]

@@ -6,12 +6,20 @@ from typing import Any
 
 import click
 
-from zoo_cli.options import common_options, note, parse_numbers, set_option, target_option
+from zoo_cli.help import Command
+from zoo_cli.options import (
+    common_options,
+    json_option,
+    note,
+    parse_numbers,
+    set_option,
+    target_option,
+)
 from zoo_cli.output import align, print_json
 from zoo_cli.terminal import echo
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("run", metavar="BUNDLE")
 @click.option("--data", metavar="DATASET|FILE|FOLDER", required=True, help="New rows.")
 @click.option("--old", metavar="DATASET|FILE|FOLDER", help="Rows it was trained on.")
@@ -32,7 +40,7 @@ from zoo_cli.terminal import echo
 @click.option("--resume", is_flag=True, help="Continue a training that was stopped.")
 @click.option("--exact", is_flag=True, help="Refuse to continue with other versions.")
 @click.option("-o", "--output", metavar="DIR", help="The run folder.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @common_options
 def command(run: str, data: str, as_json: bool, **options: Any) -> int:
     """Train a trained BUNDLE or run folder further, and compare before and after.

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from zoo_cli.options import common_options, note
-from zoo_cli.output import align, print_json
+from zoo_cli.help import Group
+from zoo_cli.options import common_options, json_option, note
+from zoo_cli.output import align, print_json, size_text
 from zoo_cli.terminal import echo
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ RUNS = click.argument(
 )
 
 
-@click.group(name="runs")
+@click.group(name="runs", cls=Group)
 def command() -> None:
     """List, show, compare, plot and remove runs."""
 
@@ -35,7 +36,7 @@ def command() -> None:
 @click.option("--sort", metavar="METRIC", help="Sort best first: accuracy, or train.accuracy.")
 @click.option("--mode", type=click.Choice(["min", "max"]),
               help="Whether less or more of it is better, if Keras does not say.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @common_options
 def list_runs(
     folder: Path | None,
@@ -70,7 +71,7 @@ def list_runs(
 
 @command.command()
 @RUNS
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @common_options
 def compare(folders: tuple[Path, ...], as_json: bool) -> None:
     """Show runs side by side: their origin, settings and figures."""
@@ -87,7 +88,7 @@ def compare(folders: tuple[Path, ...], as_json: bool) -> None:
 
 @command.command()
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @common_options
 def show(folder: Path, as_json: bool) -> None:
     """Show a run: its model, epochs, figures, changed settings and origin."""
@@ -143,7 +144,7 @@ def remove(folders: tuple[Path, ...], yes: bool) -> int:
             raise click.UsageError(msg)
         for folder in unique:
             files, size = size_of(folder)
-            echo(f"{folder}: {files} files, {size / 1e6:.1f} MB", err=True)
+            echo(f"{folder}: {files} files, {size_text(size)}", err=True)
         if not click.confirm("Remove?", err=True):
             note("nothing was removed")
             return 1

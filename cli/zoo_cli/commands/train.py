@@ -7,15 +7,24 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zoo_cli.options import common_options, complete_model, note, set_option, target_option
-from zoo_cli.output import ROWS
+from zoo_cli.help import Command
+from zoo_cli.options import (
+    common_options,
+    complete_model,
+    json_option,
+    note,
+    set_option,
+    target_option,
+)
+from zoo_cli.output import ROWS, print_json
 from zoo_cli.terminal import echo
 
 if TYPE_CHECKING:
+    from zoo.runs.run import Run
     from zoo.spec.model import ModelSpec
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("model", metavar="MODEL|SPEC.toml|DATA", shell_complete=complete_model)
 @click.option("--data", metavar="DATASET|FILE|FOLDER",
               help="Dataset, CSV, parquet or npz file, folder with class subfolders.")  # fmt: skip
@@ -29,6 +38,7 @@ if TYPE_CHECKING:
 @click.option("--exact", is_flag=True, help="Refuse to continue with other versions.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first damaged photo.")
 @click.option("-o", "--output", metavar="DIR", help="The run folder.")
+@json_option
 @common_options
 def command(
     model: str,
@@ -43,6 +53,7 @@ def command(
     exact: bool,
     fail_fast: bool,
     output: str | None,
+    as_json: bool,
 ) -> int:
     """Train MODEL, or the model that SPEC.toml declares, and write a run folder.
 
@@ -75,6 +86,14 @@ def command(
     )
     for text in run.notes:
         note(text)
+    if as_json:
+        print_json({"path": str(run.path), "metrics": run.metrics})
+    else:
+        _print_figures(run)
+    return 130 if run.environment.get("interrupted") else 0
+
+
+def _print_figures(run: Run) -> None:
     for part, values in run.metrics.items():
         if part in ROWS:
             numbers = {name: value for name, value in values.items() if isinstance(value, float)}
@@ -87,7 +106,6 @@ def command(
         figure = f"{rule.monitor} {best[rule.monitor]:.4f} ({rows})"
         echo(f"best epoch: {best['epoch']} of {len(run.history['loss'])}, {figure}")
     echo(f"run: {run.path}")
-    return 130 if run.environment.get("interrupted") else 0
 
 
 def _is_data(name: str) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from zoo_cli.options import common_options, complete_model, note, target_option
-from zoo_cli.output import align
+from zoo_cli.help import Command
+from zoo_cli.options import common_options, complete_model, json_option, note, target_option
+from zoo_cli.output import align, print_json
 from zoo_cli.terminal import echo
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ SHOWN = 10
 """Results to print; the file has all."""
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("model", metavar="MODEL|SPEC.toml", shell_complete=complete_model)
 @click.option("--grid", metavar="KEY=A,B,...", multiple=True, required=True,
               help="Values to try; A..B or A..B:log is a range to draw from.")  # fmt: skip
@@ -43,6 +44,7 @@ SHOWN = 10
               help="local, or ray to spread the work over a Ray cluster.")  # fmt: skip
 @click.option("--resume", is_flag=True, help="Continue a tuning that was stopped.")
 @click.option("-o", "--output", metavar="DIR", help="The tuning's folder.")
+@json_option
 @common_options
 def command(
     model: str,
@@ -60,6 +62,7 @@ def command(
     engine: str,
     resume: bool,
     output: str | None,
+    as_json: bool,
 ) -> int:
     """Train MODEL with all combinations of values, and keep the best.
 
@@ -87,12 +90,15 @@ def command(
         output=output,
         finished=_note_result,
     )
-    for line in align(list(_rows(tuning))):
-        echo(line)
     for text in tuning.run.notes:
         note(text)
-    echo(f"leaderboard: {tuning.path / 'leaderboard.csv'}")
-    echo(f"run: {tuning.run.path}")
+    if as_json:
+        print_json(_record(tuning))
+    else:
+        for line in align(_rows(tuning)):
+            echo(line)
+        echo(f"leaderboard: {tuning.path / 'leaderboard.csv'}")
+        echo(f"run: {tuning.run.path}")
     interrupted = tuning.run.environment.get("interrupted")
     return 130 if interrupted else int(any(r.state == "failed" for r in tuning.results))
 
@@ -117,6 +123,17 @@ def _note_result(result: Result, board: Board, total: int) -> None:
     mean = "" if result.problem else f"{board.metric} {result.mean(board.metric or ''):.4f}"
     outcome = result.problem or mean + (" (pruned)" if result.state == "pruned" else "")
     note(f"{len(board.results)}/{total} {result.text()}: {outcome}")
+
+
+def _record(tuning: Tuning) -> dict[str, Any]:
+    results = [
+        {"settings": result.settings, "state": result.state, "figures": result.figures,
+         "problem": result.problem} for result in tuning.results
+    ]  # fmt: skip
+    return {
+        "path": str(tuning.path), "metric": tuning.metric, "results": results,
+        "run": str(tuning.run.path), "metrics": tuning.run.metrics,
+    }  # fmt: skip
 
 
 def _rows(tuning: Tuning) -> list[list[str]]:

@@ -12,13 +12,14 @@ from zoo.config import store
 from zoo.errors import UsageError
 from zoo.registry.registry import find_spec, registry
 from zoo.spec.model import ModelSpec, check_record_licence
-from zoo_cli.options import common_options, complete_model, note_orphans
-from zoo_cli.output import align, print_json
+from zoo_cli.help import Group
+from zoo_cli.options import common_options, complete_model, json_option, note_orphans
+from zoo_cli.output import align, print_json, print_records, size_text
 from zoo_cli.terminal import echo
 from zoo_weights.records import WeightsRecord
 
 
-@click.group(name="weights")
+@click.group(name="weights", cls=Group)
 def command() -> None:
     """Fetch, add, verify and remove weights files."""
 
@@ -45,7 +46,7 @@ def _records(names: tuple[str, ...]) -> Iterator[ModelWeights]:
 
 @command.command("list")
 @click.argument("patterns", metavar="[PATTERN]...", nargs=-1)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @common_options
 def list_weights(patterns: tuple[str, ...], as_json: bool) -> None:
     """List weights files and which of them are here."""
@@ -70,7 +71,7 @@ def list_weights(patterns: tuple[str, ...], as_json: bool) -> None:
         (
             f"{r['model']}.{r['tag']}",
             "here" if r["here"] else "-",
-            f"{r['bytes'] / 1e6:,.1f} MB" if r["bytes"] else "",
+            size_text(r["bytes"]) if r["bytes"] else "",
             str(r["licence"]),
         )
         for r in records
@@ -83,16 +84,21 @@ def list_weights(patterns: tuple[str, ...], as_json: bool) -> None:
 @click.argument("models", metavar="MODEL[.TAG]|SPEC.toml...", nargs=-1, required=True,
                 shell_complete=complete_model)  # fmt: skip
 @click.option("--timeout", metavar="SECONDS", help="Give a file up after so many seconds.")
+@json_option
 @common_options
-def pull(models: tuple[str, ...], timeout: str | None) -> None:
+def pull(models: tuple[str, ...], timeout: str | None, as_json: bool) -> None:
     """Download weights now instead of on first use."""
     from zoo.progress import download_progress
 
     files = store(seconds=timeout)
-    for spec, base, record in _records(models):
-        check_record_licence(spec, record)
-        path = files.fetch(record, base=base, progress=download_progress(record.name))
-        echo(f"{spec.name}.{record.tag}: {path}")
+
+    def pulled() -> Iterator[dict[str, Any]]:
+        for spec, base, record in _records(models):
+            check_record_licence(spec, record)
+            path = files.fetch(record, base=base, progress=download_progress(record.name))
+            yield {"model": spec.name, "tag": record.tag, "path": str(path)}
+
+    print_records(pulled(), lambda r: f"{r['model']}.{r['tag']}: {r['path']}", as_json=as_json)
 
 
 @command.command()
@@ -122,41 +128,62 @@ def add(model: str, file: Path) -> int:
 
 @command.command()
 @click.argument("models", metavar="[MODEL[.TAG]]...", nargs=-1, shell_complete=complete_model)
+@json_option
 @common_options
-def verify(models: tuple[str, ...]) -> int:
+def verify(models: tuple[str, ...], as_json: bool) -> int:
     """Compare the hashes of the weights files that are here with their records."""
-    bad, files = 0, store()
+    files, states = store(), []
     note_orphans(files)
-    for spec, base, record in _records(models or ("*",)):
-        result = files.verify(record, base=base)
-        name = f"{spec.name}.{record.tag}"
-        if not result.present:
-            begun = files.unfinished(record)
-            if models or begun:
-                unfinished = f", {begun:,} bytes of an unfinished download" if begun else ""
-                echo(f"{name}: not here{unfinished}")
-            bad += bool(models)
-        elif result.ok:
-            echo(f"{name}: ok")
-        else:
-            echo(f"{name}: WRONG, expected {result.expected}, found {result.got}")
-            bad += 1
-    return 1 if bad else 0
+
+    def verified() -> Iterator[dict[str, Any]]:
+        for spec, base, record in _records(models or ("*",)):
+            result, begun = files.verify(record, base=base), files.unfinished(record)
+            state = "ok" if result.ok else "wrong" if result.present else "not here"
+            if models or result.present:
+                states.append(state)
+            if models or result.present or begun:
+                yield {
+                    "model": spec.name, "tag": record.tag, "state": state,
+                    "expected": result.expected, "found": result.got, "unfinished": begun,
+                }  # fmt: skip
+
+    print_records(verified(), _verdict, as_json=as_json)
+    return int(any(state != "ok" for state in states))
+
+
+def _verdict(record: dict[str, Any]) -> str:
+    words = record["state"]
+    if words == "wrong":
+        words = f"WRONG, expected {record['expected']}, found {record['found']}"
+    elif words == "not here" and record["unfinished"]:
+        words += f", {record['unfinished']:,} bytes of an unfinished download"
+    return f"{record['model']}.{record['tag']}: {words}"
 
 
 @command.command()
 @click.argument("models", metavar="MODEL[.TAG]|SPEC.toml...", nargs=-1, required=True,
                 shell_complete=complete_model)  # fmt: skip
+@json_option
 @common_options
-def remove(models: tuple[str, ...]) -> None:
+def remove(models: tuple[str, ...], as_json: bool) -> None:
     """Delete downloaded files; they can be fetched again."""
     files = store()
     note_orphans(files)
-    for spec, _, record in _records(models):
-        begun = files.unfinished(record)
-        done = "removed" if files.remove(record) else "was not here"
-        unfinished = f"; removed {begun:,} bytes of an unfinished download" if begun else ""
-        echo(f"{spec.name}.{record.tag}: {done}{unfinished}")
+
+    def removed() -> Iterator[dict[str, Any]]:
+        for spec, _, record in _records(models):
+            begun = files.unfinished(record)
+            done = files.remove(record)
+            yield {"model": spec.name, "tag": record.tag, "removed": done, "unfinished": begun}
+
+    print_records(removed(), _removal, as_json=as_json)
+
+
+def _removal(record: dict[str, Any]) -> str:
+    words = "removed" if record["removed"] else "was not here"
+    if record["unfinished"]:
+        words += f"; removed {record['unfinished']:,} bytes of an unfinished download"
+    return f"{record['model']}.{record['tag']}: {words}"
 
 
 @command.command()

@@ -75,7 +75,7 @@ def test_globs_and_filters():
 
 def test_the_records_of_the_list(zoo_command):
     """Scripts read these keys; one more or less breaks them."""
-    done = zoo_command("list", "vgg16", "mlp-pima", "--json")
+    done = zoo_command("list", "vgg1[6]", "mlp-pima", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     pima, vgg16 = json.loads(done.stdout)
     assert list(pima) == list(vgg16) == [

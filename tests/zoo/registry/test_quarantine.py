@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from places import ROOT
+from terminals import listed_names
 
 from zoo.errors import PluginError
 
@@ -179,7 +180,7 @@ def test_a_broken_plugin_costs_one_line_and_the_doctor_knows_why(case, guests, z
     guests.install(**what)
     listed = zoo_command("list", "fine", "vgg16", env=guests.env)
     assert listed.returncode == 0
-    assert [line.split()[0] for line in listed.stdout.splitlines()] == ["vgg16"]
+    assert listed_names(listed.stdout) == ["vgg16", "vgg16-features"]
     plugin = what.get("entry", "guest =").partition(" =")[0]
     assert listed.stderr.startswith(f"zoo: plugin {plugin!r} (zoo-guest 1.2) left out: ")
     assert listed.stderr.endswith(f"{reason}; see `zoo plugins doctor`\n")
@@ -238,7 +239,7 @@ def test_metadata_without_a_name_is_a_problem_of_that_plugin(guests, zoo_command
     guests.install(ONE_MODEL)
     next(guests.site.glob("*/METADATA")).unlink()
     done = zoo_command("list", "fine", env=guests.env)
-    assert (done.returncode, done.stdout.split()[0]) == (0, "fine")
+    assert (done.returncode, listed_names(done.stdout)) == (0, ["fine"])
     assert "Traceback" not in done.stderr
 
 
@@ -322,6 +323,6 @@ def test_allowed_plugins_alone_are_imported(guests, zoo_command):
     env = {**guests.env, "ZOO_PLUGINS": "vision, tabular"}
     done = zoo_command("list", "vgg16", "mlp-pima", env=env)
     assert (done.returncode, done.stderr) == (0, "")
-    assert [line.split()[0] for line in done.stdout.splitlines()] == ["mlp-pima", "vgg16"]
+    assert listed_names(done.stdout) == ["vgg16", "vgg16-features", "mlp-pima"]
     done = zoo_command("list", env={**guests.env, "ZOO_PLUGINS": ""})
     assert (done.returncode, done.stdout) == (0, "")
