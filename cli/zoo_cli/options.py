@@ -8,11 +8,12 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from zoo_cli.terminal import echo
 
@@ -188,11 +189,37 @@ def parse_numbers(
         raise click.BadParameter(msg) from None
 
 
-def complete_model(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Complete the name of a model in the shell."""
+def complete_file(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Leave completing the name of a file to the shell."""
+    return [CompletionItem(incomplete, type="file")]
+
+
+def complete_model(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete the name of a model in the shell, or else of a bundle."""
     from zoo.registry.registry import list_models
 
-    return [name for name in list_models() if name.startswith(incomplete)]
+    return _complete(list_models(), incomplete)
+
+
+def complete_data(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete the name of a dataset in the shell, or else of a file."""
+    from zoo.registry.registry import registry
+
+    return _complete(registry().datasets.names(), incomplete)
+
+
+def _complete(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
+    # Bash completes files only where no name is left, if their item comes first.
+    return [
+        CompletionItem(incomplete, type="file"),
+        *(CompletionItem(name) for name in names if name.startswith(incomplete)),
+    ]
 
 
 def set_option(function: Callable[..., Any]) -> Callable[..., Any]:

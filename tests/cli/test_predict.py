@@ -197,7 +197,7 @@ def test_classes_of_pictures_that_are_not_finite(cli, photos: Path, tmp_path: Pa
     run = zoo.train(image_spec("vision/classes"), photos, seed=1, output=tmp_path / "run").path
     bundle = spoilt(run, tmp_path / "bad.zoo")
     for command in (("classify", photos, "-m", bundle), ("predict", bundle, photos)):
-        done = cli(*command, "--format", "json")
+        done = cli(*command, "--format", "json", "-v")
         assert done.status == 1
         assert done.err.count("not finite") == 8
         for record in strict(done.out):

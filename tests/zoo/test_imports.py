@@ -111,6 +111,10 @@ def test_describing_and_refusing_import_nothing_heavy(arguments, status, shows, 
         ("zoo train mlp", "plain,mlp-pima"),
         ("zoo classify -m efficientnet-lite", "plain,efficientnet-lite0"),
         ("zoo list --js", "plain,--json"),
+        ("zoo train mlp-pima --data pi", "plain,pima"),
+        ("zoo classify mu", "file,mu"),
+        ("zoo predict mlp-pima ro", "file,ro"),
+        ("zoo show runs/", "file,runs/"),
     ],
 )
 def test_completing_in_the_shell_imports_nothing_heavy(words, expected, tmp_path):

@@ -22,6 +22,7 @@ from zoo_cli.options import (
     FailureLog,
     Verbosity,
     common_options,
+    complete_file,
     complete_model,
     format_of,
     format_option,
@@ -34,7 +35,7 @@ from zoo_cli.resume import WrittenResults, resume_output
 
 
 @click.command(cls=Command)
-@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, shell_complete=complete_file)
 @click.option("-m", "--model", metavar="MODEL|BUNDLE|SPEC.toml", shell_complete=complete_model,
               help="Model to use.")  # fmt: skip
 @click.option("--top", type=click.IntRange(min=1), default=1, help="Number of classes to name.")

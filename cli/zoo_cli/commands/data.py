@@ -13,7 +13,7 @@ from zoo.registry.entries import Entry
 from zoo.registry.registry import registry
 from zoo.spec.dataset import Dataset
 from zoo_cli.help import Group
-from zoo_cli.options import common_options, json_option, note_orphans
+from zoo_cli.options import common_options, complete_data, json_option, note_orphans
 from zoo_cli.output import align, print_json, print_records
 from zoo_cli.terminal import echo
 
@@ -21,11 +21,6 @@ from zoo_cli.terminal import echo
 @click.group(name="data", cls=Group)
 def command() -> None:
     """List, show, add and verify datasets."""
-
-
-def complete_dataset(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Complete the name of a dataset in the shell."""
-    return [name for name in registry().datasets.names() if name.startswith(incomplete)]
 
 
 def _entries(names: tuple[str, ...]) -> list[Entry[Dataset]]:
@@ -60,7 +55,7 @@ def list_data(as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("name", shell_complete=complete_dataset)
+@click.argument("name", shell_complete=complete_data)
 @json_option
 @click.option("--plot", metavar="FILE", help="Draw a sheet of samples (images only).")
 @common_options
@@ -80,7 +75,7 @@ def show(name: str, as_json: bool, plot: str | None) -> None:
 
 
 @command.command()
-@click.argument("name", shell_complete=complete_dataset)
+@click.argument("name", shell_complete=complete_data)
 @click.argument("file", type=click.Path(exists=True, path_type=Path))
 @common_options
 def add(name: str, file: Path) -> int:
@@ -100,7 +95,7 @@ def add(name: str, file: Path) -> int:
 
 
 @command.command()
-@click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=complete_dataset)
+@click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=complete_data)
 @json_option
 @common_options
 def verify(names: tuple[str, ...], as_json: bool) -> int:
@@ -135,7 +130,7 @@ def _verdict(record: dict[str, Any]) -> str:
 
 
 @command.command()
-@click.argument("name", shell_complete=complete_dataset)
+@click.argument("name", shell_complete=complete_data)
 @common_options
 def where(name: str) -> None:
     """Print the path of a dataset's file."""

@@ -7,6 +7,8 @@ import click
 from zoo_cli.help import Command
 from zoo_cli.options import (
     common_options,
+    complete_data,
+    complete_file,
     json_option,
     model_or_bundle,
     note,
@@ -18,10 +20,12 @@ from zoo_cli.terminal import echo
 
 
 @click.command(cls=Command)
-@click.argument("bundles", metavar="BUNDLE...", nargs=-1, required=True)
+@click.argument("bundles", metavar="BUNDLE...", nargs=-1, required=True,
+                shell_complete=complete_file)  # fmt: skip
 @click.option("--member-weights", metavar="W,W,...", callback=parse_numbers,
               help="How much each counts; all the same if not given.")  # fmt: skip
-@click.option("--data", metavar="DATASET|FILE|FOLDER", help="Labelled data to measure them on.")
+@click.option("--data", metavar="DATASET|FILE|FOLDER", shell_complete=complete_data,
+              help="Labelled data to measure them on.")  # fmt: skip
 @target_option("Column of the true values")
 @click.option("-o", "--output", metavar="DIR", help="The run folder.")
 @json_option

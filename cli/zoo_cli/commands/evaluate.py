@@ -11,6 +11,7 @@ from zoo_cli.help import Command
 from zoo_cli.options import (
     FailureLog,
     common_options,
+    complete_data,
     complete_model,
     json_option,
     model_or_bundle,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @click.argument("model", metavar="MODEL|BUNDLE|SPEC.toml", shell_complete=complete_model)
-@click.option("--data", metavar="DATASET|FILE|FOLDER",
+@click.option("--data", metavar="DATASET|FILE|FOLDER", shell_complete=complete_data,
               help="Labelled data; if not given, the rows held out of its training.")  # fmt: skip
 @target_option("Column of the true values")
 @click.option("--weights", metavar="TAG|FILE", help="Weights to use.")

@@ -8,13 +8,13 @@ import click
 
 from zoo.errors import UsageError
 from zoo_cli.help import Command
-from zoo_cli.options import common_options, note, target_option
+from zoo_cli.options import common_options, complete_file, note, target_option
 from zoo_cli.terminal import echo
 from zoo_weights.files import atomic_write
 
 
 @click.command(cls=Command)
-@click.argument("data", metavar="DATA")
+@click.argument("data", metavar="DATA", shell_complete=complete_file)
 @target_option("Column to learn (one named like a target, or the last)")
 @click.option("-o", "--output", metavar="SPEC.toml", help="File to write (standard output).")
 @common_options

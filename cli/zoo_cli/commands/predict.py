@@ -21,6 +21,7 @@ from zoo_cli.help import Command
 from zoo_cli.options import (
     FailureLog,
     common_options,
+    complete_file,
     complete_model,
     format_of,
     format_option,
@@ -38,7 +39,7 @@ _TAKES = {
 
 @click.command(cls=Command)
 @click.argument("model", metavar="MODEL|BUNDLE|SPEC.toml", shell_complete=complete_model)
-@click.argument("inputs", metavar="[INPUT]...", nargs=-1)
+@click.argument("inputs", metavar="[INPUT]...", nargs=-1, shell_complete=complete_file)
 @click.option("--text", "texts", metavar="TEXT", multiple=True, help="A text (text models only).")
 @click.option("--weights", metavar="TAG|FILE", help="Weights to use.")
 @set_option

@@ -9,6 +9,8 @@ import click
 from zoo_cli.help import Command
 from zoo_cli.options import (
     common_options,
+    complete_data,
+    complete_file,
     json_option,
     note,
     parse_numbers,
@@ -20,10 +22,12 @@ from zoo_cli.terminal import echo
 
 
 @click.command(cls=Command)
-@click.argument("run", metavar="BUNDLE")
-@click.option("--data", metavar="DATASET|FILE|FOLDER", required=True, help="New rows.")
-@click.option("--old", metavar="DATASET|FILE|FOLDER", help="Rows it was trained on.")
-@click.option("--test", metavar="DATASET|FILE|FOLDER",
+@click.argument("run", metavar="BUNDLE", shell_complete=complete_file)
+@click.option("--data", metavar="DATASET|FILE|FOLDER", shell_complete=complete_data,
+              required=True, help="New rows.")  # fmt: skip
+@click.option("--old", metavar="DATASET|FILE|FOLDER", shell_complete=complete_data,
+              help="Rows it was trained on.")  # fmt: skip
+@click.option("--test", metavar="DATASET|FILE|FOLDER", shell_complete=complete_data,
               help="Rows to measure on; otherwise a fifth of each side is held out.")  # fmt: skip
 @target_option("Column to learn (the run's own)")
 @click.option("--strategy", type=click.Choice(["new", "both"]), default="new",

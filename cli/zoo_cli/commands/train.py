@@ -10,6 +10,7 @@ import click
 from zoo_cli.help import Command
 from zoo_cli.options import (
     common_options,
+    complete_data,
     complete_model,
     json_option,
     note,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @click.argument("model", metavar="MODEL|SPEC.toml|DATA", shell_complete=complete_model)
-@click.option("--data", metavar="DATASET|FILE|FOLDER",
+@click.option("--data", metavar="DATASET|FILE|FOLDER", shell_complete=complete_data,
               help="Dataset, CSV, parquet or npz file, folder with class subfolders.")  # fmt: skip
 @target_option("Column to learn")
 @set_option

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from zoo_cli.help import Command
-from zoo_cli.options import common_options, complete_model, json_option, note, target_option
+from zoo_cli.options import (
+    common_options,
+    complete_data,
+    complete_model,
+    json_option,
+    note,
+    target_option,
+)
 from zoo_cli.output import align, print_json
 from zoo_cli.terminal import echo
 
@@ -34,7 +41,7 @@ SHOWN = 10
 @click.option("--metric", metavar="NAME", help="Metric to compare; else the recipe's first one.")
 @click.option("--mode", type=click.Choice(["min", "max"]),
               help="Whether less or more of it is better, if Keras does not say.")  # fmt: skip
-@click.option("--data", metavar="FILE|FOLDER",
+@click.option("--data", metavar="FILE|FOLDER", shell_complete=complete_data,
               help="CSV or parquet file, or folder with class subfolders.")  # fmt: skip
 @target_option("Column to learn")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True,
