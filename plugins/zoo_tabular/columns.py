@@ -18,7 +18,7 @@ from zoo_tabular.column_types import (
     TypeName,
 )
 from zoo_tabular.dates import DateEncoder
-from zoo_tabular.numbers import Missing, NumberEncoder, Scale
+from zoo_tabular.numbers import Missing, NumberEncoder, Scale, encode_plain
 
 if TYPE_CHECKING:
     import numpy as np
@@ -115,9 +115,10 @@ class Columns(Preprocessor):
     @property
     def shape(self) -> tuple[int]:
         """(features,): one per column of numbers, one per name of a column of names."""
-        if self.columns is None or not all(encoder.width for encoder in self._encoders):
+        widths = [encoder.width for encoder in self._encoders]
+        if self.columns is None or not all(widths):
             raise _not_fitted_error()
-        return (sum(encoder.width for encoder in self._encoders),)
+        return (sum(widths),)
 
     @classmethod
     def propose(cls, raws: Sequence[Any], labels: Sequence[Any]) -> dict[str, Choice]:
@@ -172,6 +173,9 @@ class Columns(Preprocessor):
         if not all(encoder.fitted for encoder in self._encoders):
             raise _not_fitted_error()
         table = Table.of(raws, self.columns or ())
+        plain = encode_plain(table, self._encoders)
+        if plain is not None:
+            return plain, [None] * len(table)
         reasons = dict(table.problems)
         matrix = np.zeros((len(table), *self.shape), np.float32)
         start = 0
@@ -182,7 +186,7 @@ class Columns(Preprocessor):
         errors: list[InputError | None] = [None] * len(table)
         for row, reason in reasons.items():
             errors[row] = InputError(reason, kind="bad-row")
-        return np.delete(matrix, list(reasons), axis=0), errors
+        return np.delete(matrix, list(reasons), axis=0) if reasons else matrix, errors
 
     def outside(self, raws: Sequence[Any]) -> list[str]:
         """Return a sentence for each scaled column that leaves the range of the training rows."""

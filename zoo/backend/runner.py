@@ -95,6 +95,7 @@ class Runner:
     def __init__(self, network: Any, call: Callable[[Tensors], Any] | None = None) -> None:
         self.network = network
         self.inputs = inputs_of(network)
+        self._dtypes = map_arrays(dtype_of, self.inputs)
         self._call = call or _compile(network)
 
     @property
@@ -130,7 +131,7 @@ class Runner:
         outputs = []
         for start in range(0, samples, batch_size):
             take = functools.partial(_take_batch, slice(start, start + batch_size))
-            outputs.append(compute(map_arrays(take, inputs, self.inputs)))
+            outputs.append(compute(map_arrays(take, inputs, self._dtypes)))
         if not outputs:
             return map_arrays(_no_rows, output_shapes(self.network))
         if len(outputs) == 1:
@@ -208,14 +209,19 @@ def _check_array(inputs: Any, tensor: Any, prefix: str) -> NDArray[Any]:
         msg = f"{prefix} numbers, received an array of {array.dtype}"
         raise InputError(msg, kind="bad-dtype")
     shape: Shape = tuple(tensor.shape[1:])
-    fits = array.ndim == len(shape) + 1 and all(
-        side is None or side == actual for side, actual in zip(shape, array.shape[1:], strict=True)
-    )
-    if not fits:
+    if not fits_shape(array.shape[1:], shape):
         sides = ", ".join(str(side or "any") for side in shape)
         msg = f"{prefix} an array of shape (samples, {sides}), received {array.shape}"
         raise InputError(msg, kind="bad-shape")
     return array
+
+
+def fits_shape(sides: tuple[int, ...], shape: Shape) -> bool:
+    """Whether an array's sides are those of a shape, where None is any."""
+    return sides == shape or (
+        len(sides) == len(shape)
+        and all(side in (None, own) for own, side in zip(sides, shape, strict=True))
+    )
 
 
 def _no_rows(shape: Shape) -> NDArray[Any]:
@@ -224,11 +230,11 @@ def _no_rows(shape: Shape) -> NDArray[Any]:
     return np.empty((0, *(side or 0 for side in shape[1:])), np.float32)
 
 
-def _take_batch(rows: slice, array: NDArray[Any], tensor: Any) -> NDArray[Any]:
+def _take_batch(rows: slice, array: NDArray[Any], dtype: str) -> NDArray[Any]:
     import numpy as np
 
     # Cast one batch at a time: as float32, narrow inputs are several times as large.
-    return np.ascontiguousarray(array[rows], dtype_of(tensor))
+    return np.ascontiguousarray(array[rows], dtype)
 
 
 def _compile(network: Any) -> Callable[[Tensors], Any]:

@@ -322,11 +322,10 @@ def _rank(
     top: int | None,
 ) -> list[tuple[Prediction, ...]]:
     """Return the `top` labels of each row of `outputs` (rows, labels), likeliest first."""
-    import numpy as np
 
     names: Sequence[str | None] = ids or [None] * len(labels)
     # A stable sort, so that ties come in the order of the labels on every backend.
-    order = np.argsort(-outputs, axis=-1, kind="stable")[:, :top]
+    order = (-outputs).argsort(axis=-1, kind="stable")[:, :top]
     return [
         tuple([Prediction(index, labels[index], row[index], names[index]) for index in best])
         for row, best in zip(outputs.tolist(), order.tolist(), strict=True)

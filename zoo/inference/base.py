@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from zoo.backend.runner import Runner, Tensors
+    from zoo.parts.heads import Head
     from zoo.spec.model import State
     from zoo_weights.arrays import Slot
     from zoo_weights.records import WeightsRecord
@@ -128,6 +129,13 @@ class BaseModel:
     def decoder(self) -> Decoder:
         """The part that turns the network's output into labels and numbers."""
         return cast("Decoder", self._fitted_part("decoders", "output"))
+
+    @functools.cached_property
+    def heads(self) -> list[Head]:
+        """The outputs, each with its decoder."""
+        from zoo.parts.heads import heads_of
+
+        return heads_of(self.spec, self.decoder)
 
     @property
     def classifier(self) -> Classifier:
@@ -370,7 +378,7 @@ class BaseModel:
         """
         from zoo.parts.heads import decode_outputs
 
-        return decode_outputs(self.spec, self.decoder, outputs, top)
+        return decode_outputs(self.spec, self.heads, outputs, top)
 
 
 def make_runner(network: Any) -> Runner:

@@ -34,33 +34,37 @@ Piece = TypeVar("Piece")
 Ready = TypeVar("Ready")
 Result = TypeVar("Result")
 
+READERS = os.cpu_count() or 1
+"""Number of threads that read, at most: one for each core."""
+
 JOIN_TIMEOUT = 1.0
 """Seconds to wait for each reading thread at the end: a server may be slow."""
 
 
 class Workers:
-    """A fixed number of threads that run submitted tasks, first come, first served.
+    """Threads that run submitted tasks, first come, first served; they start with the first tasks.
 
     Unlike those of ``concurrent.futures`` they are daemons: one that waits for a slow server
     does not keep an interrupted process alive.
     """
 
     def __init__(self, count: int, name: str) -> None:
+        self._count, self._name = count, name
         self._tasks: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None]
         self._tasks = queue.SimpleQueue()
         self._closed = False
         self._running: set[Future[Any]] = set()
-        self._threads = [
-            threading.Thread(target=self._work, name=f"zoo-{name}-{number}", daemon=True)
-            for number in range(count)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._threads: list[threading.Thread] = []
 
     def submit(self, task: Callable[[], Result]) -> Future[Result]:
         """Queue a task; the future receives its result or exception."""
         future: Future[Result] = Future()
         self._tasks.put((future, task))
+        if len(self._threads) < self._count:
+            name = f"zoo-{self._name}-{len(self._threads)}"
+            thread = threading.Thread(target=self._work, name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
         return future
 
     def _work(self) -> None:
@@ -103,7 +107,7 @@ def run_pipeline(
     prepare: Callable[[Piece], Ready],
     compute: Callable[[list[Ready], bool], Result],
     *,
-    readers: int,
+    readers: int = READERS,
     workers: Callable[[], int],
     ahead: bool,
 ) -> Generator[Result]:
@@ -114,12 +118,13 @@ def run_pipeline(
     batches
         Batches of pieces; iterated over by the caller's thread.
     prepare
-        Prepares one piece; runs in several threads at once.
+        Prepares one piece; runs in several threads at once, but in the caller's for a batch of one
+        piece that is computed alone: handing it to a thread takes longer than most pieces.
     compute
         Computes a batch from its prepared pieces; also receives whether no other batch is computed
         meanwhile.
     readers
-        Number of threads that prepare.
+        Number of threads that prepare, at most.
     workers
         Returns how many batches to compute at once; called while the first are prepared.
     ahead
@@ -140,21 +145,24 @@ def run_pipeline(
         pieces = [reading.submit(partial(prepare, piece)) for piece in batch]
         return lambda alone: compute([piece.result() for piece in pieces], alone)
 
+    def run(batch: Sequence[Piece]) -> Result:
+        return compute([prepare(batch[0])], True) if len(batch) == 1 else start(batch)(True)
+
     try:
-        # The second batch is read while the network is still being built for the first.
-        first = [start(batch) for batch in itertools.islice(source, 2 if ahead else 0)]
+        first = list(itertools.islice(source, 2 if ahead else 0))
         if len(first) == 2:
+            # Both are read while the network is still being built.
+            jobs = list(map(start, first))
             limit = workers()
             computing = Workers(limit, "compute")
-            for job in itertools.chain(first, map(start, source)):
+            for job in itertools.chain(jobs, map(start, source)):
                 waiting.append(computing.submit(partial(job, False)))
                 if len(waiting) > limit + 1:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
         else:
-            for job in itertools.chain(first, map(start, source)):
-                yield job(True)
+            yield from map(run, itertools.chain(first, source))
     finally:
         reading.close(JOIN_TIMEOUT)
         if computing is not None:
@@ -218,7 +226,8 @@ def _stream_answers(
     def until_failure() -> Generator[list[Sequence[Any]]]:
         # What was read before a file ended in the middle is answered before that is raised.
         try:
-            yield from (split_for_threads(preprocessor, batch) for batch in batches)
+            for batch in batches:
+                yield split_for_threads(preprocessor, batch)
         except Exception as error:
             failures.append(error)
 
@@ -227,7 +236,6 @@ def _stream_answers(
             until_failure(),
             lambda raws: _prepare(preprocessor, raws),
             apply,
-            readers=os.cpu_count() or 1,
             workers=lambda: model.runner.streams,
             ahead=ahead,
         ):
@@ -323,6 +331,9 @@ def _arrays(inputs: Any, targets: Sequence[str], size: int) -> Iterator[Sequence
 
 
 def _slices(rows: Any, size: int) -> Iterator[Sequence[Any]]:
+    if 0 < len(rows) <= size:
+        yield rows
+        return
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
 

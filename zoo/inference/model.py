@@ -175,7 +175,7 @@ class Model(BaseModel):
         from zoo.inference.bulk import row_results
 
         default = IMAGE_BATCH if self.preprocessor.kind == "image" else ROW_BATCH
-        yield from row_results(self, inputs, batch_size=batch_size or default)
+        return row_results(self, inputs, batch_size=batch_size or default)
 
     def evaluate(self, data: Any = None, *, target: str | Sequence[str] | None = None) -> Figures:
         """Return the loss and metrics of the recipe over labelled data.

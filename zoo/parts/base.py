@@ -138,9 +138,11 @@ class RowResult:
         if not isinstance(answer, tuple):
             return cls(row, value=answer)
         best, scores = answer[0], sorted(answer, key=lambda prediction: prediction.index)
-        count = Counter(prediction.label for prediction in scores)
-        names = (p.label if count[p.label] == 1 else f"{p.label} ({p.index})" for p in scores)
-        probabilities = {name: p.score for name, p in zip(names, scores, strict=True)}
+        probabilities = {prediction.label: prediction.score for prediction in scores}
+        if len(probabilities) < len(scores):
+            count = Counter(prediction.label for prediction in scores)
+            names = (p.label if count[p.label] == 1 else f"{p.label} ({p.index})" for p in scores)
+            probabilities = {name: p.score for name, p in zip(names, scores, strict=True)}
         if isinstance(answer, LabelScores):
             return cls(row, answer.chosen, probabilities=probabilities)
         return cls(row, best.label, best.score, probabilities)

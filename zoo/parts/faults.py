@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.backend.runner import count_samples, map_arrays
+from zoo.backend.runner import count_samples, fits_shape, map_arrays
 from zoo.data.table import Table
 from zoo.errors import InputError, place_for_reports, unreadable
 from zoo.parts.base import Preprocessor, empty_tensors
@@ -92,10 +92,7 @@ def _apply(preprocessor: Preprocessor, raws: Sequence[Any]) -> Prepared:
 
 def _check_array(array: Any, shape: Shape) -> None:
     sides = array.shape[1:]
-    fits = len(sides) == len(shape) and all(
-        side in (None, own) for own, side in zip(sides, shape, strict=True)
-    )
-    if not fits or array.dtype.kind not in "fiub":
+    if not fits_shape(sides, tuple(shape)) or array.dtype.kind not in "fiub":
         msg = f"it made an array of {array.dtype} and shape {sides}, expected numbers of {shape}"
         raise TypeError(msg)
 

@@ -7,6 +7,7 @@ checked in any case.
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isfinite
@@ -98,9 +99,14 @@ def decoder_head(decoder: Decoder) -> str | None:
 
     A base class's declaration does not hold for a subclass that encodes or decodes differently.
     """
+    return decoder.output_activation if _declares_head(type(decoder)) else None
+
+
+@functools.cache
+def _declares_head(decoder: type[Decoder]) -> bool:
     names = ("output_activation", "encode", "decode")
-    kind = next(kind for kind in type(decoder).__mro__ if any(name in vars(kind) for name in names))
-    return decoder.output_activation if "output_activation" in vars(kind) else None
+    kind = next(kind for kind in decoder.__mro__ if any(name in vars(kind) for name in names))
+    return "output_activation" in vars(kind)
 
 
 def loss_head(loss: Component) -> str | None:
@@ -186,15 +192,14 @@ def decodable_shape(spec: ModelSpec, head: Head, shapes: Any) -> tuple[int | Non
 
 
 def decode_outputs(
-    spec: ModelSpec, decoder: Decoder, outputs: Any, top: int | None = None
+    spec: ModelSpec, heads: Sequence[Head], outputs: Any, top: int | None = None
 ) -> list[Any]:
     """Decode each row of outputs; see `zoo.Model.answers`."""
     shapes = map_arrays(lambda array: getattr(array, "shape", None), outputs)
-    heads = heads_of(spec, decoder)
     for head in heads:
         decodable_shape(spec, head, shapes)
     answers = [_decode_output(spec, head, head.of(outputs), top) for head in heads]
-    if not isinstance(decoder, Outputs):
+    if not heads[0].name:
         return answers[0]
     return [
         first_error(row) or {head.name: one for head, one in zip(heads, row, strict=True)}
@@ -208,27 +213,27 @@ def _decode_output(spec: ModelSpec, output: Head, outputs: Any, top: int | None)
     if not len(outputs):
         return []
     decoder, objective = output.decoder, output.objective
-    head, implied = decoder_head(decoder), loss_head(objective.loss) if objective else None
+    head = decoder_head(decoder)
     half = outputs.dtype.itemsize < 4 or requested_dtype() != "float32"
     slack = HALF_TOLERANCE if half else ROUNDING_TOLERANCE
     outputs = outputs.astype(np.promote_types(outputs.dtype, np.float32), copy=False)
     flat = outputs.reshape(len(outputs), -1)
-    usable: Any = np.isfinite(flat).all(axis=1)
     with np.errstate(over="ignore", invalid="ignore"):
-        if head in LOSSES:
-            usable &= ((flat >= -slack) & (flat <= 1 + slack)).all(axis=1)
+        inside = (flat >= -slack) & (flat <= 1 + slack) if head in LOSSES else np.isfinite(flat)
+        usable: Any = inside.all(axis=1)
         if head == "softmax":
             away = abs(outputs.sum(axis=-1) - 1).reshape(len(outputs), -1)
             usable &= (away <= max(slack, SUM_TOLERANCE)).all(axis=1)
-        chosen = outputs[usable].clip(0, 1) if head in LOSSES else outputs[usable]
-        if isinstance(decoder, Classifier):
+        chosen = outputs if usable.all() else outputs[usable]
+        chosen = chosen.clip(0, 1) if head in LOSSES else chosen
+        if classifies := isinstance(decoder, Classifier):
             decoded: Iterator[Any] = iter(decoder.decode(chosen, top))
         else:
             decoded = iter(decoder.decode(chosen))
-    classifies = isinstance(decoder, Classifier)
-    sums_to_one = classifies and head is None and implied == "softmax" and top is None
+    implied = loss_head(objective.loss) if objective and classifies and head is None else None
+    sums_to_one = implied == "softmax" and top is None
     answers: list[Any] = []
-    for row, good in zip(flat, usable, strict=True):
+    for row, good in zip(flat, usable.tolist(), strict=True):
         answer = next(decoded) if good else row
         numbers = list(_numbers(answer))
         fits = good and all(map(isfinite, numbers))

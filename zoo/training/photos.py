@@ -224,7 +224,6 @@ class Reader:
             [split_for_threads(self._preprocessor, batch)],
             lambda raws: prepare(self._preprocessor, raws),
             lambda pieces, _: concatenate(pieces),
-            readers=os.cpu_count() or 1,
             workers=lambda: 1,
             ahead=False,
         )
@@ -300,7 +299,6 @@ class Features:
             (split_for_threads(self._preprocessor, batch) for batch in batches),
             lambda raws: prepare(self._preprocessor, raws),
             self._apply,
-            readers=os.cpu_count() or 1,
             workers=lambda: self._runner.streams,
             ahead=True,
         )

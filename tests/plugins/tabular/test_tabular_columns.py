@@ -14,6 +14,7 @@ from zoo import Component, InputError, Table
 from zoo.data.table import read_csv
 from zoo_tabular import names
 from zoo_tabular.columns import Columns
+from zoo_tabular.numbers import encode_plain
 
 
 def fitted(train: Table, **options: object) -> Columns:
@@ -247,3 +248,31 @@ def test_what_only_python_takes_for_a_number_is_none(cell: str) -> None:
     assert len(values) == 2
     assert [error and error.kind for error in errors] == [None, "bad-row", None]
     assert cell in errors[1].message
+
+
+@pytest.mark.parametrize("scale", ["none", "standard", "min-max"])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_columns_read_at_once_are_those_read_one_by_one(
+    scale: str, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = Columns(["a", "b"], scale=scale)
+    columns.fit(Table({"a": [0.1, 7, -3], "b": ["1e3", "2", " 5 "]}))
+    table = Table({"a": [1 / 3, 2, True][:rows], "b": ["0.7", "-4", "1e-30"][:rows]})
+    together, errors = columns.many(table)
+    assert encode_plain(table, columns._encoders) is not None
+    monkeypatch.setattr("zoo_tabular.columns.encode_plain", lambda table, encoders: None)
+    one_by_one, others = columns.many(table)
+    assert together.dtype == one_by_one.dtype == np.float32
+    assert together.flags.c_contiguous
+    assert together.tobytes() == one_by_one.tobytes()
+    assert errors == others == [None] * rows
+
+
+def test_the_largest_number_is_that_of_the_network() -> None:
+    """Halfway to the next power of two a number becomes infinite."""
+    columns = Columns(["a"])
+    largest = float(np.nextafter(2.0**128 - 2.0**103, 0))
+    values, errors = columns.many(Table({"a": [largest, -largest, 2.0**128 - 2.0**103]}))
+    limit = np.finfo(np.float32).max
+    assert values.tolist() == [[limit], [-limit]]
+    assert [error is None for error in errors] == [True, True, False]

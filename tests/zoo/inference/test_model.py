@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +112,32 @@ def test_a_model_without_weights_says_how_to_get_them() -> None:
         zoo.get_model("mlp-pima").predict([[1] * 8])
     random = zoo.get_model("mlp-pima", weights=None)
     assert random.predict([[1] * 8])[0].error is None
+
+
+def test_rows_by_themselves_are_answered_like_many(run: zoo.Run) -> None:
+    """A row alone takes another way through the program than rows that are streamed."""
+    rows: list[list[object]] = [[6, 148, 72, 35, 0, 33.6, 0.1 * i, 50] for i in range(12)]
+    rows[5] = [6, "high", 72, 35, 0, 33.6, 0.6, 50]
+    streamed = list(run.model.stream_rows(iter(rows), batch_size=1))
+    ahead = list(run.model.stream_rows(rows, batch_size=1))
+    alone = [run.model.predict([row])[0] for row in rows]
+    assert ahead == streamed
+    assert [replace(result, row=i) for i, result in enumerate(alone)] == streamed
+    together = run.model.predict(rows)
+    assert together[5] == streamed[5]
+    assert streamed[5].error is not None
+    assert "column 'glucose' holds 'high'" in streamed[5].error.message
+    scores = [[result.score for result in results if not result.error]
+              for results in (together, streamed)]  # fmt: skip
+    np.testing.assert_allclose(*scores, atol=1e-6)
+
+
+def test_threads_may_predict_side_by_side(run: zoo.Run) -> None:
+    rows = [[i, 148, 72, 35, 0, 33.6, 0.627, 50] for i in range(16)]
+    expected = [run.model.predict([row]) for row in rows]
+    assert len({results[0].score for results in expected}) == len(rows)
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(run.model.predict, [[row] for row in rows] * 8)) == expected * 8
 
 
 def test_rows_of_the_wrong_width(run: zoo.Run) -> None:

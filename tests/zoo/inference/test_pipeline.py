@@ -109,3 +109,19 @@ def test_a_piece_that_never_comes_does_not_keep_the_caller(monkeypatch) -> None:
     forever.set()
     for thread in left:
         thread.join(10)
+
+
+def test_a_piece_by_itself_is_prepared_without_a_thread() -> None:
+    """A single row takes less time than handing it over."""
+    names: list[str] = []
+
+    def prepare(piece: int) -> int:
+        names.append(threading.current_thread().name)
+        return piece
+
+    here = threading.current_thread().name
+    assert list(run([[7]], prepare)) == [7]
+    assert list(run(([number] for number in range(3)), prepare, ahead=False)) == [0, 1, 2]
+    assert names == [here] * 4
+    assert list(run([[1, 2]], prepare)) == [3]
+    assert here not in names[4:]
