@@ -13,17 +13,8 @@ if TYPE_CHECKING:
     from zoo.errors import InputError, ZooError
     from zoo.inference.model import Model, get_model, load
     from zoo.inference.session import Session
-    from zoo.parts.base import (
-        Choice,
-        Classification,
-        Classifier,
-        Decoder,
-        Prediction,
-        Preprocessor,
-        Regressor,
-        RowResult,
-        Sequencer,
-    )
+    from zoo.parts.base import Choice, Classifier, Decoder, Preprocessor, Regressor, Sequencer
+    from zoo.parts.results import Classification, Prediction, RowResult
     from zoo.proposals.propose import propose
     from zoo.registry.hooks import hookimpl
     from zoo.registry.registry import get_spec, list_models
@@ -81,8 +72,8 @@ __all__ = [
 ]
 
 _EXPORTS = {
-    "zoo.parts.base": "Choice Classification Classifier Decoder Prediction Preprocessor Regressor "
-    "RowResult Sequencer",
+    "zoo.parts.base": "Choice Classifier Decoder Preprocessor Regressor Sequencer",
+    "zoo.parts.results": "Classification Prediction RowResult",
     "zoo.data.table": "Table",
     "zoo.errors": "InputError ZooError",
     "zoo.inference.model": "Model get_model load",

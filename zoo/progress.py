@@ -1,8 +1,12 @@
-"""Progress: bars on a terminal, under ``-v`` lines elsewhere; on stderr, since stdout is data."""
+"""Progress: bars on a terminal and in notebooks, under ``-v`` lines elsewhere.
+
+All are on stderr, since stdout is data.
+"""
 
 from __future__ import annotations
 
 import functools
+import io
 import os
 import sys
 import time
@@ -15,14 +19,20 @@ from zoo_weights.text import printable
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+REDRAW_SECONDS, NOTEBOOK_WIDTH = 0.2, 100
+"""Seconds between two states of a bar in a notebook, at least; its width in characters."""
+
+HTML = "<pre style='white-space: pre-wrap'>{code}</pre>"
+"""The page of a bar in a notebook, for rich; in the colours and the font of the notebook."""
+
 
 BAR = 20
 """Columns of a bar: what is beside it says more."""
 
 
 def download_progress(name: str) -> Callable[[int, int | None], None] | None:
-    """Return a function of (bytes done, total bytes) that draws a bar; None without a terminal."""
-    if not sys.stderr.isatty():
+    """Return a function of (bytes done, total bytes) that draws a bar; None if nobody sees it."""
+    if not _is_seen():
         return None
     from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
 
@@ -30,12 +40,15 @@ def download_progress(name: str) -> Callable[[int, int | None], None] | None:
     bar = _bar("{task.description}", *columns)
     beside = BAR + len(" 999.9/999.9 MB 999.9 MB/s 0:00:00 ")
     task = bar.add_task(_cut(printable(name), bar.console.width - beside), total=None)
+    drawn = False
 
     def update(done: int, total: int | None) -> None:
-        if not bar.live.is_started:
+        nonlocal drawn
+        if not drawn:
             bar.start()
+        drawn = total is None or done < total
         bar.update(task, completed=done, total=total)
-        if total is not None and done >= total:
+        if not drawn:
             bar.stop()
 
     return update
@@ -43,16 +56,16 @@ def download_progress(name: str) -> Callable[[int, int | None], None] | None:
 
 @contextmanager
 def training_bar(epochs: int) -> Iterator[Callable[[int, dict[str, float]], None]]:
-    """Draw epochs done, time left, and loss and metrics of the last epoch.
+    """Draw epochs done, time left, and loss and metrics of the last epoch, where they are seen.
 
-    Where there is no terminal, ``ZOO_VERBOSE`` gives a line for each epoch.
+    Elsewhere ``ZOO_VERBOSE`` gives a line for each epoch.
 
     Yields
     ------
     callable
         Takes the number of epochs done, and Keras's logs of the last one.
     """
-    if not sys.stderr.isatty() or os.environ.get("ZOO_QUIET"):
+    if not _is_seen():
         yield functools.partial(_print_epoch, epochs) if os.environ.get("ZOO_VERBOSE") else _ignore
         return
     from rich.progress import BarColumn, TimeRemainingColumn
@@ -91,7 +104,7 @@ def _cut(text: str, room: int) -> str:
 
 @contextmanager
 def photos_bar(total: int, name: str) -> Iterator[Callable[[int], None]]:
-    """Draw how many photos are done, and the time left; on a terminal only, erased at the end.
+    """Draw how many photos are done, and the time left, where they are seen; erased at the end.
 
     Parameters
     ----------
@@ -106,7 +119,7 @@ def photos_bar(total: int, name: str) -> Iterator[Callable[[int], None]]:
     callable
         Takes the number of photos that are done now.
     """
-    if not sys.stderr.isatty() or os.environ.get("ZOO_QUIET"):
+    if not _is_seen():
         yield lambda count: None
         return
     from rich.progress import BarColumn, TimeRemainingColumn
@@ -157,10 +170,62 @@ def images_bar(total: int, done: int = 0) -> Iterator[Callable[[], None]]:
         yield advance
 
 
+def _is_seen() -> bool:
+    """Whether somebody looks at a terminal or a notebook, and has not asked for silence."""
+    return not os.environ.get("ZOO_QUIET") and (sys.stderr.isatty() or _in_notebook())
+
+
+def _in_notebook() -> bool:
+    """Whether this process is the kernel of a notebook; nothing is imported to find out."""
+    module = sys.modules.get("IPython")
+    return getattr(module and module.get_ipython(), "kernel", None) is not None
+
+
 def _bar(*columns: Any, transient: bool = True) -> Progress:
     from rich.console import Console
     from rich.progress import Progress, TextColumn
 
     # A name may look like markup.
     plain = [TextColumn(c, markup=False) if isinstance(c, str) else c for c in columns]
+    if _in_notebook():
+        return _notebook_bar(*plain, transient=transient)
     return Progress(*plain, console=Console(stderr=True), transient=transient)
+
+
+def _notebook_bar(*columns: Any, transient: bool) -> Progress:
+    """Return a bar that redraws itself below a notebook's cell; that of rich needs ipywidgets."""
+    from IPython.display import display
+    from rich.console import Console
+    from rich.progress import Progress
+
+    class NotebookProgress(Progress):
+        """Redrawn when it is updated, a few times a second at most."""
+
+        handle: Any = None
+        drawn = 0.0
+
+        def start(self) -> None:
+            self.handle = display(self.page(), raw=True, display_id=True)
+
+        def stop(self) -> None:
+            self.handle.update({"text/plain": ""} if transient else self.page(), raw=True)
+
+        def update(self, *arguments: Any, **fields: Any) -> None:
+            super().update(*arguments, **fields)
+            if self.handle is not None and time.monotonic() > self.drawn + REDRAW_SECONDS:
+                self.handle.update(self.page(), raw=True)
+                self.drawn = time.monotonic()
+
+        def page(self) -> dict[str, str]:
+            console = Console(
+                file=io.StringIO(),
+                record=True,
+                width=NOTEBOOK_WIDTH,
+                color_system="truecolor",
+                force_jupyter=False,
+            )
+            console.print(self.get_renderable())
+            html = console.export_html(inline_styles=True, code_format=HTML, clear=False)
+            return {"text/html": html, "text/plain": console.export_text()}
+
+    return NotebookProgress(*columns, auto_refresh=False)

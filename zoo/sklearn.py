@@ -37,7 +37,8 @@ from zoo.inference.base import BUNDLE
 from zoo.inference.measure import true_classes
 from zoo.inference.model import Model
 from zoo.numeric import as_cell
-from zoo.parts.base import Classifier, Regressor, RowResult
+from zoo.parts.base import Classifier, Regressor
+from zoo.parts.results import RowResult
 from zoo.parts.settings import resolve_recipe, with_settings
 from zoo.registry.registry import registry, spec_and_base
 from zoo.runs.run import Run

@@ -128,3 +128,74 @@ def test_pipes_get_an_epoch_a_line_if_asked(
             show(0, {})
             show(2, {"accuracy": 1.0, "loss": 0.5})
         assert capsys.readouterr().err == expected
+
+
+class Kernel:
+    """What zoo needs of IPython in a notebook; the real one is in test_display.py."""
+
+    def __init__(self) -> None:
+        self.pages: list[dict[str, str]] = []
+        self.kernel: object = self
+
+    def get_ipython(self) -> Kernel:
+        return self
+
+    def display(self, page: dict[str, str], **_: object) -> Kernel:
+        self.pages.append(page)
+        return self
+
+    def update(self, page: dict[str, str], **_: object) -> None:
+        self.pages.append(page)
+
+
+@pytest.fixture
+def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    monkeypatch.delenv("ZOO_QUIET", raising=False)
+    kernel = Kernel()
+    for name in ("IPython", "IPython.display"):
+        monkeypatch.setitem(sys.modules, name, kernel)
+    return kernel
+
+
+def test_a_notebook_shows_epochs_below_its_cell(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "REDRAW_SECONDS", 0.0)
+    with progress.training_bar(3) as update:
+        assert "compiling" in kernel.pages[0]["text/plain"]
+        update(2, {"<b>loss": 0.25})
+    _, second, last = kernel.pages
+    assert second["text/plain"].startswith("epoch 2/3")
+    assert "&lt;b&gt;loss 0.2500" in second["text/html"]
+    assert last["text/plain"].split() == second["text/plain"].split()
+
+
+def test_a_notebook_is_not_flooded(kernel: Kernel) -> None:
+    with progress.training_bar(1000) as update:
+        for epoch in range(1000):
+            update(epoch + 1, {"loss": 1.0})
+    assert len(kernel.pages) < 20
+    assert kernel.pages[-1]["text/plain"].startswith("epoch 1000/1000")
+
+
+def test_a_download_in_a_notebook_is_erased(kernel: Kernel) -> None:
+    update = progress.download_progress("a.h5")
+    assert update is not None
+    update(1, 4)
+    assert "a.h5" in kernel.pages[-1]["text/plain"]
+    update(4, 4)
+    assert kernel.pages[-1] == {"text/plain": ""}
+
+
+def test_a_script_in_ipython_or_a_pipe_shows_nothing(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel.kernel = None
+    with progress.training_bar(1) as update:
+        update(1, {})
+    kernel.kernel = kernel
+    monkeypatch.setenv("ZOO_QUIET", "1")
+    with progress.training_bar(1) as update:
+        update(1, {})
+    assert kernel.pages == []

@@ -11,7 +11,8 @@ import msgspec
 
 from zoo.errors import InputError, join_or
 from zoo.numeric import as_cell, number_of
-from zoo.parts.base import Classifier, Decoder, LabelScores, Prediction
+from zoo.parts.base import Classifier, Decoder
+from zoo.parts.results import LabelScores, Prediction
 
 if TYPE_CHECKING:
     import numpy as np

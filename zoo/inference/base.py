@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, cast
 
 from zoo.config import allowed_licences, check_licence, plain
+from zoo.display import one_line
 from zoo.errors import SpecError, UnknownName, UsageError, WeightsMissing
 from zoo.parts.base import Classifier, Decoder, Preprocessor
 from zoo.parts.construct import construct, options_of
@@ -106,7 +107,7 @@ class BaseModel:
         return model
 
     def __repr__(self) -> str:
-        return f"Model({self.spec.name!r}, weights={self.weights_name!r})"
+        return one_line(self, repr(self.spec.name), f"weights={self.weights_name!r}")
 
     @property
     def weights_name(self) -> str | None:

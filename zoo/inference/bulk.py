@@ -21,8 +21,9 @@ from zoo.data.inputs import Input, fetch_url, is_url
 from zoo.data.table import Table, stream_csv, stream_table
 from zoo.data.tokens import read_lines
 from zoo.errors import InputError, ZooError
-from zoo.parts.base import Classification, Failure, Preprocessor, RowResult
+from zoo.parts.base import Preprocessor
 from zoo.parts.faults import Prepared, concatenate, input_error, prepare
+from zoo.parts.results import Classification, Failure, RowResult
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from zoo.backend.runner import count_samples, map_arrays
 from zoo.data.labelled import LabelledRows
 from zoo.data.stream import Stream
+from zoo.display import html_table, one_line
 from zoo.errors import InputError
 from zoo.inference.measure import evaluate_on, training_of
 from zoo.inference.origin import environment_of, training_rows
@@ -58,6 +59,12 @@ class Figures(dict[str, float]):
         self.rows = rows
         self.count = count
         self.words = f"{count:,} {DESCRIPTIONS[rows].format(source)}"
+
+    def __repr__(self) -> str:
+        return one_line(self, *(f"{name} {value:.4g}" for name, value in self.items()), self.words)
+
+    def _repr_html_(self) -> str:
+        return html_table([{"": self.words, **self}])
 
 
 class Measured(NamedTuple):

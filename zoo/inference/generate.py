@@ -16,7 +16,7 @@ from zoo.parts.heads import first_error
 
 if TYPE_CHECKING:
     from zoo.inference.base import BaseModel
-    from zoo.parts.base import Prediction
+    from zoo.parts.results import Prediction
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.display import html_table
 from zoo.errors import UsageError
 from zoo.inference.base import BaseModel
-from zoo.parts.base import Classification, RowResult
+from zoo.parts.results import Classification, Results, RowResult
 from zoo.parts.settings import apply_settings
 from zoo.registry.registry import find_spec
 from zoo.spec.model import ModelSpec
@@ -31,6 +32,17 @@ class Model(BaseModel):
 
     The parameters are those of `BaseModel`.
     """
+
+    def _repr_html_(self) -> str:
+        spec = self.spec
+        facts = {
+            "task": spec.task,
+            "about": spec.summary,
+            "parameters": f"{spec.parameters:,}" if spec.parameters else None,
+            "weights": self.weights_name,
+            "licence": spec.licence,
+        }
+        return html_table([facts], title=repr(self))
 
     def session(self, sequences: int | None = None) -> Session:
         """Return a new session: one or several sequences that are fed step by step.
@@ -112,7 +124,7 @@ class Model(BaseModel):
 
     def classify(
         self, inputs: Any, *, top: int = 5, batch_size: int = IMAGE_BATCH
-    ) -> list[Classification]:
+    ) -> Results[Classification]:
         """Classify images.
 
         Parameters
@@ -128,12 +140,13 @@ class Model(BaseModel):
         Returns
         -------
         list of Classification
-            One for each input, in order; a bad input has an error and no predictions.
+            One for each input, in order; a bad input has an error and no predictions. Its
+            ``to_pandas()`` is a frame.
         """
         single = isinstance(inputs, str | bytes | PathLike) or not isinstance(inputs, Iterable)
         single = single or getattr(inputs, "ndim", 0) == 3
         items = [inputs] if single else list(inputs)
-        return list(self.stream(items, top=top, batch_size=min(batch_size, max(1, len(items)))))
+        return Results(self.stream(items, top=top, batch_size=min(batch_size, max(1, len(items)))))
 
     def stream(
         self, inputs: Iterable[Any], *, top: int | None = 5, batch_size: int = IMAGE_BATCH
@@ -148,7 +161,7 @@ class Model(BaseModel):
 
         yield from classifications(self, inputs, top=top, batch_size=batch_size)
 
-    def predict(self, inputs: Any, *, batch_size: int | None = None) -> list[RowResult]:
+    def predict(self, inputs: Any, *, batch_size: int | None = None) -> Results[RowResult]:
         """Predict rows of a table, texts, images, or arrays.
 
         Parameters
@@ -166,9 +179,9 @@ class Model(BaseModel):
         Returns
         -------
         list of RowResult
-            One for each row, in order; a bad row has an error.
+            One for each row, in order; a bad row has an error. Its ``to_pandas()`` is a frame.
         """
-        return list(self.stream_rows(inputs, batch_size=batch_size))
+        return Results(self.stream_rows(inputs, batch_size=batch_size))
 
     def stream_rows(self, inputs: Any, *, batch_size: int | None = None) -> Generator[RowResult]:
         """Yield a result for each row, in order, holding only a few batches in memory."""

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from zoo.backend.carry import INPUT, OUTPUT
 from zoo.backend.network import weight_arrays
+from zoo.display import one_line
 from zoo.errors import InputError, UsageError
-from zoo.parts.base import RowResult
+from zoo.parts.results import RowResult
 from zoo.spec.files import read_json_headers, spec_to_data
 from zoo.spec.model import State
 from zoo_weights.arrays import Slot
@@ -66,6 +67,11 @@ class Session:
         self._states = model.states
         self._lock = threading.RLock()
         self.reset()
+
+    def __repr__(self) -> str:
+        count = self.sequences
+        open_or_count = f"{count} sequence{'s' * (count != 1)}" if count else "not fed yet"
+        return one_line(self, repr(self.model.spec.name), open_or_count)
 
     @property
     def state(self) -> dict[str, NDArray[Any]]:

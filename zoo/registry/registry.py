@@ -26,6 +26,7 @@ from zoo.registry.entries import (
     collect_draft,
     load_reference,
 )
+from zoo.registry.listing import ModelNames
 from zoo.registry.loading import (
     OWN_DISTRIBUTION,
     Plugin,
@@ -340,8 +341,8 @@ def list_models(
     plugin: str | None = None,
     licence: str | None = None,
     search: bool = False,
-) -> list[str]:
-    """Return the names of the models that match, sorted.
+) -> ModelNames:
+    """Return the names of the models that match, sorted; their ``to_pandas()`` is a frame.
 
     Parameters
     ----------
@@ -354,14 +355,15 @@ def list_models(
     """
     reg = registry()
     unique = set(reg.models.names())
-    return [
-        entry.name if entry.name in unique else entry.full_name
+    matches = {
+        entry.name if entry.name in unique else entry.full_name: entry.value
         for entry in reg.match_models(*patterns, search=search)
         if (task is None or entry.value.task == task)
         and (tag is None or tag in entry.value.tags)
         and (plugin is None or entry.owner.name == plugin)
         and (licence is None or entry.value.licence.lower() == licence.lower())
-    ]
+    }
+    return ModelNames(matches)
 
 
 def get_spec(name: str) -> ModelSpec:

@@ -29,9 +29,6 @@ from zoo.spec.model import METADATA, ModelSpec
 INNER_RUNS = rf"fold-\d+|{MEMBER}"
 """Names of the runs inside a run folder that belong to it."""
 
-PARTS = ("test", "validation", "folds", "train")
-"""Parts of the data, the most telling first."""
-
 MAX_TIME = 2**37
 """A time in the year 6325: some file systems know later ones, which no date can say."""
 

@@ -20,19 +20,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Required, TypedDict, cast
 
 from zoo.backend.choose import chosen_backend, devices
+from zoo.display import html_table, inline_svg, one_line, to_frame
 from zoo.errors import report_damage
 from zoo.inference.base import BUNDLE
 from zoo.inference.origin import Environment
 from zoo.numeric import replace_nonfinite, to_json
-from zoo.plots.curves import History
+from zoo.plots.curves import History, draw_curves
 from zoo.registry.registry import registry
 from zoo.spec.files import read_json_headers, spec_from_data, spec_to_data, spec_to_toml
 from zoo.spec.model import ModelSpec, Training
 from zoo.spec.watch import EarlyStopping
 from zoo_weights.files import atomic_write, make_folder
-from zoo_weights.text import csv_line
+from zoo_weights.text import csv_line, printable
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from zoo.inference.model import Model
 
 START_AGAIN = "delete its folder and start again, or pass another -o DIR"
@@ -65,6 +68,9 @@ HEADERS = {
 
 ENVIRONMENT = "environment.json"
 """File in a run folder with versions and machine; the first that is written."""
+
+PARTS = ("test", "validation", "folds", "train")
+"""Parts of the data, the most telling first."""
 
 MEMBER = "member"
 """Folder inside an ensemble's run folder: the run of the member trained for it."""
@@ -112,6 +118,46 @@ class Run:
     def dead(self) -> bool:
         """Whether the network, or that of a fold, did not learn; the notes say why."""
         return bool(self.environment.get("worries"))
+
+    def __repr__(self) -> str:
+        epochs = len(self.history.get("loss", ()))
+        trained = f"{epochs} epoch{'s' * (epochs != 1)}" if epochs else None
+        if self.environment.get("interrupted"):
+            trained = f"interrupted after {trained or 'no epoch'}"
+        return one_line(self, repr(str(self.path)), self.spec.name, trained, *self._figure())
+
+    def _figure(self) -> list[str]:
+        """Return the most telling figure in words, if there is one."""
+        part = next((part for part in PARTS if self.metrics.get(part)), None)
+        if part is None:
+            return []
+        values = self.metrics[part]
+        name = next((name for name in values if name != "loss"), "loss")
+        prefix = "val" if part == "validation" else part
+        return [f"{prefix}_{name} {values[name]:.4g}"]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the history as a frame: a row for each epoch, numbered from 1.
+
+        Raises
+        ------
+        UsageError
+            If pandas is missing.
+        """
+        epochs = zip(*self.history.values(), strict=True)
+        rows = [dict(zip(self.history, values, strict=True)) for values in epochs]
+        return to_frame(rows, range(1, len(rows) + 1), "epoch")
+
+    def _repr_html_(self) -> str:
+        figures = [{"": part, **self.metrics[part]} for part in self.metrics]
+        tables = html_table(figures, title=repr(self))
+        notes = html_table([{"notes": note} for note in self.notes])
+        return tables + notes + (inline_svg(self._draw) if self.history else "")
+
+    def _draw(self, path: Path) -> Path:
+        best = best_epoch(self.history, self.spec.training)
+        history = {printable(name): values for name, values in self.history.items()}
+        return draw_curves(path, self.spec.name, history, best)
 
     @functools.cached_property
     def model(self) -> Model:

@@ -12,7 +12,8 @@ from typing import Any
 
 from zoo.errors import UsageError, did_you_mean
 from zoo.runs.lineage import describe_origin, with_members
-from zoo.runs.records import PARTS, RunRecord, differences, find_runs, is_run
+from zoo.runs.records import RunRecord, differences, find_runs, is_run
+from zoo.runs.run import PARTS
 from zoo.spec.watch import Mode, mode_of
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {

@@ -341,6 +341,9 @@ class ModelSpec(Record, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     aliases: tuple[Name, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"ModelSpec({self.name!r}, {self.task})"
+
     def __post_init__(self) -> None:
         # msgspec checks annotations when it decodes data, not when Python code makes a struct:
         # registration checks the other fields.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Required, TypedDict
 
+from zoo.display import one_line
 from zoo.errors import UsageError, report_damage
 from zoo.files import read_json
 from zoo.numeric import deviation, replace_nonfinite, to_json
@@ -70,6 +72,10 @@ class Result:
         if self.problem is not None:
             return "failed"
         return "finished" if self.epochs is None else "pruned"
+
+    def __repr__(self) -> str:
+        measured = [f"{name} {self.mean(name):.4g}" for name in self.figures]
+        return one_line(self, self.text(), *measured, self.problem)
 
     def mean(self, metric: str) -> float:
         """Return the mean of a figure over the folds; NaN if it was not measured."""
@@ -202,23 +208,38 @@ class Board:
             "results": [asdict(result) for result in self.results],
         }
         write_text(self.folder / RESULTS, to_json(record, indent=1) + "\n")
-        write_text(self.folder / LEADERBOARD, csv_text(self._table()))
+        head, *rows = leaderboard(self.ranked(), self.metric or "loss")
+        keys = {key for result in self.results for key in result.settings}
+        places = [place for place, name in enumerate(head) if name in keys]
+        for row in rows:
+            for place in places:
+                row[place] = "" if row[place] is None else format_value(row[place])
+        write_text(self.folder / LEADERBOARD, csv_text([head, *rows]))
 
-    def _table(self) -> list[list[Any]]:
-        metric = self.metric or "loss"
-        keys = dict.fromkeys(key for result in self.results for key in result.settings)
-        names = dict.fromkeys(name for result in self.results for name in result.figures)
-        others = [name for name in names if name != metric]
-        folds = max((len(result.figures.get(metric, ())) for result in self.results), default=0)
-        columns = [f"{metric}_{number}" for number in range(1, folds + 1)]
-        head = ["rank", *keys, metric, f"{metric}_deviation", *columns, *others, "state", "problem"]
-        table: list[list[Any]] = [head]
-        for rank, result in enumerate(self.ranked(), 1):
-            values = result.figures.get(metric, [])
-            spread = deviation(values) if len(values) > 1 else ""
-            row: list[Any] = [rank, *(format_value(result.settings.get(key, "")) for key in keys)]
-            row += [result.mean(metric), spread] if values else ["", ""]
-            row += [*values, *[""] * (folds - len(values))]
-            row += [result.mean(name) if name in result.figures else "" for name in others]
-            table.append([*row, result.state, result.problem])
-        return table
+
+def leaderboard(ranked: Sequence[Result], metric: str) -> list[list[Any]]:
+    """Return results as a table: the names of its columns, then a row each.
+
+    Parameters
+    ----------
+    ranked
+        The results, the best first.
+    metric
+        The figure that is compared; its values on the folds have a column each.
+    """
+    keys = dict.fromkeys(key for result in ranked for key in result.settings)
+    names = dict.fromkeys(name for result in ranked for name in result.figures)
+    others = [name for name in names if name != metric]
+    folds = max((len(result.figures.get(metric, ())) for result in ranked), default=0)
+    columns = [f"{metric}_{number}" for number in range(1, folds + 1)]
+    head = ["rank", *keys, metric, f"{metric}_deviation", *columns, *others, "state", "problem"]
+    table: list[list[Any]] = [head]
+    for rank, result in enumerate(ranked, 1):
+        values = result.figures.get(metric, [])
+        spread = deviation(values) if len(values) > 1 else None
+        row: list[Any] = [rank, *(result.settings.get(key) for key in keys)]
+        row += [result.mean(metric) if values else None, spread]
+        row += [*values, *[None] * (folds - len(values))]
+        row += [result.mean(name) if name in result.figures else None for name in others]
+        table.append([*row, result.state, result.problem])
+    return table

@@ -10,10 +10,11 @@ from functools import partial
 from math import isnan
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoo.backend.choose import chosen_backend, keras
 from zoo.data.stream import Stream
+from zoo.display import html_table, one_line, to_frame
 from zoo.errors import OtherTraining, TrainingError, UsageError, report_damage, require
 from zoo.inference.model import Model
 from zoo.inference.rows import load_data
@@ -25,11 +26,14 @@ from zoo.spec.files import spec_to_data
 from zoo.spec.model import ModelSpec, Training
 from zoo.spec.watch import Mode
 from zoo.training.train import choose_seed, train
-from zoo.tuning.board import RESULTS, Board, Result, read_record
+from zoo.tuning.board import RESULTS, Board, Result, leaderboard, read_record
 from zoo.tuning.engines import check_engine, open_engine
 from zoo.tuning.space import Range, Space, Values
 from zoo.tuning.suggest import suggest
 from zoo.tuning.work import Work
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,28 @@ class Tuning:
     def best(self) -> Result:
         """The best result."""
         return self.results[0]
+
+    def __repr__(self) -> str:
+        count, figure = len(self.results), f"{self.metric} {self.best.mean(self.metric):.4g}"
+        results = f"{count} result{'s' * (count != 1)}"
+        return one_line(self, repr(str(self.path)), results, f"best {figure}: {self.best.text()}")
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the leaderboard as a frame, the best first.
+
+        Raises
+        ------
+        UsageError
+            If pandas is missing.
+        """
+        return to_frame(self._rows())
+
+    def _repr_html_(self) -> str:
+        return html_table(self._rows(), title=repr(self))
+
+    def _rows(self) -> list[dict[str, Any]]:
+        head, *rows = leaderboard(self.results, self.metric)
+        return [dict(zip(head, row, strict=True)) for row in rows]
 
 
 def tune(

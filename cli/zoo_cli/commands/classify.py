@@ -16,7 +16,8 @@ from zoo.config import settings as configuration
 from zoo.data.inputs import NamedInputs, name_from_fields, text_name
 from zoo.errors import UsageError
 from zoo.inference.model import IMAGE_BATCH
-from zoo.parts.base import Classification, Classifier
+from zoo.parts.base import Classifier
+from zoo.parts.results import Classification
 from zoo_cli.help import Command
 from zoo_cli.options import (
     FailureLog,

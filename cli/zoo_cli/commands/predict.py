@@ -14,8 +14,9 @@ import click
 from zoo.data.inputs import NamedInputs, name_fields, name_from_fields, text_name
 from zoo.errors import InputError, UsageError
 from zoo.files import STANDARD_INPUT_NAMES, require_regular, standard_input
-from zoo.parts.base import Classifier, Decoder, Regressor, RowResult
+from zoo.parts.base import Classifier, Decoder, Regressor
 from zoo.parts.multi_output import Outputs
+from zoo.parts.results import RowResult
 from zoo_cli.commands import classify
 from zoo_cli.help import Command
 from zoo_cli.options import (

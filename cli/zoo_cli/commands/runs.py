@@ -180,7 +180,7 @@ def _state(run: RunRecord) -> str:
 
 
 def _main_metrics(run: RunRecord) -> str:
-    from zoo.runs.records import PARTS
+    from zoo.runs.run import PARTS
 
     part = next((part for part in PARTS if part in run.metrics), None)
     if part is not None:
