@@ -279,15 +279,26 @@ class Registry:
 
     def part(self, kind: str, component: Component, *, near: str | None = None) -> Entry[Reference]:
         """Return the entry that a component names; parameters are those of `resolve`."""
-        return _part(getattr(self, kind), component, near)
+        table: EntryTable[Reference] = getattr(self, kind)
+        if ":" in component.uses:
+            msg = (
+                f"{table.kind} {component.uses!r} is a reference to code; only a spec that an "
+                "installed plugin registers may hold one; use a registered name"
+            )
+            raise SpecError(msg)
+        return table.find(component.uses, near=near)
 
     def full_names(self, spec: ModelSpec, *, near: str | None = None) -> ModelSpec:
         """Return the spec with the full names of its parts, as it is printed and saved."""
+
+        def full(kind: str, component: Component) -> Component:
+            return component.renamed(self.part(kind, component, near=near).full_name)
+
         return msgspec.structs.replace(
             spec,
-            architecture=_full(self.architectures, spec.architecture, near),
-            input=_full(self.preprocessors, spec.input, near),
-            output=_full(self.decoders, spec.output, near),
+            architecture=full("architectures", spec.architecture),
+            input=full("preprocessors", spec.input),
+            output=full("decoders", spec.output),
         )
 
 
@@ -297,20 +308,6 @@ def _matches(entry: Entry[ModelSpec], pattern: str, search: bool) -> bool:
         texts = (entry.full_name, spec.summary, spec.task, *spec.tags)
         return any(pattern.lower() in text.lower() for text in texts)
     return any(fnmatch.fnmatchcase(name, pattern) for name in (entry.name, entry.full_name))
-
-
-def _full(table: EntryTable[Reference], component: Component, near: str | None) -> Component:
-    return component.renamed(_part(table, component, near).full_name)
-
-
-def _part(table: EntryTable[Reference], component: Component, near: str | None) -> Entry[Reference]:
-    if ":" in component.uses:
-        msg = (
-            f"{table.kind} {component.uses!r} is a reference to code; only a spec that an "
-            "installed plugin registers may hold one; use a registered name"
-        )
-        raise SpecError(msg)
-    return table.find(component.uses, near=near)
 
 
 def registry() -> Registry:
