@@ -48,7 +48,7 @@ PAGES = [*TOP, *sorted(DOCS.glob("*.md"))]
 RUN = (
     "README.md", "docs/tutorial.md", "docs/specs.md", "docs/sequences.md", "docs/weights.md",
     "docs/after-training.md", "docs/sklearn.md", "docs/tune.md", "docs/your-data.md",
-    "docs/training.md",
+    "docs/training.md", "docs/notebooks.md",
 )  # fmt: skip
 
 FENCED = re.compile(

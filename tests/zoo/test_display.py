@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 import zoo
+import zoo.registry.registry
 from zoo.display import MAX_COLUMNS, MAX_ROWS, html_table
 from zoo.errors import UsageError
 from zoo.parts.results import Classification, Failure, Prediction, Results, RowResult
@@ -204,6 +206,26 @@ def test_a_history_is_a_frame_by_epoch(run: Run) -> None:
     assert frame.index.tolist() == [1, 2, 3]
     pd.testing.assert_frame_equal(frame.reset_index(drop=True), pd.DataFrame(run.history))
     assert run_of().to_pandas().empty
+
+
+def test_the_history_of_an_interrupted_run_is_a_frame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C falls into an epoch: its figures are those of the part that was trained."""
+    registry = type(zoo.registry.registry.registry())
+
+    def interrupt(self: Any, event: str, **facts: Any) -> None:
+        if event == "epoch_ended" and facts["epoch"] == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(registry, "notify", interrupt)
+    run = zoo.train("mlp-ionosphere", epochs=9, batch_size=32, seed=1, output=tmp_path / "run")
+    frame = pd.DataFrame(run.history)
+    assert {"loss", "val_loss"} <= set(frame.columns)
+    assert run.to_pandas().index.tolist() == [1, 2, 3]
+    assert frame.notna().all(axis=None)
+    assert "interrupted after 3 epochs" in repr(run)
+    assert "interrupted in epoch 3" in run._repr_html_()
 
 
 def test_without_pandas_a_frame_says_how_to_get_it(

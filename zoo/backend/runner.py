@@ -260,10 +260,14 @@ def _compile(network: Any) -> Callable[[Tensors], Any]:
 
     module = keras()
 
+    def to_numpy(tensor: Any) -> NDArray[Any]:
+        # NumPy has no bfloat16.
+        return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).cpu().numpy()
+
     def call(batch: Tensors) -> Any:
         with torch.inference_mode():
             result = network(map_arrays(module.ops.convert_to_tensor, batch), training=False)
-            return map_arrays(lambda tensor: tensor.cpu().numpy(), result)
+            return map_arrays(to_numpy, result)
 
     return call
 
