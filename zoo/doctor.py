@@ -13,11 +13,8 @@ from zoo import config
 from zoo.backend import keras_private
 from zoo.backend.choose import BACKENDS, chosen_backend, installed_backends
 from zoo.cache import exposed
-from zoo.data.datasets import is_present
-from zoo.errors import UnknownName, UsageError
-from zoo.registry.entries import Entry
+from zoo.errors import UsageError
 from zoo.registry.registry import registry
-from zoo.spec.model import ModelSpec
 
 _PROBE = """
 import json, sys
@@ -89,26 +86,6 @@ def plugin_records() -> list[dict[str, Any]]:
         }
         for plugin in reg.plugins
     ]
-
-
-def what_is_here(entry: Entry[ModelSpec]) -> str:
-    """Return what a model can be used with offline.
-
-    Returns
-    -------
-    str
-        ``"weights"``; else ``"data"``, those that its recipe trains on; or ``""``.
-    """
-    spec, files = entry.value, config.store()
-    if any(files.has(record, base=entry.base) for record in spec.weights):
-        return "weights"
-    if spec.training is None or spec.training.dataset is None:
-        return ""
-    try:
-        dataset = registry().datasets.find(spec.training.dataset)
-    except UnknownName:
-        return ""
-    return "data" if is_present(dataset) else ""
 
 
 def _version(package: str) -> str | None:

@@ -301,7 +301,7 @@ def test_as_many_faults_as_inputs_are_not_all_told_apart(capsys) -> None:
 
 def test_quiet_names_bad_rows(cli, tmp_path) -> None:
     assert cli("train", "mlp-pima", "--epochs", "1", "-o", "run", "-q").err == ""
-    from zoo.data.datasets import content_path
+    from zoo.data.presence import content_path
 
     good = content_path(registry().datasets.find("pima")).read_text().splitlines()[:3]
     bad = ",".join([HOSTILE.replace("\n", " "), *good[1].split(",")[1:]])

@@ -260,7 +260,7 @@ def _compile(network: Any) -> Callable[[Tensors], Any]:
 
     module = keras()
 
-    def to_numpy(tensor: Any) -> NDArray[Any]:
+    def to_numpy(tensor: Any) -> Any:
         # NumPy has no bfloat16.
         return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).cpu().numpy()
 

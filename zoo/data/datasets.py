@@ -12,6 +12,7 @@ import msgspec
 from zoo.config import store
 from zoo.data.containers import MAX_BYTES, Arrays, flatten_ragged, read_arrays
 from zoo.data.labelled import LabelledRows, hash_arrays, hash_table
+from zoo.data.presence import content_path
 from zoo.data.split import permutation
 from zoo.data.table import Table, read_csv, stream_csv
 from zoo.data.tokens import read_lines, shifted
@@ -30,26 +31,6 @@ class ContentCheck:
     path: Path | None
     expected: str
     got: str
-
-
-def content_path(entry: Entry[Dataset]) -> Path:
-    """Return the path at which the content of a dataset is, or would be, stored."""
-    dataset = entry.value
-    shipped = entry.base / dataset.file.file if dataset.file.file else None
-    if shipped is not None and shipped.is_file():
-        return shipped
-    if dataset.content is None:
-        return store("data").path(dataset.file, base=entry.base)
-    suffix = "csv" if dataset.kind == "table" else "npz"
-    return store("data").root / f"content-{dataset.content}" / f"{dataset.name}.{suffix}"
-
-
-def is_present(entry: Entry[Dataset]) -> bool:
-    """Return whether a dataset and the ranks of its words are here, without reading them."""
-    words = entry.value.words
-    return content_path(entry).is_file() and (
-        words is None or store("data").has(words, base=entry.base)
-    )
 
 
 def add(entry: Entry[Dataset], file: Path) -> ContentCheck:

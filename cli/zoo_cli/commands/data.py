@@ -33,7 +33,7 @@ def _entries(names: tuple[str, ...]) -> list[Entry[Dataset]]:
 @common_options
 def list_data(as_json: bool) -> None:
     """List datasets and which of them are here."""
-    from zoo.data.datasets import is_present
+    from zoo.data.presence import is_present
 
     records: list[dict[str, Any]] = [
         {
@@ -101,6 +101,7 @@ def add(name: str, file: Path) -> int:
 def verify(names: tuple[str, ...], as_json: bool) -> int:
     """Compare the content of the datasets that are here with their records."""
     from zoo.data import datasets
+    from zoo.data.presence import is_present
 
     note_orphans(store("data"))
     states = []
@@ -108,7 +109,7 @@ def verify(names: tuple[str, ...], as_json: bool) -> int:
     def verified() -> Iterator[dict[str, Any]]:
         for entry in _entries(names):
             state, expected, received = "not here", None, None
-            if datasets.is_present(entry):
+            if is_present(entry):
                 result = datasets.verify(entry)
                 state = "wrong" if result.path is None else "ok"
                 expected, received = result.expected, result.got
@@ -134,6 +135,6 @@ def _verdict(record: dict[str, Any]) -> str:
 @common_options
 def where(name: str) -> None:
     """Print the path of a dataset's file."""
-    from zoo.data.datasets import content_path
+    from zoo.data.presence import content_path
 
     echo(content_path(registry().datasets.find(name)))

@@ -66,7 +66,7 @@ def command(
 
 def _table(names: list[str], records: list[dict[str, Any]]) -> Iterator[str]:
     """Yield the lines of the table, by task."""
-    from zoo.doctor import what_is_here
+    from zoo.data.presence import what_is_here
 
     rows = [("  model", "here", "parameters", "summary")]
     pairs = sorted(zip(names, records, strict=True), key=lambda pair: pair[1]["task"])

@@ -13,7 +13,7 @@ from own_parts import register
 
 import zoo
 from zoo.backend.network import build
-from zoo.data import datasets
+from zoo.data import datasets, presence
 from zoo.data.describe import describe
 from zoo.data.labelled import hash_arrays
 from zoo.errors import SpecError
@@ -25,7 +25,7 @@ from zoo_weights import hash_file
 
 
 def test_the_control_charts_are_what_their_script_makes(tmp_path: Path) -> None:
-    shipped = datasets.content_path(registry().datasets.find("control-charts"))
+    shipped = presence.content_path(registry().datasets.find("control-charts"))
     runpy.run_path(str(shipped.parent / "make_control_charts.py"))["main"](tmp_path)
     with np.load(shipped) as old, np.load(tmp_path / shipped.name) as new:
         np.testing.assert_allclose(new["x"], old["x"], atol=1e-3)

@@ -14,7 +14,7 @@ from tiers import slow
 import zoo
 from zoo.backend.choose import keras
 from zoo.backend.network import build
-from zoo.data import datasets
+from zoo.data import datasets, presence
 from zoo.registry.registry import registry
 from zoo.training.reproduce import reproduce
 
@@ -85,7 +85,7 @@ def test_texts_of_one_s_own(tmp_path: Path) -> None:
 
 def test_the_sums_are_what_their_script_makes(tmp_path: Path) -> None:
     entry = registry().datasets.find("addition")
-    shipped = datasets.content_path(entry)
+    shipped = presence.content_path(entry)
     assert datasets.verify(entry).path is not None
     runpy.run_path(str(shipped.parent / "make_addition.py"))["main"](tmp_path)
     assert (tmp_path / shipped.name).read_text() == shipped.read_text()

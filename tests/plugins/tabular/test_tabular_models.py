@@ -10,7 +10,7 @@ import pytest
 from made_up import DatasetFiles
 
 import zoo
-from zoo.data import datasets
+from zoo.data import datasets, presence
 from zoo.data.split import divide
 from zoo.data.table import read_csv
 from zoo.registry.registry import registry
@@ -34,7 +34,7 @@ def test_the_shipped_tables_are_what_their_records_say(name: str) -> None:
 def test_boston_keeps_keras_test_rows() -> None:
     entry = registry().datasets.find("boston")
     parts = datasets.load_dataset(entry)
-    table = read_csv(datasets.content_path(entry))
+    table = read_csv(presence.content_path(entry))
     indices = np.arange(len(table))
     np.random.RandomState(113).shuffle(indices)  # as ``load_data`` does, before it cuts at 80 %
     prices = [table.columns["MEDV"][row] for row in indices]
@@ -56,7 +56,7 @@ def test_the_published_split(name: str, rows: int) -> None:
 
 def test_the_synthetic_rows_are_what_their_script_makes(tmp_path: Path) -> None:
     pytest.importorskip("sklearn")
-    folder = datasets.content_path(registry().datasets.find("synthetic")).parent
+    folder = presence.content_path(registry().datasets.find("synthetic")).parent
     runpy.run_path(str(folder / "make_synthetic.py"))["main"](tmp_path)
     for half in ("old", "new"):
         made, shipped = (
@@ -79,7 +79,7 @@ def test_parameters(name: str) -> None:
 def cereals(dataset_files: DatasetFiles) -> None:
     (file,) = dataset_files("cereals")
     entry = registry().datasets.find("cereals")
-    assert not datasets.is_present(entry)
+    assert not presence.is_present(entry)
     assert datasets.add(entry, file).path is not None
 
 

@@ -12,7 +12,7 @@ import pytest
 from made_up import DatasetFiles
 
 import zoo
-from zoo.data import datasets
+from zoo.data import datasets, presence
 from zoo.data.labelled import LabelledRows
 from zoo.data.tokens import tokens_of
 from zoo.registry.registry import registry
@@ -28,7 +28,7 @@ def added(dataset_files: DatasetFiles, monkeypatch: pytest.MonkeyPatch) -> Any:
         entry = registry().datasets.find(name)
         for file in files:
             assert datasets.add(entry, file).path
-        assert datasets.is_present(entry)
+        assert presence.is_present(entry)
         return files[0], datasets.load_dataset(entry)
 
     return parts

@@ -17,7 +17,7 @@ from tiers import slow
 
 import zoo
 from zoo import Component
-from zoo.data import datasets
+from zoo.data import datasets, presence
 from zoo.registry.registry import registry
 
 GOOD = ("great", "wonderful", "superb", "lovely", "moving")
@@ -217,7 +217,7 @@ def real(real_data: Path) -> Callable[[str], None]:
 
     def bring(name: str) -> None:
         entry = registry().datasets.find(name)
-        if not datasets.is_present(entry):
+        if not presence.is_present(entry):
             for file in (f"{name}_ragged.npz", f"{name}_word_index.json"):
                 assert datasets.add(entry, real_data / "keras" / file).path
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from zoo import Dataset, FileRecord, InputError, Split
-from zoo.data import datasets
+from zoo.data import datasets, presence
 from zoo.data.labelled import hash_arrays
 from zoo.registry.entries import Entry
 from zoo.registry.registry import registry
@@ -95,12 +95,12 @@ def texts(rows: Any) -> list[list[int]]:
 
 def test_a_file_of_plain_arrays_is_taken_as_often_as_one_likes(entry: Make, flat: Path) -> None:
     reviews = entry()
-    assert not datasets.is_present(reviews)
+    assert not presence.is_present(reviews)
     for _ in range(2):
         added = datasets.add(reviews, flat)
-        assert added.path == datasets.content_path(reviews)
+        assert added.path == presence.content_path(reviews)
         assert added.got == added.expected
-    assert datasets.is_present(reviews)
+    assert presence.is_present(reviews)
     assert datasets.verify(reviews).path == added.path
     parts = datasets.load_dataset(reviews)
     assert texts(parts["train"]) == [[1, 4, 5], [1, 6], [1, 7, 8, 9]]
@@ -110,7 +110,7 @@ def test_a_file_of_plain_arrays_is_taken_as_often_as_one_likes(entry: Make, flat
 
 def test_what_is_stored_is_plain_arrays_in_any_numpy(entry: Make, pickled: Path) -> None:
     datasets.add(entry(), pickled)
-    with np.load(datasets.content_path(entry()), allow_pickle=False) as stored:
+    with np.load(presence.content_path(entry()), allow_pickle=False) as stored:
         assert set(stored.files) == set(FLAT)
         for name, array in FLAT.items():
             np.testing.assert_array_equal(stored[name], array)
@@ -123,7 +123,7 @@ def test_pickled_lists_are_taken_from_the_publishers_own_file_alone(
     np.savez_compressed(tmp_path / "other.npz", **dict(np.load(pickled, allow_pickle=True)))
     with pytest.raises(InputError, match="holds pickled objects, which could run code"):
         datasets.add(entry(), tmp_path / "other.npz")
-    assert not datasets.is_present(entry())
+    assert not presence.is_present(entry())
     assert datasets.add(entry(), pickled).path is not None
     assert texts(datasets.load_dataset(entry())["test"]) == [[1, 5], [1, 4, 4]]
 
@@ -136,14 +136,14 @@ def test_other_content_is_refused_and_not_stored(
     added = datasets.add(entry(), tmp_path / "other.npz")
     assert added.path is None
     assert added.got != added.expected
-    assert not datasets.is_present(entry())
+    assert not presence.is_present(entry())
     assert not list(home.rglob("*.npz"))
 
 
 def test_a_damaged_copy_is_told(entry: Make, flat: Path) -> None:
     reviews = entry()
     datasets.add(reviews, flat)
-    place = datasets.content_path(reviews)
+    place = presence.content_path(reviews)
     place.write_bytes(place.read_bytes()[:-30])
     found = datasets.verify(reviews)
     assert found.path is None
@@ -183,14 +183,14 @@ def test_the_ranks_of_words_belong_to_the_data(entry: Make, flat: Path, words: P
     )
     reviews = entry(words=record)
     datasets.add(reviews, flat)
-    assert not datasets.is_present(reviews)
+    assert not presence.is_present(reviews)
     with pytest.raises(InputError, match=r"`zoo data add reviews words\.json`"):
         datasets.load_dataset(reviews)
     words.with_name("wrong.json").write_text("{}")
     assert datasets.add(reviews, words.with_name("wrong.json")).path is None
     for _ in range(2):
         assert datasets.add(reviews, words).path
-    assert datasets.is_present(reviews)
+    assert presence.is_present(reviews)
     parts = datasets.load_dataset(reviews)
     assert parts["train"].inputs.words == parts["test"].inputs.words == WORDS
     assert datasets.verify(reviews).path
@@ -238,7 +238,7 @@ def test_a_table_is_known_however_it_is_written(entry: Make, tmp_path: Path) -> 
     bars = tmp_path / "bars.csv"
     bars.write_text("a|b\n1.0|x\n2.0|y\n")
     table = entry(kind="table", target="b", content=hash_table(stream_csv(comma)))
-    assert datasets.add(table, bars).path == datasets.content_path(table)
+    assert datasets.add(table, bars).path == presence.content_path(table)
     rows = datasets.load_dataset(table)["train"]
     assert [float(cell) for cell in rows.inputs.column("a")] == [1.0, 2.0]
     assert list(rows.labels) == ["x", "y"]

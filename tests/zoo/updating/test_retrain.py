@@ -12,7 +12,7 @@ import pytest
 from tiers import slow
 
 import zoo
-from zoo.data import datasets
+from zoo.data import presence
 from zoo.errors import InputError, SpecError, TrainingError, UsageError
 from zoo.registry.registry import registry
 from zoo.updating.retrain import compare_figures
@@ -21,7 +21,7 @@ from zoo.updating.retrain import compare_figures
 @pytest.fixture(scope="module")
 def patients() -> list[dict[str, str]]:
     """Two hundred rows of the Pima table."""
-    lines = datasets.content_path(registry().datasets.find("pima")).read_text().splitlines()
+    lines = presence.content_path(registry().datasets.find("pima")).read_text().splitlines()
     return list(csv.DictReader(lines[:201]))
 
 
