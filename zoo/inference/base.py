@@ -80,7 +80,7 @@ class BaseModel:
     ) -> None:
         self.spec = spec
         self._weights = weights
-        self._base = base
+        self.base = base
         self._state = state or {}
 
     @classmethod
@@ -272,7 +272,7 @@ class BaseModel:
             with contextlib.suppress(UnknownName):  # of another registered model
                 spec, base, tag = find_spec(name)
                 return (spec.record(tag) if tag else None), base
-        return record, self._base
+        return record, self.base
 
     def _read_weights(self, slots: Sequence[Slot]) -> Iterator[tuple[int, NDArray[Any]]]:
         """Yield the requested weights, each with its position in `slots`."""

@@ -39,7 +39,8 @@ class Trial:
     def start(self) -> str:
         """Key of the initial network: trials with equal keys share one."""
         spec, training = self.model.spec, self.data.training
-        fields = (spec.architecture, training.optimizer, training.weights, training.freeze)
+        fields = (spec.architecture, training.optimizer, training.weights, training.freeze,
+                  training.precision)  # fmt: skip
         length: tuple[int, ...] = ()  # a schedule may depend on it
         if schedule_of(training.optimizer) is not None:
             length = (training.epochs, self.data.steps)

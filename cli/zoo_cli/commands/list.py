@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from zoo.errors import did_you_mean
+from zoo.errors import UsageError, did_you_mean
 from zoo.registry.registry import list_models, registry
 from zoo_cli.help import Command
 from zoo_cli.options import common_options, json_option, note
@@ -66,14 +66,11 @@ def command(
 
 def _table(names: list[str], records: list[dict[str, Any]]) -> Iterator[str]:
     """Yield the lines of the table, by task."""
-    from zoo.data.presence import what_is_here
-
     rows = [("  model", "here", "parameters", "summary")]
     pairs = sorted(zip(names, records, strict=True), key=lambda pair: pair[1]["task"])
     for name, record in pairs:
-        here = what_is_here(registry().find_model(name)[0]) or "-"
         count = f"{record['parameters']:,}" if record["parameters"] else ""
-        rows.append((f"  {name}", here, count, record["summary"]))
+        rows.append((f"  {name}", _presence(name), count, record["summary"]))
     head, *lines = align(rows, right=2)
     yield head
     task = None
@@ -82,6 +79,16 @@ def _table(names: list[str], records: list[dict[str, Any]]) -> Iterator[str]:
             task = record["task"]
             yield task
         yield line
+
+
+def _presence(name: str) -> str:
+    """Return what of a model is here; ``"?"`` where a wrong configuration hides it."""
+    from zoo.data.presence import what_is_here
+
+    try:
+        return what_is_here(registry().find_model(name)[0]) or "-"
+    except UsageError:
+        return "?"
 
 
 def _hint(patterns: tuple[str, ...], filters: dict[str, str | None]) -> str:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo.config import store
-from zoo.registry.registry import find_spec
 from zoo_cli.help import Command
 from zoo_cli.options import common_options, complete_model, model_or_bundle
 from zoo_cli.output import line_width, print_json, size_text
@@ -49,10 +48,9 @@ def command(model: str, form: str | None) -> None:
         print_json(data)
         return
     if not _is_bundle(subject):
-        base = find_spec(model)[1]
         for record, shown in zip(subject.spec.weights, data.get("weights", ()), strict=True):
             shown.pop("bytes", None)
-            shown["size"] = _size(record, base)
+            shown["size"] = _size(record, subject.base)
     if "parameters" in data:
         data["parameters"] = f"{data['parameters']:,}"
     for line in _lines(dict(_flat(data, ""))):
@@ -93,9 +91,9 @@ def _is_bundle(model: Model) -> bool:
     return name is not None and model.spec.record(name) is None
 
 
-def _size(record: WeightsRecord, base: Path) -> str:
+def _size(record: WeightsRecord, base: Path | None) -> str:
     """Return how large a weights file is, and where it is."""
-    if record.file and (base / record.file).is_file():
+    if record.file and base is not None and (base / record.file).is_file():
         place = "part of the package"
     else:
         place = "here" if store().has(record, base=base) else "not here yet"

@@ -16,6 +16,7 @@ from places import ROOT
 
 import zoo
 from zoo.errors import SpecError, UnknownName, UsageError
+from zoo.spec.files import spec_to_data
 from zoo_weights import LayoutMismatch
 
 ROWS = [
@@ -48,7 +49,7 @@ def train(tmp_path_factory: pytest.TempPathFactory) -> Train:
     done: dict[str, zoo.Run] = {}
 
     def run(made: zoo.ModelSpec, rows: Any = ROWS, seed: int = 1, **options: Any) -> zoo.Run:
-        key = f"{made}{seed}{len(rows)}{rows[0]}"
+        key = f"{spec_to_data(made)}{seed}{len(rows)}{rows[0]}"
         if key not in done:
             done[key] = zoo.train(made, rows, seed=seed, output=folder / str(len(done)), **options)
         return done[key]
