@@ -166,23 +166,21 @@ class TrainingError(ZooError):
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     """Return ``" Did you mean 'x' or 'y'?"`` for those that are closest, or an empty string.
 
-    Where none is very close, those of which the name is a whole word come before others.
+    Where none is very close, those of which it is a whole word come before others.
     """
     import difflib  # only on failure: its import costs as much as click's
     import re
 
-    names = sorted(set(candidates))
-    matcher = difflib.SequenceMatcher(b=name)
-    by_ratio: dict[float, list[str]] = {}
-    for other in names:
+    matcher, ratios = difflib.SequenceMatcher(b=name), {}
+    for other in sorted(set(candidates)):
         matcher.set_seq1(other)
-        by_ratio.setdefault(matcher.ratio(), []).append(other)
-    best = max(by_ratio, default=0.0)
-    close = by_ratio[best] if best >= MIN_RATIO else []
-    if best < VERY_CLOSE:
-        close = [other for other in names if name in re.split(r"[^0-9A-Za-z]+", other)] or close
-    close = [repr(other) for other in close[:MAX_SUGGESTIONS]]
-    return f" Did you mean {join_or(close)}?" if close and name else ""
+        ratios[other] = matcher.ratio()
+    if max(ratios.values(), default=1.0) < VERY_CLOSE:
+        words = {n: ratios[n] for n in ratios if name in re.split(r"[^0-9A-Za-z]+", n)}
+        ratios = words or {n: ratio for n, ratio in ratios.items() if ratio >= MIN_RATIO}
+    best = max(ratios.values(), default=0.0)
+    close = [repr(other) for other, ratio in ratios.items() if ratio == best]
+    return f" Did you mean {join_or(close[:MAX_SUGGESTIONS])}?" if close and name else ""
 
 
 def join_or(names: Sequence[str]) -> str:
