@@ -72,6 +72,9 @@ def test_an_ensemble_prints_its_members(cli, runs):
     assert [line.split()[0] for line in table.out.splitlines()] == [
         "accuracy", "runs/first", "runs/more", "ensemble", "run:",
     ]  # fmt: skip
+    record = json.loads(cli("ensemble", "runs/first", "runs/more", "-o", "runs/f", "--json").out)
+    assert (record["path"], record["metrics"]) == ("runs/f", {})
+    assert len(record["lineage"]["members"]) == 3
     predicted = cli("predict", "runs/e", "-", stdin=rows_of_synthetic())
     assert predicted.status == 0
     assert len(predicted.out.splitlines()) == 2
