@@ -77,7 +77,7 @@ def test_a_model_is_one_line_without_its_network() -> None:
     missing = zoo.get_model("mlp-pima", weights="nowhere.zoo")
     assert repr(missing) == "Model('mlp-pima', weights='nowhere.zoo')"
     assert "VGG16, 1000 classes" in model._repr_html_()
-    assert vars(model).keys() == {"spec", "_weights", "_base", "_state"}
+    assert vars(model).keys() == {"spec", "_weights", "base", "_state"}
     assert repr(model.spec) == "ModelSpec('vgg16', image-classification)"
 
 
