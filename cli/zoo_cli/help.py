@@ -25,7 +25,7 @@ class Command(click.Command):
                     formatter.write_dl([(names.ljust(width), text) for names, text in records])
 
 
-class Group(click.Group):
+class CommandGroup(click.Group):
     """A group of such commands; a mistyped one is answered with those that are close."""
 
     command_class = Command

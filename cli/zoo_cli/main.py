@@ -17,7 +17,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem, shell_complete
 
-from zoo_cli.help import Group
+from zoo_cli.help import CommandGroup
 from zoo_cli.options import Verbosity, common_options
 from zoo_cli.terminal import ESCAPE, echo
 from zoo_weights.text import printable
@@ -55,7 +55,7 @@ GROUPS = {
 COMMANDS = {name: text for commands in GROUPS.values() for name, text in commands.items()}
 
 
-class ZooGroup(Group):
+class ZooGroup(CommandGroup):
     """Commands of this package, imported when used, and those that plugins registered."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

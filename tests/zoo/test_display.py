@@ -261,3 +261,12 @@ def test_a_notebook_shows_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "<svg" in run["text/html"]
     assert "probability_diabetes" in shown[2][0]["text/html"]
     assert "epoch" in shown[3][0]["text/html"]
+
+
+def test_curves_mark_the_best_epoch_only_where_rows_are_held_out() -> None:
+    pytest.importorskip("matplotlib")
+    losses = [2.0, 1.0, 3.0]
+    run = zoo.Run(Path("run"), zoo.get_spec("mlp-pima"), 1, {"loss": losses})
+    assert "best epoch" not in run._repr_html_()
+    run.history["val_loss"] = losses
+    assert "best epoch, 2" in run._repr_html_()

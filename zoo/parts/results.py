@@ -199,10 +199,10 @@ def _flat(record: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
             yield prefix + name, value
 
 
-Answer = TypeVar("Answer", Classification, RowResult)
+AnyResult = TypeVar("AnyResult", Classification, RowResult)
 
 
-class Results(list[Answer]):
+class Results(list[AnyResult]):
     """The results of many inputs, in their order: a list that a notebook shows as a table."""
 
     def to_pandas(self) -> pd.DataFrame:

@@ -87,14 +87,9 @@ def fitted(
             note_emptiness(panel, "no finite values")
             return
         panel.scatter(
-            inputs,
-            true,
-            s=18,
-            color=BLUE,
-            linewidths=0,
-            alpha=0.7,
-            rasterized=len(true) > MAX_SHAPES,
-        )
+            inputs, true,
+            s=18, color=BLUE, linewidths=0, alpha=0.7, rasterized=len(true) > MAX_SHAPES,
+        )  # fmt: skip
         panel.plot(inputs, predicted, color=ORANGE)
 
     return Drawing((6.4, 4.8), fill, " · ".join([_describe_line(inputs, predicted), *lines]))

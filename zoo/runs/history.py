@@ -12,7 +12,7 @@ from pathlib import Path
 
 from zoo.files import read_regular
 from zoo.plots.curves import History, draw_curves
-from zoo.runs.run import best_epoch
+from zoo.runs.run import marked_epoch
 from zoo.spec.files import read_spec
 from zoo_weights.text import unescape_cell
 
@@ -53,13 +53,10 @@ def read_history(path: Path) -> History:
 def draw(run: Path) -> Path:
     """Draw ``curves.png`` of a run folder from its ``history.csv`` and return its path.
 
-    The folds of a cross-validation are in it. The best epoch is marked if rows were held out, or
-    if the training stops early by a figure of its history.
+    The folds of a cross-validation are in it, and the best epoch, see `marked_epoch`.
     """
     history, spec = read_history(run / "history.csv"), read_spec(run / "spec.toml")
-    rule = spec.training.early_stopping if spec.training else None
-    watched = "val_loss" in history or (rule is not None and rule.monitor in history)
-    best = best_epoch(history, spec.training) if watched else None
+    best = marked_epoch(history, spec.training)
     folds = [read_history(path) for path in sorted(run.glob("fold-*/history.csv"))]
     return draw_curves(run / "curves.png", spec.name, history, best, folds)
 

@@ -155,7 +155,7 @@ class Run:
         return tables + notes + (inline_svg(self._draw) if self.history else "")
 
     def _draw(self, path: Path) -> Path:
-        best = best_epoch(self.history, self.spec.training)
+        best = marked_epoch(self.history, self.spec.training)
         history = {printable(name): values for name, values in self.history.items()}
         return draw_curves(path, self.spec.name, history, best)
 
@@ -228,6 +228,16 @@ def best_epoch(history: History, training: Training | None = None) -> int | None
         if rule.improves(value, best, *([training] if training else [])):
             best, best_number = value, epoch
     return best_number
+
+
+def marked_epoch(history: History, training: Training | None = None) -> int | None:
+    """Return the best epoch where it tells something, else None.
+
+    It does if rows were held out, or if the training stops early by a figure of its history.
+    """
+    rule = training.early_stopping if training else None
+    watched = "val_loss" in history or (rule is not None and rule.monitor in history)
+    return best_epoch(history, training) if watched else None
 
 
 def draw_later(folder: Path, module: str = "zoo.runs.history") -> None:

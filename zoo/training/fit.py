@@ -30,7 +30,7 @@ from zoo.inference.measure import (
 )
 from zoo.progress import training_bar
 from zoo.registry.registry import registry
-from zoo.runs.run import Run, best_epoch, is_complete
+from zoo.runs.run import Run, is_complete, marked_epoch
 from zoo.spec.model import Training
 from zoo.training.callbacks import (
     acts_by_step,
@@ -339,8 +339,7 @@ def epoch_callback(
 
 def _record_best_epoch(run: Run, training: Training) -> None:
     """Record the figures of the best epoch, if the run stops early or has validation rows."""
-    best = best_epoch(run.history, training)
-    if best and (training.early_stopping or "val_loss" in run.history):
+    if best := marked_epoch(run.history, training):
         run.metrics["best_epoch"] = {"epoch": best} | {
             name: values[best - 1] for name, values in run.history.items()
         }

@@ -10,7 +10,6 @@ are trained on the photos themselves; many of them are read anew in each epoch.
 from __future__ import annotations
 
 import copy
-import functools
 import math
 import os
 import tempfile
@@ -47,7 +46,6 @@ MEMORY_BYTES = 256 << 20
 
 Features that take more are in a file; photos that do are read again in each epoch.
 """
-
 
 SAMPLE_BYTES = 64 << 20
 """About how many bytes of photos show whether a network is dead."""
@@ -127,8 +125,10 @@ class Photos(InMemory):
                     self._load(features)
             return cut.head
         if _are_large(self.model, self.parts):
+            preprocessor = self.model.preprocessor
+            self.readers = {part: Reader(preprocessor, rows) for part, rows in self.parts.items()}
             with self._bar("checking") as advance:
-                self._load(functools.partial(self._check, advance))
+                self._load(lambda rows: Reader(preprocessor, rows).check(advance))
         else:
             self._load(None)
         return network
@@ -140,19 +140,6 @@ class Photos(InMemory):
 
     def _bar(self, name: str) -> AbstractContextManager[Callable[[int], None]]:
         return photos_bar(sum(map(len, self.parts.values())), name)
-
-    def _check(self, advance: Callable[[int], None], rows: LabelledRows) -> Prepared:
-        """Return the numbers of the usable photos, and one error or None per photo."""
-        import numpy as np
-
-        reader = Reader(self.model.preprocessor, rows)
-        errors: list[InputError | None] = []
-        for start in range(0, len(rows), IMAGE_BATCH):
-            errors += reader.read(range(start, min(start + IMAGE_BATCH, len(rows))))[1]
-            advance(len(errors) - start)
-        part = next(name for name, part in self.parts.items() if part is rows)
-        self.readers[part] = reader
-        return np.flatnonzero([error is None for error in errors]), errors
 
     def change_for(self, training: Training, seed: int) -> Change | None:
         augment = super().change_for(training, seed)
@@ -216,6 +203,16 @@ class Reader:
                 msg = f"{self._rows.source}: {self._rows.name_of(number)}: {error.message}; "
                 raise TrainingError(msg + "it could be read when the training began")
         return tensors
+
+    def check(self, advance: Callable[[int], None]) -> Prepared:
+        """Return the numbers of the usable photos, and one error or None per photo."""
+        import numpy as np
+
+        errors: list[InputError | None] = []
+        for start in range(0, len(self._rows), IMAGE_BATCH):
+            errors += self.read(range(start, min(start + IMAGE_BATCH, len(self._rows))))[1]
+            advance(len(errors) - start)
+        return np.flatnonzero([error is None for error in errors]), errors
 
     def read(self, numbers: Sequence[int]) -> Prepared:
         """Return the tensors of the usable photos, and one error or None per photo."""

@@ -23,7 +23,7 @@ from zoo.inference.measure import EVAL_BATCH
 from zoo.training.steps.compiled import is_repeatable
 from zoo.tuning.trial import Trial
 
-Watch = Callable[[int, list[dict[str, float]]], None]
+Listener = Callable[[int, list[dict[str, float]]], None]
 """Receives the number of an epoch, from 0, and the logs of each training."""
 
 
@@ -116,10 +116,10 @@ class VectorizedTrials:
         self._jitted_epoch = jax.jit(self._one_epoch, donate_argnums=0)
         self._jitted_measure = jax.jit(self._measure_slice, static_argnums=3)
 
-    def train(self, epochs: int, watch: Watch | None = None) -> None:
+    def train(self, epochs: int, listen: Listener | None = None) -> None:
         """Train until the given number of epochs is completed.
 
-        `watch` receives each epoch and the logs of each training, which would not be computed
+        `listen` receives each epoch and the logs of each training, which would not be computed
         without it.
         """
         import numpy as np
@@ -130,16 +130,16 @@ class VectorizedTrials:
             for order, trial in zip(orders, self._trials, strict=True):
                 feed = dataclasses.replace(trial.data.feed, seed=trial.seed, epoch=epoch)
                 order[: len(feed)] = feed.order()
-            metrics = [] if watch is None else [self._fresh_metrics(len(self._trials))]
+            metrics = [] if listen is None else [self._fresh_metrics(len(self._trials))]
             state, logs = self._jitted_epoch(
                 [*self._state, *metrics], self._train, self._which, orders
             )
             self._state = state[:3]
-            if watch is not None:
+            if listen is not None:
                 whole = self._by_trial(logs)
                 for found, held in zip(whole, self.measure(), strict=True):
                     found.update({f"val_{name}": value for name, value in held.items()})
-                watch(epoch, whole)
+                listen(epoch, whole)
         self._epoch = max(self._epoch, epochs)
 
     def measure(self) -> list[dict[str, float]]:
@@ -157,8 +157,8 @@ class VectorizedTrials:
 
     def _by_trial(self, logs: Any) -> list[dict[str, float]]:
         """Return the logs of each trial, in the order in which they were given."""
-        each = _each(logs, len(self._trials))
-        return [each[self._places.index(number)] for number in range(len(each))]
+        by_place = dict(zip(self._places, _each(logs, len(self._trials)), strict=True))
+        return [by_place[number] for number in range(len(by_place))]
 
     def _fresh_metrics(self, count: int) -> Any:
         """Return the values of the metrics before any row, for a number of trials."""

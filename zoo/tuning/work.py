@@ -151,18 +151,18 @@ class Work:
                 own = [end for end, other in zip(ends, starts, strict=True) if other == start]
                 last += [max(own)] * len(folds_and_seeds)
         with announced_trials(trials, last) as told:
-            watch = told.epoch if told else None
+            listen = told.epoch if told else None
             vectorized = VectorizedTrials(trials)
             for epochs in sorted(set(ends)):
                 for step in _report_epochs(epochs) if report else ():
-                    vectorized.train(step, watch)
+                    vectorized.train(step, listen)
                     measured = vectorized.measure()
                     if report is not None and report(step, _by_name(measured)):
                         if told:
                             told.finish(measured, epochs=step, pruned=True)
                         yield Result(group[0], _by_name(measured), epochs=step)
                         return
-                vectorized.train(epochs, watch)
+                vectorized.train(epochs, listen)
                 measured = vectorized.measure()
                 if told:
                     told.finish(measured, epochs=epochs)

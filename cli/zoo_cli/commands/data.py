@@ -12,13 +12,13 @@ from zoo.config import store
 from zoo.registry.entries import Entry
 from zoo.registry.registry import registry
 from zoo.spec.dataset import Dataset
-from zoo_cli.help import Group
+from zoo_cli.help import CommandGroup
 from zoo_cli.options import common_options, complete_data, json_option, note_orphans
 from zoo_cli.output import align, print_json, print_records
 from zoo_cli.terminal import echo
 
 
-@click.group(name="data", cls=Group)
+@click.group(name="data", cls=CommandGroup)
 def command() -> None:
     """List, show, add and verify datasets."""
 

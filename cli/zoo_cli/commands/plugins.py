@@ -5,13 +5,13 @@ from __future__ import annotations
 import click
 
 from zoo.registry.registry import registry
-from zoo_cli.help import Group
+from zoo_cli.help import CommandGroup
 from zoo_cli.options import common_options, json_option
 from zoo_cli.output import align, print_json
 from zoo_cli.terminal import echo
 
 
-@click.group(name="plugins", cls=Group)
+@click.group(name="plugins", cls=CommandGroup)
 def command() -> None:
     """List plugins and diagnose their problems."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from zoo_cli.help import Group
+from zoo_cli.help import CommandGroup
 from zoo_cli.options import common_options, json_option, note
 from zoo_cli.output import align, print_json, size_text
 from zoo_cli.terminal import echo
@@ -22,7 +22,7 @@ RUNS = click.argument(
 )
 
 
-@click.group(name="runs", cls=Group)
+@click.group(name="runs", cls=CommandGroup)
 def command() -> None:
     """List, show, compare, plot and remove runs."""
 

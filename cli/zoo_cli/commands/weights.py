@@ -12,14 +12,14 @@ from zoo.config import store
 from zoo.errors import UsageError
 from zoo.registry.registry import find_spec, registry
 from zoo.spec.model import ModelSpec, check_record_licence
-from zoo_cli.help import Group
+from zoo_cli.help import CommandGroup
 from zoo_cli.options import common_options, complete_model, json_option, note_orphans
 from zoo_cli.output import align, print_json, print_records, size_text
 from zoo_cli.terminal import echo
 from zoo_weights.records import WeightsRecord
 
 
-@click.group(name="weights", cls=Group)
+@click.group(name="weights", cls=CommandGroup)
 def command() -> None:
     """Fetch, add, verify and remove weights files."""
 
@@ -144,7 +144,7 @@ def verify(models: tuple[str, ...], as_json: bool) -> int:
             if models or result.present or begun:
                 yield {
                     "model": spec.name, "tag": record.tag, "state": state,
-                    "expected": result.expected, "found": result.got, "unfinished": begun,
+                    "expected": result.expected, "received": result.got, "unfinished": begun,
                 }  # fmt: skip
 
     print_records(verified(), _verdict, as_json=as_json)
@@ -154,7 +154,7 @@ def verify(models: tuple[str, ...], as_json: bool) -> int:
 def _verdict(record: dict[str, Any]) -> str:
     words = record["state"]
     if words == "wrong":
-        words = f"WRONG, expected {record['expected']}, found {record['found']}"
+        words = f"WRONG, expected {record['expected']}, found {record['received']}"
     elif words == "not here" and record["unfinished"]:
         words += f", {record['unfinished']:,} bytes of an unfinished download"
     return f"{record['model']}.{record['tag']}: {words}"
